@@ -1,0 +1,74 @@
+import type { Events } from './events.js'
+import { silentEvents } from './events.js'
+
+/** Limits on what happens at once. Each is a number of machines. */
+export interface Limits {
+  /** Machines that are worked on at once. Default 30. */
+  readonly machines: number
+  /** SSH handshakes at once to different hosts. Default 32. */
+  readonly handshakes: number
+  /** SSH handshakes at once through one bastion: sshd's MaxStartups drops more than 10. Default 8. */
+  readonly handshakesPerBastion: number
+  /** Uploads at once. Default 8. */
+  readonly uploads: number
+  /** Workers that join at once: k3s' supervisor serves about 10 writing requests at once. Default 50. */
+  readonly joins: number
+}
+
+/** The defaults of {@link Limits}. */
+export const defaultLimits: Limits = {
+  machines: 30,
+  handshakes: 32,
+  handshakesPerBastion: 8,
+  uploads: 8,
+  joins: 50,
+}
+
+/** Time as the code sees it, so that tests need not wait. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Resolves after `ms` milliseconds; rejects with the signal's reason when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** What every operation is handed: cancellation, events, time, limits. There is no module-level state. */
+export interface Context {
+  readonly signal: AbortSignal
+  readonly events: Events
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** The real clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason)
+        return
+      }
+      const onAbort = (): void => {
+        clearTimeout(timer)
+        reject(signal?.reason)
+      }
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      }, ms)
+      signal?.addEventListener('abort', onAbort, { once: true })
+    }),
+}
+
+/** A context with defaults for what is not given. */
+export function createContext(parts: Partial<Context> = {}): Context {
+  return {
+    signal: parts.signal ?? new AbortController().signal,
+    events: parts.events ?? silentEvents,
+    clock: parts.clock ?? systemClock,
+    limits: parts.limits ?? defaultLimits,
+    env: parts.env ?? process.env,
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * A plan is data: it can be printed, compared and executed later. Secrets appear in it only by name, as
+ * `{{secret:NAME}}` inside texts; the interpreter fills them in on the way to the machine.
+ */
+export interface Plan {
+  readonly operation: string
+  /** The cluster's name. */
+  readonly name: string
+  readonly runtime: string
+  readonly steps: readonly Step[]
+  readonly summary: { readonly create: number; readonly change: number; readonly remove: number }
+}
+
+/** One step on one machine. Its actions run in order; steps without a path of `needs` between them run at the same time. */
+export interface Step {
+  /** Unique in the plan: `bare1/install`. */
+  readonly id: string
+  /** The machine's id. */
+  readonly machine: string
+  /** For people, present tense: `install k3s v1.33.1+k3s1 as master`. */
+  readonly title: string
+  /** Ids of steps that must be done before. */
+  readonly needs: readonly string[]
+  /** Which sliding window it waits for; the limits are those of the context. */
+  readonly window?: 'upload' | 'join'
+  readonly actions: readonly Action[]
+  /** Undoes what the step did, when the run fails and is rolled back. */
+  readonly undo?: readonly Action[]
+}
+
+/** A blob that a machine lacks. */
+export interface StageBlob {
+  readonly sha256: string
+  readonly sizeBytes: number
+  /** Path in the rootfs; for people. */
+  readonly name: string
+}
+
+/** What a step does. Neighbouring actions other than `stage` travel together, in one round trip. */
+export type Action =
+  /** Puts missing blobs into the machine's store. */
+  | { readonly kind: 'stage'; readonly blobs: readonly StageBlob[] }
+  /** Links a blob of the store to a path (hard link; a copy where the file systems differ). Replaces by rename. */
+  | { readonly kind: 'link'; readonly sha256: string; readonly path: string; readonly mode: string }
+  /** Writes a small file: temporary file, digest, rename. `content` may hold `{{secret:NAME}}`. */
+  | {
+      readonly kind: 'write'
+      readonly path: string
+      readonly mode: string
+      readonly content: string
+      readonly base64?: boolean
+    }
+  /** Removes files or directories; never crosses a mount point. */
+  | { readonly kind: 'remove'; readonly paths: readonly string[] }
+  /** Runs POSIX sh. `{{secret:NAME}}` is filled in, quoted. */
+  | { readonly kind: 'script'; readonly script: string; readonly timeoutMs?: number }
+  /** Installs, starts, restarts or stops a service; never waits for its readiness. */
+  | {
+      readonly kind: 'service'
+      readonly unit: string
+      readonly op: 'enable' | 'start' | 'restart' | 'stop' | 'disable'
+      readonly init: 'systemd' | 'openrc'
+    }
+  /**
+   * Polls on the machine, every 150 ms, until the script exits 0. Exit 10 and above is final: the last line of stderr says why.
+   * When time is up, `diagnose` runs and its output becomes the error's log.
+   */
+  | {
+      readonly kind: 'wait'
+      readonly what: string
+      readonly script: string
+      readonly timeoutMs: number
+      readonly diagnose: string
+    }
+  /** Runs a script and keeps its stdout as a secret under the name, for later steps. */
+  | { readonly kind: 'capture'; readonly secret: string; readonly script: string }
+
+/** Counts steps by what they do to machines. */
+export function summarize(
+  steps: readonly { readonly effect: 'create' | 'change' | 'remove' }[],
+): Plan['summary'] {
+  const summary = { create: 0, change: 0, remove: 0 }
+  for (const step of steps) summary[step.effect] += 1
+  return summary
+}

@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config'
+
+/** Three projects: unit (no I/O), contract and integration (lab machines), e2e (whole command line on lab machines). */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts'],
+          restoreMocks: true,
+          unstubEnvs: true,
+        },
+      },
+      {
+        test: {
+          name: 'lab',
+          include: ['test/{contract,integration,e2e}/**/*.test.ts'],
+          globalSetup: ['test/lab/global-setup.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 240_000,
+          fileParallelism: false,
+          restoreMocks: true,
+          unstubEnvs: true,
+        },
+      },
+    ],
+  },
+})
