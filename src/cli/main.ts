@@ -1,0 +1,71 @@
+import { Command, CommanderError } from 'commander'
+import { registerAll } from './commands/all.js'
+import type { CliDeps, OutputFlags } from './shared.js'
+
+/** Entry point: parses `argv` (without node and script), runs one command, resolves with its exit code. Never throws. */
+export async function main(argv: readonly string[], overrides: Partial<CliDeps> = {}): Promise<number> {
+  let exitCode = 0
+  const deps: CliDeps = {
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    createRenderer: async (flags) => {
+      const { createRenderer } = await import('./render/progress.js')
+      return createRenderer(flags, deps)
+    },
+    setExitCode: (code) => {
+      exitCode = code
+    },
+    ...overrides,
+  }
+  const program = new Command('airlift')
+  program
+    .description(
+      'Bare Linux hosts, or local containers, into a Kubernetes cluster: air-gapped, over nothing but SSH.',
+    )
+    .configureOutput({ writeOut: (text) => deps.stdout.write(text), writeErr: () => {} })
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .enablePositionalOptions()
+  registerAll(program, deps)
+  try {
+    if (argv.length === 0) program.help({ error: false })
+    await program.parseAsync([...argv], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    return report(error, argv, deps)
+  }
+}
+
+/** Prints one error, as JSON where JSON was asked for, and gives its exit code. */
+async function report(error: unknown, argv: readonly string[], deps: CliDeps): Promise<number> {
+  const { toReportable, renderError } = await import('./render/error.js')
+  const known = toReportable(error, argv)
+  const flags = outputOf(argv)
+  if (flags.output === 'json') {
+    deps.stdout.write(
+      `${JSON.stringify({ error: { code: known.code, message: known.message, hint: known.hint ?? null, machine: known.machine ?? null, ...(known.data ? { data: known.data } : {}) } }, null, 2)}\n`,
+    )
+  }
+  deps.stderr.write(renderError(known, flags))
+  return known.exit
+}
+
+/** Reads the output flags from argv itself, since a command line that does not parse has none. */
+function outputOf(argv: readonly string[]): OutputFlags {
+  const end = argv.indexOf('--')
+  const words = end < 0 ? argv : argv.slice(0, end)
+  const json = words.some(
+    (word, i) =>
+      /^(-o|--output)=?json$/.test(word) || (/^(-o|--output)$/.test(word) && words[i + 1] === 'json'),
+  )
+  const verbose =
+    words.filter((word) => word === '-v' || word === '--verbose').length + (words.includes('-vv') ? 2 : 0)
+  return {
+    output: json ? 'json' : 'text',
+    events: words.includes('--events'),
+    quiet: words.includes('-q'),
+    verbose,
+  }
+}
