@@ -24,8 +24,10 @@ export interface Step {
   /** Which sliding window it waits for; the limits are those of the context. */
   readonly window?: 'upload' | 'join'
   readonly actions: readonly Action[]
-  /** Undoes what the step did, when the run fails and is rolled back. */
-  readonly undo?: readonly Action[]
+  /** What the step does to the machine; the summary counts it. Absent: it only looks or waits. */
+  readonly effect?: 'create' | 'change' | 'remove'
+  /** False: leave no line in the machine's journal (a step that removes the journal itself). Default true. */
+  readonly journal?: boolean
 }
 
 /** A blob that a machine lacks. */
@@ -62,24 +64,31 @@ export type Action =
       readonly init: 'systemd' | 'openrc'
     }
   /**
-   * Polls on the machine, every 150 ms, until the script exits 0. Exit 10 and above is final: the last line of stderr says why.
-   * When time is up, `diagnose` runs and its output becomes the error's log.
+   * Polls on the machine until the script exits 0. Exit 10 or above is final: the last line that it printed says why.
+   * When time is up, `diagnose` runs and what it prints becomes the error's log.
    */
   | {
       readonly kind: 'wait'
+      /** For people, after "waiting for": `the API server of bare1`. */
       readonly what: string
       readonly script: string
       readonly timeoutMs: number
       readonly diagnose: string
+      /** Runs at most once, as soon as its condition holds; then the wait goes on with a fresh deadline. */
+      readonly recover?: { readonly when: string; readonly script: string; readonly title: string }
     }
   /** Runs a script and keeps its stdout as a secret under the name, for later steps. */
   | { readonly kind: 'capture'; readonly secret: string; readonly script: string }
 
 /** Counts steps by what they do to machines. */
-export function summarize(
-  steps: readonly { readonly effect: 'create' | 'change' | 'remove' }[],
-): Plan['summary'] {
+export function summarize(steps: readonly Step[]): Plan['summary'] {
   const summary = { create: 0, change: 0, remove: 0 }
-  for (const step of steps) summary[step.effect] += 1
+  for (const step of steps) if (step.effect) summary[step.effect] += 1
   return summary
+}
+
+/** Joins plans into one; their pipelines then overlap. The first one gives operation, name and runtime. */
+export function mergePlans(first: Plan, ...others: readonly Plan[]): Plan {
+  const steps = [first, ...others].flatMap((plan) => plan.steps)
+  return { ...first, steps, summary: summarize(steps) }
 }

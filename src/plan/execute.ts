@@ -1,0 +1,186 @@
+import type { Context } from '../core/context.js'
+import { AirliftError, toAirliftError } from '../core/errors.js'
+import type { Secret } from '../core/secret.js'
+import { Secret as SecretValue } from '../core/secret.js'
+import type { Machine } from '../machine/machine.js'
+import { compileActions } from './compile.js'
+import { fillSecrets } from './fill-secrets.js'
+import type { Action, Plan, StageBlob, Step } from './plan.js'
+import { stepError } from './step-error.js'
+import { createWindows, type Windows } from './windows.js'
+
+/** Puts blobs onto a machine; the rootfs floor provides it. Resolves with the bytes that were sent. */
+export type StageHandler = (
+  machine: Machine,
+  blobs: readonly StageBlob[],
+  options: { readonly signal: AbortSignal; readonly onProgress: (sentBytes: number) => void },
+) => Promise<{ readonly sentBytes: number }>
+
+/** What a plan is executed with. */
+export interface ExecuteOptions {
+  readonly machines: ReadonlyMap<string, Machine>
+  readonly secrets: ReadonlyMap<string, Secret>
+  readonly stage: StageHandler
+}
+
+/** How a step ended. `skipped`: something it needs failed, or the run was interrupted first. */
+export interface StepResult {
+  readonly step: Step
+  readonly outcome: 'done' | 'failed' | 'skipped'
+  readonly error?: AirliftError
+}
+
+/** How a plan ended. Never thrown: an interrupted run is a result with `interrupted`. */
+export interface PlanResult {
+  readonly steps: readonly StepResult[]
+  readonly interrupted: boolean
+}
+
+/**
+ * Executes a plan: every step as soon as what it needs is done, each machine at its own pace. A step that fails stops only
+ * what depends on it. After an abort no step begins, and running ones are cancelled.
+ */
+export async function executePlan(plan: Plan, options: ExecuteOptions, ctx: Context): Promise<PlanResult> {
+  const windows = createWindows(ctx.limits)
+  const secrets = new Map(options.secrets)
+  const running = new Map<string, Promise<StepResult>>()
+  const byId = new Map(plan.steps.map((step) => [step.id, step]))
+  const start = (step: Step): Promise<StepResult> => {
+    const known = running.get(step.id)
+    if (known) return known
+    const promise = (async () => {
+      const needed = await Promise.all(step.needs.map((id) => start(required(byId, id, step))))
+      if (ctx.signal.aborted || needed.some((result) => result.outcome !== 'done')) return skip(step, ctx)
+      return runStep(step, { ...options, secrets, windows }, ctx)
+    })()
+    running.set(step.id, promise)
+    return promise
+  }
+  const steps = await Promise.all(plan.steps.map(start))
+  return { steps, interrupted: ctx.signal.aborted }
+}
+
+function required(steps: ReadonlyMap<string, Step>, id: string, by: Step): Step {
+  const step = steps.get(id)
+  if (!step) throw new AirliftError('E_INTERNAL', `step "${by.id}" needs "${id}", which is not in the plan`)
+  return step
+}
+
+function skip(step: Step, ctx: Context): StepResult {
+  ctx.events.emit({
+    level: 'debug',
+    code: 'step.skipped',
+    message: step.title,
+    machine: step.machine,
+    step: step.id,
+  })
+  return { step, outcome: 'skipped' }
+}
+
+interface StepContext extends Omit<ExecuteOptions, 'secrets'> {
+  readonly secrets: Map<string, Secret>
+  readonly windows: Windows
+}
+
+async function runStep(step: Step, options: StepContext, ctx: Context): Promise<StepResult> {
+  const machine = options.machines.get(step.machine)
+  const about = { machine: step.machine, step: step.id, message: step.title }
+  try {
+    if (!machine)
+      throw new AirliftError(
+        'E_INTERNAL',
+        `the plan names the machine ${step.machine}, which is not connected`,
+      )
+    await options.windows.run(step.window, ctx.signal, async () => {
+      ctx.events.emit({ level: 'info', code: 'step.start', ...about })
+      for (const batch of batches(step.actions)) await runBatch(step, batch, machine, options, ctx)
+    })
+    ctx.events.emit({ level: 'info', code: 'step.done', ...about })
+    return { step, outcome: 'done' }
+  } catch (thrown) {
+    if (ctx.signal.aborted) return skip(step, ctx)
+    const error = toAirliftError(thrown)
+    ctx.events.emit({
+      level: 'error',
+      code: 'step.failed',
+      ...about,
+      data: { error: error.message, errorCode: error.code },
+    })
+    return { step, outcome: 'failed', error }
+  }
+}
+
+/** Splits actions into what goes over in one round trip each. */
+function batches(actions: readonly Action[]): Action[][] {
+  const result: Action[][] = []
+  for (const action of actions) {
+    const last = result.at(-1)
+    const alone = action.kind === 'stage' || action.kind === 'capture'
+    const joinable = last?.[0] && last[0].kind !== 'stage' && last[0].kind !== 'capture'
+    if (!alone && last && joinable) last.push(action)
+    else result.push([action])
+  }
+  return result
+}
+
+async function runBatch(
+  step: Step,
+  batch: readonly Action[],
+  machine: Machine,
+  options: StepContext,
+  ctx: Context,
+): Promise<void> {
+  const first = batch[0]
+  if (first?.kind === 'stage') {
+    const onProgress = (sentBytes: number): void => {
+      ctx.events.emit({
+        level: 'debug',
+        code: 'upload.progress',
+        message: step.title,
+        machine: step.machine,
+        step: step.id,
+        data: { sentBytes },
+      })
+    }
+    await options.stage(machine, first.blobs, { signal: ctx.signal, onProgress })
+    return
+  }
+  if (first?.kind === 'capture') {
+    const result = await machine.run(fillSecrets(first.script, options.secrets), {
+      signal: ctx.signal,
+      idempotent: true,
+    })
+    if (result.exitCode !== 0) throw stepError(step, batch, machine, result, options.secrets.values())
+    options.secrets.set(first.secret, new SecretValue(result.stdout.trim()))
+    return
+  }
+  const script = compileActions(batch, options.secrets, step.journal === false ? undefined : { id: step.id })
+  const result = await machine.run(script, {
+    signal: ctx.signal,
+    timeoutMs: deadline(batch),
+    secrets: [...options.secrets.values()],
+    // Every action can be repeated: files are compared, links are checked, services are asked for a state.
+    idempotent: true,
+    onLine: (line) => {
+      if (!line.startsWith('@@note ')) return
+      ctx.events.emit({
+        level: 'warn',
+        code: 'step.note',
+        message: line.slice(7),
+        machine: step.machine,
+        step: step.id,
+      })
+    },
+  })
+  if (result.exitCode !== 0) throw stepError(step, batch, machine, result, options.secrets.values())
+}
+
+/** The sum of what the actions may take, and a minute for the rest; waits may run twice as long when they recover. */
+function deadline(batch: readonly Action[]): number {
+  let total = 60_000
+  for (const action of batch) {
+    if (action.kind === 'wait') total += action.timeoutMs * (action.recover ? 2 : 1) + 30_000
+    else if (action.kind === 'script') total += action.timeoutMs ?? 30_000
+  }
+  return total
+}
