@@ -149,13 +149,14 @@ function compileWait(action: Extract<Action, { kind: 'wait' }>, secrets: Secrets
     'while :; do',
     '  out=$(try); rc=$?',
     '  [ $rc = 0 ] && break',
-    `  [ $rc -ge 10 ] && fail E_START "$(printf '%s' "$out" | tail -n 1)"`,
+    // A script that knows the cause prints `@@fail` itself.
+    `  if [ $rc -ge 10 ]; then printf '%s\\n' "$out" | grep '^@@'; case $out in *@@fail*) exit 1 ;; esac; fail E_START "$(printf '%s' "$out" | tail -n 1)"; fi`,
     '  n=$((n+1))',
     recover
       ? `  if [ $recovered = no ] && [ $((n % 5)) = 0 ] && lost; then recovered=yes; printf '@@note %s\\n' ${quote(recover.title)}; ( ${recover.script}\n) >&2; end=$(( $(date +%s) + ${seconds} )); fi`
       : '  :',
     '  if [ "$(date +%s)" -ge "$end" ]; then',
-    `    ( ${action.diagnose}\n) 2>&1 | tail -n 20 | sed 's/^/@@log /'`,
+    `    ( ${action.diagnose || ':'}\n) 2>&1 | tail -n 20 | sed 's/^/@@log /'`,
     `    fail E_TIMEOUT ${quote(`not done after ${seconds} s: ${action.what}`)}`,
     '  fi',
     '  nap 0.2',

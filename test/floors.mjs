@@ -1,0 +1,67 @@
+// The floors of ARCHITECTURE.md as a rule: an import goes down the list, never up, and the heavy packages have one room each.
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+
+const FLOORS = [
+  'cli',
+  'operations',
+  'runtime',
+  'rootfs',
+  'registry',
+  'kubeconfig',
+  'plan',
+  'machine',
+  'cluster',
+  'core',
+]
+/** Package → the only folder that may import it. */
+const ROOMS = { ssh2: 'src/machine/ssh', dockerode: 'src/machine/docker', commander: 'src/cli' }
+/** A file may use what is lower than its own floor; runtimes may not use each other, but k3d is k3s in containers. */
+const SIDEWAYS = { 'src/runtime/k3d': ['src/runtime/k3s'] }
+const MAX_LINES = 350
+
+const root = resolve(import.meta.dirname, '..')
+const problems = []
+
+function* sources(dir) {
+  for (const name of readdirSync(dir)) {
+    const path = join(dir, name)
+    if (statSync(path).isDirectory()) yield* sources(path)
+    else if (path.endsWith('.ts')) yield path
+  }
+}
+
+const runtimeOf = (path) => /^src\/runtime\/(k3s|k3d|k0s)\//.exec(path)?.[0].slice(0, -1)
+
+for (const file of sources(join(root, 'src'))) {
+  const path = relative(root, file)
+  const text = readFileSync(file, 'utf8')
+  const lines = text.split('\n').length - 1
+  if (lines > MAX_LINES) problems.push(`${path}: ${lines} lines, at most ${MAX_LINES}`)
+  const floor = FLOORS.indexOf(path.split('/')[1])
+  // src/index.ts is the library's door and may name anything below the command line.
+  const from = floor < 0 ? 0 : floor
+  for (const [, name] of text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
+    if (!name.startsWith('.')) {
+      const pkg = name.split('/')[0]
+      const room = ROOMS[pkg]
+      if (room && !path.startsWith(`${room}/`)) problems.push(`${path}: only ${room} may import ${pkg}`)
+      continue
+    }
+    const target = relative(root, resolve(dirname(file), name))
+    const to = FLOORS.indexOf(target.split('/')[1])
+    if (to >= 0 && to < from)
+      problems.push(`${path}: imports up, from ${FLOORS[from]} to ${FLOORS[to]} (${name})`)
+    const [mine, other] = [runtimeOf(path), runtimeOf(target)]
+    if (mine && other && mine !== other && !(SIDEWAYS[mine] ?? []).includes(other)) {
+      problems.push(`${path}: ${mine} may not import ${other}`)
+    }
+    if (other && !mine && path !== 'src/runtime/new-runtime.ts') {
+      problems.push(`${path}: only new-runtime.ts may name a runtime (${name})`)
+    }
+  }
+}
+
+for (const problem of problems) console.error(problem)
+console.error(problems.length === 0 ? 'floors: ok' : `floors: ${problems.length} problems`)
+process.exitCode = problems.length === 0 ? 0 : 1
