@@ -1,15 +1,21 @@
 # shellcheck shell=bash
 # What every part of the lab needs: words on stderr, names, the docker client.
 
-# Settings, each one overridable from the environment.
-: "${AIRLIFT_LAB_CACHE:=/var/cache/airlift-lab}"  # base root filesystem, build locks
-: "${AIRLIFT_LAB_HOME:=/var/lib/airlift-lab}"     # one folder per lab, unless AIRLIFT_LAB_DIR names it
+# Settings, each one overridable from the environment. A user who is not root
+# keeps everything below the home directory.
+if [ "$(id -u)" = 0 ]; then
+  : "${AIRLIFT_LAB_CACHE:=/var/cache/airlift-lab}" # base root filesystem, locks
+  : "${AIRLIFT_LAB_HOME:=/var/lib/airlift-lab}"    # one folder per lab, unless AIRLIFT_LAB_DIR names it
+else
+  : "${AIRLIFT_LAB_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/airlift-lab}"
+  : "${AIRLIFT_LAB_HOME:=${XDG_DATA_HOME:-$HOME/.local/share}/airlift-lab}"
+fi
 : "${AIRLIFT_LAB_SUITE:=bookworm}"                # Debian release of the hosts
 : "${AIRLIFT_LAB_MIRROR:=http://deb.debian.org/debian}"
 readonly AIRLIFT_LAB_CACHE AIRLIFT_LAB_HOME AIRLIFT_LAB_SUITE AIRLIFT_LAB_MIRROR
 
-readonly LAB_LABEL=airlift.lab
-readonly DEFAULT_LAB=airlift-lab
+# shellcheck disable=SC2034 # read by the other parts
+readonly LAB_LABEL=airlift.lab DEFAULT_LAB=airlift-lab
 
 say() { printf 'lab: %s\n' "$*" >&2; }
 
@@ -74,16 +80,14 @@ wait_until() {
 }
 
 # Runs the rest of the line under an exclusive lock, so that tests that start
-# at the same time do not build one image twice or choose one subnet twice.
+# at the same time do not build one image twice or choose one subnet twice. The
+# lock lives as long as descriptor 9: daemons are started with it closed.
 with_lock() {
-  local name=$1 dir=$AIRLIFT_LAB_CACHE
+  local name=$1
   shift
-  mkdir -p "$dir" 2>/dev/null || dir=${TMPDIR:-/tmp}
-  local fd
-  exec {fd}>"$dir/.lock-$name"
-  flock "$fd"
-  "$@" {fd}>&-
-  local code=$?
-  exec {fd}>&-
-  return "$code"
+  mkdir -p "$AIRLIFT_LAB_CACHE"
+  (
+    flock 9
+    "$@"
+  ) 9>"$AIRLIFT_LAB_CACHE/.lock-$name"
 }

@@ -10,16 +10,22 @@ readonly INOTIFY_INSTANCES=8192
 
 engine_answers() { docker info >/dev/null 2>&1; }
 
-# A client newer than the engine negotiates by itself, one that is older than the
-# engine's minimum, or has DOCKER_API_VERSION set, does not. Ask the engine then.
+# Client and engine may be years apart. A pinned DOCKER_API_VERSION that the engine
+# does not know is replaced by the one it names; a client that is too new for
+# Debian's engine altogether is passed over for the one that came with it.
 engine_settle_api() {
   command -v docker >/dev/null || return 1
-  engine_answers && return 0
   local said version
-  said=$(docker version 2>&1) || true
-  version=$(grep -oE '(Maximum|Minimum) supported API version is [0-9.]+' <<<"$said" | grep -oE '[0-9.]+$' | head -1)
-  [ -n "$version" ] || return 1
-  export DOCKER_API_VERSION=$version
+  said=$(docker info 2>&1 >/dev/null) && return 0
+  version=$(grep -oE '(Maximum|Minimum) supported API version is [0-9.]+' <<<"$said" | grep -oE '[0-9]+\.[0-9]+' | head -1)
+  if [ -n "$version" ]; then
+    export DOCKER_API_VERSION=$version
+    engine_answers && return 0
+    unset DOCKER_API_VERSION
+  fi
+  [ -n "$version" ] && [ -x /usr/bin/docker ] && [ "$(command -v docker)" != /usr/bin/docker ] || return 1
+  PATH=/usr/bin:$PATH
+  hash -r
   engine_answers
 }
 
@@ -100,14 +106,16 @@ engine_start() {
     say "no CAP_SYS_RESOURCE here: containers get a runtime without it"
     engine_put_wrapper || true
   fi
-  if [ -d /run/systemd/system ]; then
+  if engine_settle_api; then # the package's own script may have started it
+    engine_fit_capabilities
+  elif [ -d /run/systemd/system ]; then
     systemctl start docker || die "systemctl could not start docker: see journalctl -u docker"
   else
     say "starting dockerd, log in $ENGINE_LOG"
     # A stale pid file of a dockerd that was killed would stop the new one.
     local pid
     pid=$(cat /var/run/docker.pid 2>/dev/null) && [ ! -d "/proc/$pid" ] && rm -f /var/run/docker.pid
-    setsid dockerd </dev/null >"$ENGINE_LOG" 2>&1 9>&- &
+    setsid dockerd </dev/null >"$ENGINE_LOG" 2>&1 9>&- & # 9: the lock
   fi
   wait_until 60 engine_settle_api ||
     die "dockerd does not answer after 60 s: $(tail -n 2 "$ENGINE_LOG" 2>/dev/null | tr '\n' ' ')"
@@ -122,6 +130,7 @@ ensure_engine() {
     die "no Docker engine answers and this is not root: start one, or add $(id -un) to the group docker"
   else
     with_lock engine engine_start_once
+    engine_settle_api # what the locked subshell found out is lost here
   fi
   engine_raise_inotify
 }

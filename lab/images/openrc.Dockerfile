@@ -1,0 +1,14 @@
+# A bare host with OpenRC, started by sysvinit as Debian does it. The links that
+# are removed are those of services which want disks, clocks or consoles.
+ARG BASE
+FROM ${BASE}
+RUN apt-get update -q \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends openrc sysvinit-core \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /etc/ssh/ssh_host_* \
+ && cd /etc/runlevels/sysinit \
+ && rm -f brightness checkfs.sh checkroot-bootclean.sh checkroot.sh hwclock.sh kmod mount-configfs mountall-bootclean.sh \
+      mountall.sh mountdevsubfs.sh mountkernfs.sh urandom hostname.sh \
+ && cd /etc/runlevels/off && rm -f savecache umountfs umountnfs.sh umountroot \
+ && sed -i -e '/getty/d' -e 's|^ca:.*|ca:12345:ctrlaltdel:/sbin/shutdown -h now|' /etc/inittab
+STOPSIGNAL SIGINT
+CMD ["/sbin/lab-init", "/sbin/init"]

@@ -1,0 +1,1 @@
+"""A stand-in for k3s: it speaks the contract that airlift relies on, and nothing else."""

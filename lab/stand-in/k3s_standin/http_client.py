@@ -1,0 +1,62 @@
+"""HTTPS requests with the cluster's own authorities and certificates."""
+import base64
+import http.client
+import json
+import ssl
+import urllib.parse
+
+
+class HttpError(Exception):
+    """An answer other than 2xx; `status` and the body's own message."""
+
+    def __init__(self, status: int, reason: str, body: bytes, url: str):
+        self.status, self.reason, self.body, self.url = status, reason, body, url
+        super().__init__(f"{url}: {status} {reason}")
+
+    def message(self) -> str:
+        try:
+            return json.loads(self.body).get("message", "")
+        except (ValueError, AttributeError):
+            return self.body.decode(errors="replace").strip()
+
+
+def context(ca: str = "", cert: str = "", key: str = "", insecure: bool = False) -> ssl.SSLContext:
+    """A client context. `ca`, `cert` and `key` are paths; without `ca` and with `insecure` nothing is verified."""
+    made = ssl.create_default_context(cafile=ca or None)
+    if insecure or not ca:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    if cert:
+        made.load_cert_chain(cert, key or None)
+    return made
+
+
+def request(method: str, url: str, ctx: ssl.SSLContext, body=None, headers: dict = None, basic: str = "",
+            timeout: float = 5) -> bytes:
+    """One request; the body of a 2xx answer. OSError when there is no connection."""
+    parts = urllib.parse.urlsplit(url)
+    made = http.client.HTTPSConnection(parts.hostname, parts.port or 443, timeout=timeout, context=ctx)
+    send = dict(headers or {})
+    if basic:
+        send["Authorization"] = "Basic " + base64.b64encode(basic.encode()).decode()
+    if body is not None and not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+        send.setdefault("Content-Type", "application/json")
+    try:
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        made.request(method, path or "/", body=body, headers=send)
+        answer = made.getresponse()
+        data = answer.read()
+    except http.client.HTTPException as failure:
+        raise OSError(f"{url}: {failure!r}") from failure
+    finally:
+        made.close()
+    if answer.status >= 300:
+        raise HttpError(answer.status, answer.reason, data, url)
+    return data
+
+
+def request_json(method: str, url: str, ctx: ssl.SSLContext, **rest):
+    """The same, with a JSON answer."""
+    data = request(method, url, ctx, **rest)
+    return json.loads(data) if data.strip() else None
