@@ -1,0 +1,84 @@
+import { type Filterable, filterNames, selectNodes } from './filters.js'
+import { type ForNodes, type LabelProblem, parseNodeLabel, parseNodeTaint } from './labels.js'
+import type { SpecProblem } from './problems.js'
+import type { MachineTarget, NodeSpec, Role, Taint } from './spec.js'
+
+/** The flags that say something about nodes. */
+export interface NodeDecoration {
+  readonly nodeLabel?: readonly string[]
+  readonly nodeTaint?: readonly string[]
+}
+
+/** Makes the node specs, with each label and taint on the nodes that its filter selects. */
+export function decorateNodes(
+  flags: NodeDecoration,
+  masters: readonly MachineTarget[],
+  workers: readonly MachineTarget[],
+  problems: SpecProblem[],
+): { masters: NodeSpec[]; nodes: NodeSpec[] } {
+  const place = (role: Role) => (target: MachineTarget, index: number) => ({
+    role,
+    index,
+    target,
+    names: filterNames(target),
+    labels: new Map<string, string>(),
+    taints: new Map<string, Taint>(),
+  })
+  const all = [...masters.map(place('master')), ...workers.map(place('worker'))]
+  forEachNode('--node-label', flags.nodeLabel ?? [], parseNodeLabel, all, problems, (node, { key, value }) =>
+    put(node.labels, key, value, (before) => before === value),
+  )
+  forEachNode('--node-taint', flags.nodeTaint ?? [], parseNodeTaint, all, problems, (node, taint) =>
+    put(node.taints, `${taint.key}:${taint.effect}`, taint, (before) => before.value === taint.value),
+  )
+  const specs = all.map(
+    ({ target, role, labels, taints }): NodeSpec => ({
+      target,
+      role,
+      labels: Object.fromEntries(labels),
+      taints: [...taints.values()],
+    }),
+  )
+  return { masters: specs.slice(0, masters.length), nodes: specs.slice(masters.length) }
+}
+
+/** Puts a value unless another is there; tells whether that went well. */
+function put<T>(map: Map<string, T>, key: string, value: T, equal: (before: T) => boolean): boolean {
+  const before = map.get(key)
+  if (before !== undefined && !equal(before)) return false
+  map.set(key, value)
+  return true
+}
+
+function forEachNode<T, N extends Filterable>(
+  flag: string,
+  texts: readonly string[],
+  parse: (text: string) => ForNodes<T> | LabelProblem,
+  nodes: readonly N[],
+  problems: SpecProblem[],
+  apply: (node: N, value: T) => boolean,
+): void {
+  for (const text of texts) {
+    const refuse = (message: string, hint: string): void => {
+      problems.push({ code: 'E_SPEC_INVALID', path: flag, message, hint })
+    }
+    const parsed = parse(text)
+    if ('message' in parsed) {
+      refuse(parsed.message, parsed.hint)
+      continue
+    }
+    const selected = selectNodes(parsed.filter ?? 'all', nodes)
+    if (!selected.ok) {
+      // Without hosts the missing list is the problem, and it is told already.
+      if (nodes.length > 0) refuse(`${selected.message}, in "${text}"`, selected.hint)
+      continue
+    }
+    const conflict = selected.indexes.find((index) => {
+      const node = nodes[index]
+      return node !== undefined && !apply(node, parsed.value)
+    })
+    if (conflict !== undefined) {
+      refuse(`"${text}" gives ${nodes[conflict]?.names[0]} a second value`, 'give each key once for a node')
+    }
+  }
+}

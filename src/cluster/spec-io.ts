@@ -1,0 +1,50 @@
+import type { SpecProblem } from './problems.js'
+import type { RegistriesSpec } from './spec.js'
+
+/** What {@link SpecIo.loadRegistries} gives. */
+export interface LoadedRegistries {
+  readonly registries: RegistriesSpec
+  readonly warnings: readonly string[]
+}
+
+/** Everything that making a spec reads from this computer; tests give their own. */
+export interface SpecIo {
+  /** Rejects when the file cannot be read. */
+  readFile(path: string): Promise<Buffer>
+  /** Names of the files in a directory, sorted; undefined when the path is no directory. */
+  listDirectory(path: string): Promise<readonly string[] | undefined>
+  /** Reads and checks a registries.yaml; rejects with an AirliftError. */
+  loadRegistries(path: string): Promise<LoadedRegistries>
+}
+
+/** Reads a file that a flag names; adds a problem and gives undefined when it cannot. */
+export async function readForFlag(
+  io: Pick<SpecIo, 'readFile'>,
+  flag: string,
+  path: string,
+  problems: SpecProblem[],
+): Promise<Buffer | undefined> {
+  try {
+    return await io.readFile(path)
+  } catch (error) {
+    problems.push({
+      code: 'E_LOCAL_FILE',
+      path: flag,
+      message: `cannot read "${path}": ${reasonOf(error)}`,
+      hint: 'name a file on this computer that you may read',
+    })
+    return undefined
+  }
+}
+
+/** The reason that the system gave, as a person says it. */
+export function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  const known: Record<string, string> = {
+    ENOENT: 'no such file',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a directory',
+    ENOTDIR: 'a part of its path is no directory',
+  }
+  return (code && known[code]) ?? (error instanceof Error ? error.message : String(error))
+}
