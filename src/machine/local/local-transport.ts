@@ -18,7 +18,8 @@ export function createLocalTransport(): Transport {
       })
       const exit = child.then((result): ProcessExit => {
         if (result.signal) return { kind: 'signal', signal: result.signal }
-        if (result.exitCode === undefined) return { kind: 'lost', reason: result.shortMessage ?? 'no exit status' }
+        if (result.exitCode === undefined)
+          return { kind: 'lost', reason: result.shortMessage ?? 'no exit status' }
         return { kind: 'code', code: result.exitCode }
       })
       return {
