@@ -1,0 +1,70 @@
+import type { ClusterSpec } from '../cluster/spec.js'
+import { AirliftError } from '../core/errors.js'
+import type { MachineWorld, World } from '../runtime/runtime.js'
+
+/**
+ * Refuses to touch what is not this cluster's: a k3s that airlift did not make, a machine of another cluster, a change of
+ * role, and a run that would leave out a machine of the cluster. Pure.
+ * @throws AirliftError E_FOREIGN_CLUSTER (exit 5), E_REMOVE_REFUSED (exit 2)
+ */
+export function checkOwnership(spec: ClusterSpec, world: World): void {
+  for (const machine of world.machines) {
+    const { installed, name, node } = machine
+    if (installed.foreign) {
+      throw new AirliftError('E_FOREIGN_CLUSTER', `${name} already runs ${installed.foreign}`, {
+        machine: name,
+        hint: `take another machine, or remove what is there first (on ${name}: k3s-uninstall.sh or k3s-agent-uninstall.sh)`,
+      })
+    }
+    if (installed.cluster !== undefined && installed.cluster !== spec.name) {
+      throw new AirliftError(
+        'E_FOREIGN_CLUSTER',
+        `${name} belongs to the cluster "${installed.cluster}", not to "${spec.name}"`,
+        {
+          machine: name,
+          hint: `use --name ${installed.cluster}, or remove it there first: airlift reset --name ${installed.cluster} --masters …`,
+        },
+      )
+    }
+    if (installed.role !== undefined && installed.role !== node.role) {
+      throw new AirliftError(
+        'E_REMOVE_REFUSED',
+        `${name} is a ${installed.role} of this cluster and was named as a ${node.role}`,
+        {
+          machine: name,
+          hint: `name it under ${installed.role === 'master' ? '--masters' : '--nodes'}, or reset the cluster first`,
+        },
+      )
+    }
+    checkVersion(world, machine)
+  }
+  refuseLeavingOut(spec, world)
+}
+
+function checkVersion(world: World, machine: MachineWorld): void {
+  const wanted = world.rootfs?.manifest.version
+  const found = machine.installed.version
+  if (!wanted || !found || !machine.installed.initialized || found === wanted) return
+  throw new AirliftError('E_UNSUPPORTED', `${machine.name} runs ${found}, and the rootfs holds ${wanted}`, {
+    machine: machine.name,
+    hint: `use a rootfs of ${found}: run does not change the version of a cluster`,
+  })
+}
+
+/** `run` only adds: a node that the cluster knows and that was not named would be forgotten, not removed. */
+function refuseLeavingOut(spec: ClusterSpec, world: World): void {
+  const named = new Set(world.machines.map((machine) => machine.facts.hostname.toLowerCase()))
+  const known =
+    world.machines.find((machine) => machine.installed.nodes && machine.installed.cluster === spec.name)
+      ?.installed.nodes ?? []
+  const left = known.filter((node) => !named.has(node.name))
+  if (left.length === 0) return
+  const names = left.map((node) => `${node.name} (${node.role}, ${node.address})`).join(', ')
+  throw new AirliftError(
+    'E_REMOVE_REFUSED',
+    `the cluster "${spec.name}" also has ${names}, which the command does not name`,
+    {
+      hint: 'name all machines of the cluster; run never removes one',
+    },
+  )
+}

@@ -1,0 +1,129 @@
+import { removeRecord } from '../cluster/record.js'
+import type { ClusterSpec } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import { removeKubeconfig } from '../kubeconfig/merge.js'
+import { executePlan } from '../plan/execute.js'
+import type { Plan } from '../plan/plan.js'
+import { checkClean } from '../runtime/clean/check-clean.js'
+import type { Problem } from '../runtime/preflight/problem.js'
+import type { World } from '../runtime/runtime.js'
+import { observeCluster } from './observe-cluster.js'
+import { type OperationReport, reportOf } from './report.js'
+import { type OperationDeps, requireAll } from './session.js'
+
+/** What `reset` is asked for. */
+export interface ResetInput {
+  readonly spec: ClusterSpec
+  readonly dryRun?: boolean
+  /** Where the context was merged into; `none` leaves kubeconfigs alone. */
+  readonly kubeconfig?: string
+}
+
+/** What `reset` gives back. */
+export interface ResetOutcome {
+  readonly plan: Plan
+  readonly report?: OperationReport
+  /** What the proof found on machines after the removal. */
+  readonly left: readonly Problem[]
+  readonly error?: AirliftError
+}
+
+/** Removes the cluster from every machine, then proves on each that nothing is left. */
+export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps): Promise<ResetOutcome> {
+  const { spec } = input
+  const started = ctx.clock.now()
+  await using cluster = await observeCluster(spec, { statusOnly: true }, ctx, deps)
+  const { runtime, session, world } = cluster
+  requireAll(session)
+  refuseForeign(spec, world)
+  const plan = runtime.reset(spec, world)
+  if (input.dryRun) return { plan, left: [] }
+  const result = await executePlan(
+    plan,
+    {
+      machines: session.byId,
+      secrets: world.secrets,
+      stage: () => {
+        throw new AirliftError('E_INTERNAL', 'a reset stages nothing')
+      },
+    },
+    ctx,
+  )
+  const failed = result.steps.find((step) => step.outcome === 'failed')
+  const left = result.interrupted || failed ? [] : await proveClean(session.byId, plan, ctx)
+  const report = reportOf({
+    plan,
+    result,
+    machines: world.machines,
+    connections: session.byId.values(),
+    seconds: (ctx.clock.now() - started) / 1000,
+    nodeName: (machine) => machine.facts.hostname.toLowerCase(),
+  })
+  if (result.interrupted) {
+    throw new AirliftError(
+      'E_INTERRUPTED',
+      `interrupted after ${report.steps.done} of ${plan.steps.length} machines`,
+      {
+        hint: 'run the same command again: it removes the rest',
+        data: { report },
+      },
+    )
+  }
+  if (!failed && left.length === 0) {
+    await removeRecord(spec.name, ctx.env)
+    if (input.kubeconfig !== 'none')
+      await removeKubeconfig(spec.name, {
+        ...(input.kubeconfig ? { path: input.kubeconfig } : {}),
+        env: ctx.env,
+      })
+  }
+  const error = failed?.error ?? leftError(left)
+  return { plan, report, left, ...(error ? { error } : {}) }
+}
+
+/** A k3s that airlift did not make, or another cluster's machine, is not removed by naming it. */
+function refuseForeign(spec: ClusterSpec, world: World): void {
+  for (const { installed, name } of world.machines) {
+    if (installed.foreign) {
+      throw new AirliftError('E_FOREIGN_CLUSTER', `${name} runs ${installed.foreign}`, {
+        machine: name,
+        hint: `airlift removes only what it made; on ${name}: k3s-uninstall.sh or k3s-agent-uninstall.sh`,
+      })
+    }
+    if (installed.cluster !== undefined && installed.cluster !== spec.name) {
+      throw new AirliftError(
+        'E_FOREIGN_CLUSTER',
+        `${name} belongs to the cluster "${installed.cluster}", not to "${spec.name}"`,
+        {
+          machine: name,
+          hint: `use --name ${installed.cluster}`,
+        },
+      )
+    }
+  }
+}
+
+async function proveClean(
+  machines: ReadonlyMap<string, import('../machine/machine.js').Machine>,
+  plan: Plan,
+  ctx: Context,
+): Promise<Problem[]> {
+  const touched = new Set(plan.steps.map((step) => step.machine))
+  const found = await Promise.all(
+    [...machines.values()]
+      .filter((machine) => touched.has(machine.id))
+      .map((machine) => checkClean(machine, ctx)),
+  )
+  return found.flat()
+}
+
+function leftError(left: readonly Problem[]): AirliftError | undefined {
+  const [first] = left
+  if (!first) return undefined
+  return new AirliftError('E_VERIFY', `${left.length} things are left after the reset`, {
+    machine: first.machine,
+    log: left.slice(0, 10).map((problem) => `${problem.machine}: ${problem.message}`),
+    hint: 'run the same command again; see airlift doctor --clean for the whole list',
+  })
+}

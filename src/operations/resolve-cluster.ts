@@ -1,0 +1,127 @@
+import { parseHostList } from '../cluster/host-list.js'
+import { readRecord } from '../cluster/record.js'
+import type { ClusterSpec, NodeSpec, Role, SshOptions } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import { type ObservedCluster, observeCluster } from './observe-cluster.js'
+import type { OperationDeps } from './session.js'
+
+/** How a command names a cluster that exists. */
+export interface ClusterRef {
+  readonly name: string
+  /** From --masters and --nodes; empty when the command names no machines. */
+  readonly masters: readonly NodeSpec[]
+  readonly nodes: readonly NodeSpec[]
+  readonly ssh: SshOptions
+}
+
+/**
+ * The whole spec of a cluster that exists: from the flags, else from what this computer remembers. Machines that only the
+ * cluster knows are added by {@link observeKnownCluster}.
+ * @throws AirliftError E_NO_CLUSTER when nothing tells where it is
+ */
+export async function resolveCluster(ref: ClusterRef, ctx: Context): Promise<ClusterSpec> {
+  const bare = {
+    name: ref.name,
+    runtime: 'k3s' as const,
+    config: {},
+    manifests: [],
+    ignore: [],
+    wait: 'nodes' as const,
+    timeoutMs: 600_000,
+  }
+  if (ref.masters.length > 0 || ref.nodes.length > 0)
+    return { ...bare, masters: ref.masters, nodes: ref.nodes, ssh: ref.ssh }
+  const record = await readRecord(ref.name, ctx.env)
+  if (!record) {
+    throw new AirliftError('E_NO_CLUSTER', `no cluster "${ref.name}" is known on this computer`, {
+      hint: 'name one of its masters: --masters root@10.0.0.1, or see airlift list',
+    })
+  }
+  const nodes = (hosts: readonly string[], role: Role): NodeSpec[] =>
+    hosts.flatMap((host) => nodesOf(host, role))
+  return {
+    ...bare,
+    runtime: record.runtime,
+    masters: nodes(record.masters, 'master'),
+    nodes: nodes(record.nodes, 'worker'),
+    ssh: mergeSsh(record.ssh, ref.ssh),
+  }
+}
+
+/** Flags of this command win over what was remembered. */
+function mergeSsh(remembered: SshOptions, given: SshOptions): SshOptions {
+  const set = Object.fromEntries(
+    Object.entries(given).filter(
+      ([, value]) => value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0),
+    ),
+  )
+  const defaults = { hostKeys: 'accept-new', sudo: 'auto', transport: 'auto' } as Record<string, unknown>
+  const chosen = Object.fromEntries(Object.entries(set).filter(([key, value]) => defaults[key] !== value))
+  return { ...remembered, ...chosen }
+}
+
+/** Reads hosts as a record holds them. */
+export function nodesOf(text: string, role: Role): NodeSpec[] {
+  const list = parseHostList(text, { flag: role === 'master' ? '--masters' : '--nodes' })
+  return list.kind === 'hosts' ? list.hosts.map((target) => ({ target, role, labels: {}, taints: [] })) : []
+}
+
+/**
+ * Looks at a cluster. When the command named only some of its machines, the record on a master tells the others, and those
+ * are looked at too: any one master is enough to find the cluster.
+ * @throws AirliftError E_NO_CLUSTER when none of the machines belongs to it
+ */
+export async function observeKnownCluster(
+  spec: ClusterSpec,
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<{ spec: ClusterSpec; cluster: ObservedCluster }> {
+  const cluster = await observeCluster(spec, { statusOnly: true }, ctx, deps)
+  const belongs = cluster.world.machines.filter(
+    (machine) => machine.installed.cluster === spec.name || machine.facts.managed.record?.name === spec.name,
+  )
+  if (belongs.length === 0 && cluster.world.unreachable.length === 0) {
+    await cluster[Symbol.asyncDispose]()
+    const other = cluster.world.machines.find((machine) => machine.installed.cluster)?.installed.cluster
+    throw new AirliftError(
+      'E_NO_CLUSTER',
+      `no cluster "${spec.name}" on ${spec.masters
+        .concat(spec.nodes)
+        .map((node) => node.target.text)
+        .join(', ')}`,
+      {
+        hint: other
+          ? `there is a cluster "${other}": use --name ${other}`
+          : 'create it with airlift run, or name other machines',
+      },
+    )
+  }
+  const whole = withRecorded(
+    spec,
+    belongs.map((machine) => machine.facts.managed.record ?? {}),
+  )
+  if (whole.masters.length === spec.masters.length && whole.nodes.length === spec.nodes.length)
+    return { spec, cluster }
+  await cluster[Symbol.asyncDispose]()
+  return { spec: whole, cluster: await observeCluster(whole, { statusOnly: true }, ctx, deps) }
+}
+
+/** Adds the machines that records name and the spec does not. */
+function withRecorded(spec: ClusterSpec, records: readonly Readonly<Record<string, unknown>>[]): ClusterSpec {
+  const known = new Set([...spec.masters, ...spec.nodes].map((node) => node.target.host))
+  const added = (key: 'masters' | 'nodes', role: Role): NodeSpec[] => {
+    const texts = records
+      .flatMap((record) => (Array.isArray(record[key]) ? (record[key] as unknown[]) : []))
+      .filter((text) => typeof text === 'string')
+    return texts
+      .flatMap((text) => nodesOf(text, role))
+      .filter((node) => {
+        if (known.has(node.target.host)) return false
+        known.add(node.target.host)
+        return true
+      })
+  }
+  const masters = [...spec.masters, ...added('masters', 'master')]
+  return { ...spec, masters, nodes: [...spec.nodes, ...added('nodes', 'worker')] }
+}

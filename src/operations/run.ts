@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto'
+import { recordOf, writeRecord } from '../cluster/record.js'
+import type { ClusterSpec } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import { Secret } from '../core/secret.js'
+import { executePlan } from '../plan/execute.js'
+import { mergePlans, type Plan } from '../plan/plan.js'
+import type { Rootfs } from '../rootfs/manifest.js'
+import { stageBlobs } from '../rootfs/stage.js'
+import { checkMachines } from '../runtime/preflight/check-machines.js'
+import { type Problem, refuse } from '../runtime/preflight/problem.js'
+import type { Runtime, World } from '../runtime/runtime.js'
+import { observeCluster } from './observe-cluster.js'
+import { checkOwnership } from './ownership.js'
+import { type OperationReport, reportOf } from './report.js'
+import { type OperationDeps, requireAll } from './session.js'
+
+/** What `run` is asked for. */
+export interface RunInput {
+  readonly spec: ClusterSpec
+  readonly rootfs: Rootfs
+  /** Only plan. */
+  readonly dryRun?: boolean
+}
+
+/** What `run` gives back. */
+export interface RunOutcome {
+  readonly plan: Plan
+  /** Absent with `dryRun`. */
+  readonly report?: OperationReport
+  /** What preflight found that did not refuse. */
+  readonly problems: readonly Problem[]
+  /** The first error of those machines that failed, with its log and hint. */
+  readonly error?: AirliftError
+}
+
+/**
+ * Creates the cluster, or finishes what an earlier run began, or does nothing where all is as it must be.
+ * @throws AirliftError before anything is changed: E_PREFLIGHT, E_FOREIGN_CLUSTER, E_REMOVE_REFUSED, E_SSH_…
+ */
+export async function run(input: RunInput, ctx: Context, deps: OperationDeps): Promise<RunOutcome> {
+  const { spec, rootfs } = input
+  const started = ctx.clock.now()
+  if (rootfs.manifest.runtime !== spec.runtime) {
+    throw new AirliftError(
+      'E_BUNDLE_RUNTIME',
+      `${rootfs.ref} is a rootfs of ${rootfs.manifest.runtime}, not of ${spec.runtime}`,
+      {
+        hint: `use --runtime ${rootfs.manifest.runtime}, or a bundle that was built with --runtime ${spec.runtime}`,
+      },
+    )
+  }
+  await using cluster = await observeCluster(spec, { rootfs }, ctx, deps)
+  const { runtime, session } = cluster
+  requireAll(session)
+  const world = withToken(cluster.world)
+  requireWorld(world)
+  checkOwnership(spec, world)
+  const problems = checkMachines(spec, world.machines, rootfs.manifest)
+  // A cluster that is as it must be is not refused for a disk that has become full since.
+  if (!isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
+  const plan = planRun(runtime, spec, world)
+  if (input.dryRun) return { plan, problems }
+
+  const result = await executePlan(
+    plan,
+    {
+      machines: session.byId,
+      secrets: world.secrets,
+      stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
+    },
+    ctx,
+  )
+  const failed = result.steps.find((step) => step.outcome === 'failed')
+  if (plan.steps.length > 0 && !failed && !result.interrupted) await verify(spec, runtime, cluster.observe)
+  const report = reportOf({
+    plan,
+    result,
+    machines: world.machines,
+    connections: session.byId.values(),
+    seconds: (ctx.clock.now() - started) / 1000,
+    nodeName: (machine) => machine.facts.hostname.toLowerCase(),
+  })
+  if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0) {
+    await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
+  }
+  if (result.interrupted) throw interrupted(report)
+  return { plan, report, problems, ...(failed?.error ? { error: failed.error } : {}) }
+}
+
+/** init, joinMasters and joinNodes in one plan, so that their pipelines overlap. */
+export function planRun(runtime: Runtime, spec: ClusterSpec, world: World): Plan {
+  const plan = mergePlans(
+    runtime.init(spec, world),
+    runtime.joinMasters(spec, world, spec.masters),
+    runtime.joinNodes(spec, world, spec.nodes),
+  )
+  return { ...plan, operation: 'run' }
+}
+
+function isSettled(runtime: Runtime, spec: ClusterSpec, world: World): boolean {
+  if (world.machines.some((machine) => !machine.installed.active)) return false
+  return planRun(runtime, spec, world).steps.length === 0
+}
+
+/** A token that is known before the first master starts lets all machines be prepared at the same time. */
+function withToken(world: World): World {
+  if (world.secrets.has('token')) return world
+  const secrets = new Map(world.secrets)
+  secrets.set('token', new Secret(randomBytes(32).toString('hex')))
+  return { ...world, secrets }
+}
+
+/** Machines that were connected but could not be looked at. */
+function requireWorld(world: World): void {
+  const [first] = world.unreachable
+  if (!first) return
+  throw new AirliftError('E_SSH_LOST', `cannot look at ${first.node.target.text}: ${first.error}`, {
+    machine: first.node.target.text,
+  })
+}
+
+/** Reads everything again and plans again: a cluster that is as it must be gives an empty plan. */
+async function verify(spec: ClusterSpec, runtime: Runtime, observe: () => Promise<World>): Promise<void> {
+  if (spec.wait === 'none' || spec.wait === 'api') return
+  const rest = planRun(runtime, spec, await observe())
+  if (rest.steps.length === 0) return
+  throw new AirliftError(
+    'E_VERIFY',
+    `the cluster is not what was asked for: ${rest.steps.length} steps are left`,
+    {
+      log: rest.steps.map((step) => `${step.id}: ${step.title}`),
+      hint: 'run the same command again; if this repeats, look at airlift status',
+    },
+  )
+}
+
+function interrupted(report: OperationReport): AirliftError {
+  return new AirliftError(
+    'E_INTERRUPTED',
+    `interrupted after ${report.steps.done} steps; nothing is half-written`,
+    {
+      hint: 'run the same command again: it goes on where it stopped',
+      data: { report },
+    },
+  )
+}

@@ -1,0 +1,94 @@
+import type { MachineTarget, NodeSpec, SshOptions } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import { AirliftError, isAirliftError } from '../core/errors.js'
+import { connectAll, type SecretSource } from '../machine/connect.js'
+import type { Machine } from '../machine/machine.js'
+
+/** Connected machines of one operation. Disposing closes every connection. */
+export interface Session extends AsyncDisposable {
+  readonly machines: readonly { readonly machine: Machine; readonly node: NodeSpec }[]
+  /** Those that could not be connected. */
+  readonly failures: readonly { readonly node: NodeSpec; readonly error: AirliftError }[]
+  /** By machine id. */
+  readonly byId: ReadonlyMap<string, Machine>
+}
+
+/** How machines are connected; tests give fakes. */
+export type Connect = (
+  targets: readonly MachineTarget[],
+  options: SshOptions,
+  ctx: Context,
+  secrets: SecretSource,
+) => Promise<readonly (Machine | AirliftError)[]>
+
+/** What operations need beside their spec. */
+export interface OperationDeps {
+  readonly secrets: SecretSource
+  readonly connect?: Connect
+}
+
+/** Connects every node's machine at once. Two names for one machine are refused. */
+export async function openSession(
+  nodes: readonly NodeSpec[],
+  options: SshOptions,
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<Session> {
+  const connect = deps.connect ?? connectAll
+  const results = await connect(
+    nodes.map((node) => node.target),
+    options,
+    ctx,
+    deps.secrets,
+  )
+  const machines: { machine: Machine; node: NodeSpec }[] = []
+  const failures: { node: NodeSpec; error: AirliftError }[] = []
+  for (const [index, result] of results.entries()) {
+    const node = nodes[index]
+    if (!node) continue
+    if (isAirliftError(result)) failures.push({ node, error: result })
+    else machines.push({ machine: result as Machine, node })
+  }
+  const session: Session = {
+    machines,
+    failures,
+    byId: new Map(machines.map(({ machine }) => [machine.id, machine])),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.allSettled(machines.map(({ machine }) => machine.close()))
+    },
+  }
+  const twice = machines.find(
+    ({ machine }, index) => machines.findIndex((other) => other.machine.id === machine.id) < index,
+  )
+  if (twice) {
+    await session[Symbol.asyncDispose]()
+    throw new AirliftError(
+      'E_HOST_INVALID',
+      `"${twice.node.target.text}" is the same machine as another one that was named`,
+      {
+        machine: twice.machine.id,
+        hint: 'name each machine once: ~/.ssh/config may map two names to one host',
+      },
+    )
+  }
+  ctx.signal.throwIfAborted()
+  return session
+}
+
+/** Throws one error for all machines that could not be connected; the first one's code, with every reason. */
+export function requireAll(session: Session): void {
+  const [first, ...others] = session.failures
+  if (!first) return
+  if (others.length === 0) throw first.error
+  throw new AirliftError(first.error.code, `${session.failures.length} machines cannot be used`, {
+    log: session.failures.map(({ node, error }) => `${node.target.text}: ${error.message}`),
+    ...(first.error.hint ? { hint: first.error.hint } : {}),
+    data: {
+      machines: session.failures.map(({ node, error }) => ({
+        machine: node.target.text,
+        code: error.code,
+        message: error.message,
+      })),
+    },
+  })
+}

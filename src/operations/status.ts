@@ -1,0 +1,194 @@
+import type { ClusterSpec } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
+import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
+import type { OperationDeps } from './session.js'
+
+/** One node in a status. */
+export interface NodeReport extends Omit<NodeStatus, 'voter'> {
+  /** Id of its machine; null when the cluster knows a node whose machine is not known here. */
+  readonly machine: string | null
+}
+
+/** Something that is wrong with the cluster. */
+export interface StatusProblem {
+  readonly code: string
+  readonly machine: string | null
+  readonly message: string
+  readonly hint: string
+}
+
+/** The health of a cluster; the JSON of `airlift status`. */
+export interface ClusterStatus {
+  readonly name: string
+  readonly runtime: string
+  readonly version: string
+  readonly health: 'ready' | 'degraded' | 'down'
+  readonly endpoint: string
+  readonly datastore: {
+    readonly kind: 'etcd' | 'sqlite' | 'external'
+    readonly members: number
+    readonly healthy: number
+  }
+  readonly nodes: readonly NodeReport[]
+  readonly problems: readonly StatusProblem[]
+}
+
+/** The health of a cluster, from its machines. @throws AirliftError E_NO_CLUSTER (exit 6) */
+export async function status(ref: ClusterRef, ctx: Context, deps: OperationDeps): Promise<ClusterStatus> {
+  const { spec, cluster } = await observeKnownCluster(await resolveCluster(ref, ctx), ctx, deps)
+  await using _ = cluster
+  return statusOf(spec, cluster.world)
+}
+
+/** Judges what was observed. Pure. */
+export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
+  const masters = world.machines.filter((machine) => machine.node.role === 'master')
+  const answering = masters.find((machine) => machine.installed.apiReady)
+  const known = answering?.installed.nodes ?? []
+  const nodes = world.machines
+    .map((machine) => nodeReport(machine, known))
+    .concat(unreachableReports(world, known))
+  const strangers = known.filter((node) => !nodes.some((report) => report.name === node.name))
+  const all = [...nodes, ...strangers.map((node) => ({ ...strip(node), machine: null }))]
+  const problems = [...machineProblems(world, answering), ...nodeProblems(all, answering)]
+  const datastore = datastoreOf(spec, world, known)
+  const quorum = datastore.kind !== 'etcd' || datastore.healthy > datastore.members / 2
+  const health = !answering || !quorum ? 'down' : problems.length === 0 ? 'ready' : 'degraded'
+  const record = world.machines.find((machine) => machine.facts.managed.record?.version)?.facts.managed.record
+  const endpointMachine = answering ?? masters[0]
+  return {
+    name: spec.name,
+    runtime: spec.runtime,
+    version: answering?.installed.version ?? (typeof record?.version === 'string' ? record.version : ''),
+    health,
+    endpoint: endpointMachine ? endpointOf(spec, endpointMachine, known) : '',
+    datastore,
+    nodes: all,
+    problems,
+  }
+}
+
+function strip(node: NodeStatus): Omit<NodeReport, 'machine'> {
+  const { voter: _, ...rest } = node
+  return rest
+}
+
+function nodeReport(machine: MachineWorld, known: readonly NodeStatus[]): NodeReport {
+  const name = machine.facts.hostname.toLowerCase()
+  const found = known.find((node) => node.name === name)
+  if (found) return { ...strip(found), role: machine.node.role, machine: machine.id }
+  const message = machine.installed.active
+    ? 'not registered'
+    : machine.installed.role
+      ? 'the service does not run'
+      : 'k3s is not installed'
+  return {
+    name,
+    role: machine.node.role,
+    ready: false,
+    version: machine.installed.version ?? '',
+    address: machine.facts.routeSource?.address ?? machine.facts.defaultRoute?.source ?? '',
+    message,
+    machine: machine.id,
+  }
+}
+
+function unreachableReports(world: World, known: readonly NodeStatus[]): NodeReport[] {
+  return world.unreachable.map(({ node, id, error }) => {
+    const found = known.find(
+      (status) => status.address === node.target.host || status.name === node.target.host.toLowerCase(),
+    )
+    const base = found
+      ? strip(found)
+      : { name: node.target.host, role: node.role, ready: false, version: '', address: node.target.host }
+    return { ...base, message: found?.ready ? '' : error, machine: id }
+  })
+}
+
+function machineProblems(world: World, answering: MachineWorld | undefined): StatusProblem[] {
+  const problems: StatusProblem[] = world.unreachable.map(({ id, error }) => ({
+    code: 'unreachable',
+    machine: id,
+    message: error,
+    hint: 'check that it is switched on and that ssh reaches it',
+  }))
+  if (!answering) {
+    problems.push({
+      code: 'api-down',
+      machine: null,
+      message: 'no master answers',
+      hint: 'see journalctl -u k3s on a master',
+    })
+  }
+  for (const machine of world.machines) {
+    const unit = machine.node.role === 'master' ? 'k3s' : 'k3s-agent'
+    if (machine.installed.role === undefined) {
+      problems.push({
+        code: 'not-installed',
+        machine: machine.id,
+        message: `k3s is not installed on ${machine.name}`,
+        hint: 'run the same airlift run command again',
+      })
+    } else if (!machine.installed.active) {
+      problems.push({
+        code: 'service-down',
+        machine: machine.id,
+        message: `the service ${unit} does not run on ${machine.name}`,
+        hint: `start it: systemctl start ${unit}`,
+      })
+    } else if (machine.node.role === 'master' && !machine.installed.apiReady) {
+      problems.push({
+        code: 'api-unready',
+        machine: machine.id,
+        message: `the API server of ${machine.name} is not ready`,
+        hint: 'see journalctl -u k3s there',
+      })
+    }
+  }
+  return problems
+}
+
+function nodeProblems(nodes: readonly NodeReport[], answering: MachineWorld | undefined): StatusProblem[] {
+  if (!answering) return []
+  return nodes
+    .filter((node) => !node.ready)
+    .map((node) => ({
+      code: 'node-not-ready',
+      machine: node.machine,
+      message: `node ${node.name} is not ready: ${node.message || 'no reason given'}`,
+      hint: `see: kubectl describe node ${node.name}`,
+    }))
+}
+
+function datastoreOf(
+  spec: ClusterSpec,
+  world: World,
+  known: readonly NodeStatus[],
+): ClusterStatus['datastore'] {
+  const masters = world.machines.filter((machine) => machine.node.role === 'master')
+  const kinds = masters.map((machine) => machine.facts.managed.fragments['k3s-datastore'] ?? '').join('\n')
+  const apiReady = masters.filter((machine) => machine.installed.apiReady).length
+  if (!kinds.includes('etcd')) {
+    if (!kinds.includes('sqlite') && spec.masters.length > 1)
+      return { kind: 'external', members: 0, healthy: 0 }
+    return { kind: 'sqlite', members: 1, healthy: apiReady > 0 ? 1 : 0 }
+  }
+  const voters = known.filter((node) => node.voter !== undefined)
+  const members = voters.length > 0 ? voters.length : spec.masters.length
+  return {
+    kind: 'etcd',
+    members,
+    healthy: voters.length > 0 ? voters.filter((node) => node.voter && node.ready).length : apiReady,
+  }
+}
+
+function endpointOf(spec: ClusterSpec, machine: MachineWorld, known: readonly NodeStatus[]): string {
+  const name = machine.facts.hostname.toLowerCase()
+  const address =
+    known.find((node) => node.name === name)?.address ??
+    machine.facts.routeSource?.address ??
+    machine.node.target.host
+  const port = spec.config['https-listen-port'] ?? 6443
+  return `https://${address.includes(':') ? `[${address}]` : address}:${port}`
+}

@@ -1,0 +1,136 @@
+import { renderConfig, splitConfig } from '../../cluster/config.js'
+import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
+import { AirliftError } from '../../core/errors.js'
+import { Secret } from '../../core/secret.js'
+import { secretRef } from '../../plan/fill-secrets.js'
+import type { MachineWorld, World } from '../runtime.js'
+import { K3S } from './paths.js'
+
+/** Keys whose values are passwords or hold them; plans show them by name only. */
+const SENSITIVE = new Set([
+  'token',
+  'agent-token',
+  'datastore-endpoint',
+  'etcd-s3-access-key',
+  'etcd-s3-secret-key',
+  'etcd-s3-session-token',
+  'vpn-auth',
+])
+
+const secretKey = (key: string): string => `config:${key}`
+
+/** The secrets that the user's k3s configuration holds, under the names that plans use. */
+export function configSecrets(spec: ClusterSpec): Map<string, Secret> {
+  const secrets = new Map<string, Secret>()
+  for (const [key, value] of Object.entries(spec.config)) {
+    // Escaped as inside a double-quoted YAML string, since that is where it is filled in.
+    if (SENSITIVE.has(key) && typeof value === 'string')
+      secrets.set(secretKey(key), new Secret(JSON.stringify(value).slice(1, -1)))
+  }
+  return secrets
+}
+
+/** The node's name: its host name in lower case, as k3s itself would choose, unless the configuration has one. */
+export function nodeName(machine: MachineWorld): string {
+  return machine.facts.hostname.toLowerCase()
+}
+
+/** The address under which the other nodes reach a machine: the source of its route to the first master. */
+export function nodeAddress(machine: MachineWorld): string {
+  const { routeSource, defaultRoute, addresses } = machine.facts
+  const usable = (address: string | undefined): address is string =>
+    address !== undefined && !address.startsWith('127.') && address !== '::1' && !address.startsWith('fe80:')
+  if (usable(routeSource?.address)) return routeSource.address
+  if (usable(defaultRoute?.source)) return defaultRoute.source
+  const onDefault = addresses.find((entry) => entry.device === defaultRoute?.device && usable(entry.address))
+  if (onDefault) return onDefault.address
+  throw new AirliftError(
+    'E_PREFLIGHT',
+    `cannot tell which address ${machine.name} has towards the first master`,
+    {
+      machine: machine.name,
+      hint: 'give it a default route, or a route to the first master',
+    },
+  )
+}
+
+/** Port of the API server. */
+export function apiPort(spec: ClusterSpec): number {
+  const port = spec.config['https-listen-port']
+  return typeof port === 'number' ? port : 6443
+}
+
+/** `https://10.0.0.1:6443`, with brackets around IPv6. */
+export function serverUrl(spec: ClusterSpec, machine: MachineWorld): string {
+  const address = nodeAddress(machine)
+  return `https://${address.includes(':') ? `[${address}]` : address}:${apiPort(spec)}`
+}
+
+/** Whether the cluster keeps its data in embedded etcd: with two masters or more, or when asked to. */
+export function usesEtcd(spec: ClusterSpec): boolean {
+  if (spec.config['datastore-endpoint'] !== undefined) return false
+  return spec.masters.length > 1 || spec.config['cluster-init'] === true
+}
+
+/** What makes one node's configuration. */
+export interface NodeConfigInput {
+  readonly spec: ClusterSpec
+  readonly world: World
+  readonly node: NodeSpec
+  readonly machine: MachineWorld
+  /** The master that it joins through; absent for the first one. */
+  readonly join?: MachineWorld
+  /** The resolv.conf that the kubelet hands to pods, when the host's own will not do. */
+  readonly resolvConf?: string
+}
+
+/**
+ * Text of /etc/rancher/k3s/config.yaml for one node. Each role gets only keys that it knows: a server's key in a worker's
+ * file is fatal to k3s. What the user set wins over what airlift would choose.
+ */
+export function nodeConfig(input: NodeConfigInput): string {
+  const { spec, node, machine, join } = input
+  const master = node.role === 'master'
+  const own: Record<string, ConfigValue> = {
+    'node-name': nodeName(machine),
+    'node-ip': nodeAddress(machine),
+    'token-file': K3S.tokenFile,
+    // Nothing on a machine reaches out: without this, every missing image waits for the internet's time-out.
+    'disable-default-registry-endpoint': true,
+  }
+  const device = flannelDevice(machine)
+  if (device) own['flannel-iface'] = device
+  if (input.resolvConf) own['resolv-conf'] = input.resolvConf
+  if (join && spec.config['datastore-endpoint'] === undefined) own.server = serverUrl(spec, join)
+  if (join && !master) own.server = serverUrl(spec, join)
+  if (master && !join && usesEtcd(spec)) own['cluster-init'] = true
+  if (master) own['tls-san'] = certificateNames(machine)
+  const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`)
+  const taints = node.taints.map(
+    (taint) => `${taint.key}${taint.value ? `=${taint.value}` : ''}:${taint.effect}`,
+  )
+  if (labels.length > 0) own['node-label'] = labels
+  if (taints.length > 0) own['node-taint'] = taints
+
+  const merged: Record<string, ConfigValue> = { ...own }
+  for (const [key, value] of Object.entries(splitConfig(spec.config, node.role))) {
+    if (key === 'token' || (key === 'cluster-init' && join)) continue
+    const mine = own[key]
+    const shown = SENSITIVE.has(key) ? secretRef(secretKey(key)) : value
+    merged[key] = Array.isArray(mine) ? [...mine, ...(Array.isArray(value) ? value : [String(value)])] : shown
+  }
+  return renderConfig(merged)
+}
+
+/** Every name under which an operator may reach this master: as it was typed, as ssh resolved it, as its nodes know it. */
+export function certificateNames(machine: MachineWorld): string[] {
+  const resolved = /^ssh:\/\/(?:[^@]*@)?(\[[^\]]+\]|[^:/]+)/.exec(machine.id)?.[1]?.replace(/^\[|\]$/g, '')
+  const names = [machine.node.target.host, resolved, nodeAddress(machine)]
+  return [...new Set(names)].filter((name): name is string => name !== undefined && name !== 'local')
+}
+
+/** Flannel follows the default route; a node whose address is on another device must say so. */
+function flannelDevice(machine: MachineWorld): string | undefined {
+  const device = machine.facts.addresses.find((entry) => entry.address === nodeAddress(machine))?.device
+  return device && device !== machine.facts.defaultRoute?.device ? device : undefined
+}

@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto'
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import { AirliftError } from '../../core/errors.js'
+import { fillSecrets, secretNames, secretRef } from '../../plan/fill-secrets.js'
+import { archOf } from '../../rootfs/arch-of.js'
+import type { RootfsFile } from '../../rootfs/manifest.js'
+import { selectFiles } from '../../rootfs/select-files.js'
+import { chooseResolvConf } from '../preflight/resolv-conf.js'
+import type { MachineWorld, World } from '../runtime.js'
+import { nodeAddress, nodeConfig, nodeName } from './config.js'
+import { K3S, RECORD, uninstallPath, unitName, unitPath } from './paths.js'
+import { fillTemplate } from './template.js'
+
+/** A small file that must be on a machine. */
+export interface DesiredFile {
+  readonly path: string
+  readonly mode: string
+  /** May hold `{{secret:NAME}}`. */
+  readonly content: string
+  readonly base64?: boolean
+  /** k3s reads it only at start: a change needs a restart. */
+  readonly restart: boolean
+}
+
+/** A blob that must be linked to a path. */
+export interface DesiredLink {
+  readonly path: string
+  readonly mode: string
+  readonly file: RootfsFile
+}
+
+/** Everything that must be on one machine before its service starts. */
+export interface Desired {
+  readonly unit: 'k3s' | 'k3s-agent'
+  readonly init: 'systemd' | 'openrc'
+  readonly links: readonly DesiredLink[]
+  readonly files: readonly DesiredFile[]
+  readonly binary: RootfsFile
+}
+
+/** Decides what one machine must hold. Pure. */
+export function desiredState(
+  spec: ClusterSpec,
+  world: World,
+  node: NodeSpec,
+  machine: MachineWorld,
+  join?: MachineWorld,
+): Desired {
+  const rootfs = world.rootfs
+  if (!rootfs)
+    throw new AirliftError('E_USAGE', 'no rootfs was given', {
+      hint: 'name one: --rootfs k3s.airlift, or --version v1.33.1+k3s1',
+    })
+  const init = machine.facts.init
+  if (init === 'none')
+    throw new AirliftError('E_PREFLIGHT', `${machine.name} has neither systemd nor OpenRC`, {
+      machine: machine.name,
+    })
+  const files = selectFiles(rootfs.manifest, archOf(machine.facts), node.role)
+  const binary = files.find((file) => file.role === 'binary')
+  if (!binary)
+    throw new AirliftError('E_BUNDLE_INVALID', `the rootfs holds no binary for ${machine.facts.unameArch}`)
+  const links: DesiredLink[] = [{ path: K3S.binary, mode: '0755', file: binary }]
+  for (const file of files.filter((entry) => entry.role === 'images')) {
+    links.push({ path: `${K3S.images}/${file.path.split('/').at(-1)}`, mode: '0644', file })
+  }
+  return {
+    unit: unitName(node.role),
+    init,
+    links,
+    files: desiredFiles(spec, world, node, machine, join),
+    binary,
+  }
+}
+
+function desiredFiles(
+  spec: ClusterSpec,
+  world: World,
+  node: NodeSpec,
+  machine: MachineWorld,
+  join: MachineWorld | undefined,
+): DesiredFile[] {
+  const resolv = chooseResolvConf(machine.facts)
+  const resolvConf = resolv === 'write-own' ? K3S.resolvConf : resolv
+  const config = nodeConfig({
+    spec,
+    world,
+    node,
+    machine,
+    ...(join ? { join } : {}),
+    ...(resolvConf ? { resolvConf } : {}),
+  })
+  const files: DesiredFile[] = [
+    // First of all: a service without this record would look like somebody else's after an interruption.
+    { path: RECORD, mode: '0600', content: record(spec, world, node, machine), restart: false },
+    { path: K3S.config, mode: '0600', content: config, restart: true },
+    tokenFile(join !== undefined),
+    ...serviceFiles(world, node, machine),
+  ]
+  if (resolv === 'write-own') {
+    files.push({ path: K3S.resolvConf, mode: '0644', content: ownResolvConf(machine), restart: true })
+  }
+  if (spec.registries) {
+    files.push({ path: K3S.registries, mode: '0600', content: secretRef('registries'), restart: true })
+    for (const file of spec.registries.files)
+      files.push({
+        path: file.path,
+        mode: file.mode,
+        content: secretRef(`file:${file.path}`),
+        base64: true,
+        restart: true,
+      })
+  }
+  if (node.role === 'master' && !join) {
+    for (const manifest of spec.manifests) {
+      files.push({
+        path: `${K3S.manifests}/${manifest.name}`,
+        mode: '0600',
+        content: secretRef(`manifest:${manifest.name}`),
+        restart: false,
+      })
+    }
+  }
+  return files
+}
+
+/**
+ * The first master must be given the bare password, since the cluster's CA does not exist yet. The others get the full token,
+ * which holds the CA's digest: they refuse a server that is not the one they are meant to join.
+ */
+export function tokenFile(joins: boolean): DesiredFile {
+  return {
+    path: K3S.tokenFile,
+    mode: '0600',
+    content: `${secretRef(joins ? 'join-token' : 'token')}\n`,
+    restart: true,
+  }
+}
+
+/**
+ * Where only loopback resolvers are configured, k3s would give pods public ones, and an air-gapped cluster waits for them in
+ * vain. The node's own address refuses at once where nothing listens, and answers where a resolver listens on all addresses.
+ */
+function ownResolvConf(machine: MachineWorld): string {
+  return `# Written by airlift: this host names only resolvers that pods cannot reach.\nnameserver ${nodeAddress(machine)}\n`
+}
+
+function serviceFiles(world: World, node: NodeSpec, machine: MachineWorld): DesiredFile[] {
+  const unit = unitName(node.role)
+  const init = machine.facts.init === 'openrc' ? 'openrc' : 'systemd'
+  const fill = (name: string): string =>
+    fillTemplate(world.templates, name, {
+      unit,
+      role: node.role,
+      command: node.role === 'master' ? 'server' : 'agent',
+    })
+  const files: DesiredFile[] = [
+    {
+      path: unitPath(node.role, init),
+      mode: init === 'systemd' ? '0644' : '0755',
+      content: fill(init === 'systemd' ? 'k3s.service' : 'k3s.openrc'),
+      restart: true,
+    },
+    { path: K3S.killall, mode: '0755', content: fill('k3s-killall.sh'), restart: false },
+    { path: uninstallPath(node.role), mode: '0755', content: fill('k3s-uninstall.sh'), restart: false },
+  ]
+  if (init === 'openrc')
+    files.push({
+      path: `/etc/logrotate.d/${unit}`,
+      mode: '0644',
+      content: fill('k3s.logrotate'),
+      restart: false,
+    })
+  return files
+}
+
+/** What airlift leaves on each machine so that any one of them is enough to find the cluster. No secrets. */
+function record(spec: ClusterSpec, world: World, node: NodeSpec, machine: MachineWorld): string {
+  const members = (list: readonly NodeSpec[]): string[] => list.map((entry) => entry.target.text)
+  const value = {
+    name: spec.name,
+    runtime: 'k3s',
+    version: world.rootfs?.manifest.version,
+    role: node.role,
+    node: nodeName(machine),
+    // Workers learn only of masters: their files then stay as they are when other workers come and go.
+    masters: members(spec.masters),
+    ...(node.role === 'master' ? { nodes: members(spec.nodes) } : {}),
+  }
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+/** What a machine lacks of what it must hold. */
+export interface Difference {
+  readonly missingBlobs: readonly RootfsFile[]
+  readonly links: readonly DesiredLink[]
+  readonly files: readonly DesiredFile[]
+  readonly enable: boolean
+  /** The service must be started, or restarted because of what changed. */
+  readonly service: 'start' | 'restart' | 'none'
+}
+
+/** Compares what is with what must be. Pure. */
+export function difference(desired: Desired, machine: MachineWorld, world: World): Difference {
+  const found = new Map(machine.facts.managed.files.map((file) => [file.path, file]))
+  const blobs = new Set(machine.facts.managed.blobs.map((blob) => blob.sha256))
+  const linked = (link: DesiredLink): boolean => {
+    const file = found.get(link.path)
+    return (
+      file !== undefined && (file.blob ?? file.sha256) === link.file.sha256 && sameMode(file.mode, link.mode)
+    )
+  }
+  const links = desired.links.filter((link) => !linked(link))
+  const missingBlobs = [
+    ...new Map(
+      desired.links
+        .filter((link) => !blobs.has(link.file.sha256))
+        .map((link) => [link.file.sha256, link.file]),
+    ).values(),
+  ]
+  const files = desired.files.filter((file) => {
+    const there = found.get(file.path)
+    return !there || !sameMode(there.mode, file.mode) || !sameContent(file, there.sha256, world)
+  })
+  const unit = machine.facts.managed.units.find((entry) => entry.unit === desired.unit)
+  const changed = files.some((file) => file.restart) || links.some((link) => link.path === K3S.binary)
+  const running = machine.installed.active
+  return {
+    missingBlobs,
+    links,
+    files,
+    enable:
+      !unit?.enabled ||
+      files.some(
+        (file) => file.path === unitPath(desired.unit === 'k3s' ? 'master' : 'worker', desired.init),
+      ),
+    service: running ? (changed ? 'restart' : 'none') : 'start',
+  }
+}
+
+const sameMode = (a: string, b: string): boolean => Number.parseInt(a, 8) === Number.parseInt(b, 8)
+
+function sameContent(file: DesiredFile, sha256: string | undefined, world: World): boolean {
+  // A secret that is not known yet cannot be there already.
+  if (secretNames(file.content).some((name) => !world.secrets.has(name))) return false
+  const text = fillSecrets(file.content, world.secrets)
+  const bytes = Buffer.from(text, file.base64 ? 'base64' : 'utf8')
+  return createHash('sha256').update(bytes).digest('hex') === sha256
+}

@@ -1,0 +1,104 @@
+import { K3S } from './paths.js'
+
+/** Prints the last lines of a service's log, whichever init system keeps it. */
+export function logScript(unit: string, lines: number): string {
+  return `if command -v journalctl >/dev/null 2>&1 && [ -d /run/systemd/system ]; then journalctl -u ${unit} -n ${lines} --no-pager -o cat 2>/dev/null; else tail -n ${lines} /var/log/${unit}.log 2>/dev/null; fi`
+}
+
+/** What k3s says when it will never succeed, and what that means for the operator. Sources: k3s' own messages, seen in the lab. */
+const FATAL: readonly {
+  readonly pattern: string
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  readonly times?: number
+}[] = [
+  {
+    pattern: 'not authorized|invalid token CA hash|token CA hash does not match|failed to validate token',
+    code: 'E_JOIN',
+    message: 'the master refuses the token of this node',
+    // A master that has just begun to listen may refuse once before it has read its own token.
+    times: 3,
+    hint: 'a token of another cluster may be in /etc/rancher/k3s: run airlift reset for this machine, then the same command again',
+  },
+  {
+    pattern: 'Node password rejected|duplicate hostname or contents',
+    code: 'E_JOIN',
+    message: 'a node of this name is already known to the cluster, with another password',
+    hint: 'delete the old one on a master (k3s kubectl delete node NAME), or give this machine another host name',
+  },
+  {
+    pattern: 'duplicate node name found',
+    code: 'E_JOIN',
+    message: 'a master of this name is already a member of the datastore',
+    hint: 'delete the old one (k3s kubectl delete node NAME), or give this machine another host name',
+  },
+  {
+    pattern: 'critical configuration value mismatch|critical configuration mismatched',
+    code: 'E_START',
+    message: 'this master is configured differently from the others',
+    hint: 'give all masters the same --config and --set',
+  },
+  {
+    pattern: 'flag provided but not defined',
+    code: 'E_START',
+    message: 'k3s does not know a key of its configuration',
+    hint: 'see the log below, and take the key out of --config or --set',
+  },
+  {
+    pattern:
+      'failed to find memory cgroup|kubelet is configured to not run on a host using cgroup v1|cgroup v1 support is unsupported',
+    code: 'E_START',
+    message: 'the kubelet refuses the control groups of this host',
+    hint: 'boot the host with cgroup v2, or add --set kubelet-arg=fail-cgroupv1=false',
+  },
+  {
+    pattern: 'address already in use',
+    code: 'E_START',
+    message: 'a port that k3s needs is taken',
+    hint: 'see which process has it: ss -lntp',
+  },
+  {
+    pattern: 'no space left on device',
+    code: 'E_DISK_FULL',
+    message: 'the disk is full',
+    hint: `free some space under ${K3S.dataDir} and run the same command again`,
+  },
+  {
+    pattern: 'inotify_init: too many open files|too many open files',
+    code: 'E_START',
+    message: 'the host has too few inotify instances',
+    hint: 'sysctl -w fs.inotify.max_user_instances=8192',
+  },
+  {
+    pattern: 'bootstrap data already found and encrypted with different token',
+    code: 'E_JOIN',
+    message: 'the datastore belongs to a cluster with another token',
+    hint: 'use the token of that cluster (--set token=…), or an empty datastore',
+  },
+]
+
+/**
+ * A script that looks at what the service has logged since its last start and fails with the cause when k3s will never
+ * succeed. k3s itself retries most of these for ever. Looks at most once in two seconds: reading a journal is not free.
+ */
+export function fatalScript(unit: string): string {
+  const cases = FATAL.map(
+    ({ pattern, code, message, hint, times = 1 }) =>
+      `if [ "$(printf '%s\\n' "$log" | grep -cE '${pattern}')" -ge ${times} ]; then printf '%s\\n' "$log" | grep -E '${pattern}' | tail -n 2 | sed 's/^/@@log /'; printf '@@fail ${code} %s\\n@@hint %s\\n' ${JSON.stringify(message)} '${hint}'; exit 11; fi`,
+  )
+  return [
+    'fatal() {',
+    // Only the log of this start: an older one may tell of what was mended since.
+    `  if [ -d /run/systemd/system ]; then id=$(systemctl show -p InvocationID --value ${unit} 2>/dev/null); if [ -n "$id" ]; then log=$(journalctl _SYSTEMD_INVOCATION_ID="$id" -n 60 --no-pager -o cat 2>/dev/null); else log=; fi`,
+    `  else log=$(tail -n 40 /var/log/${unit}.log 2>/dev/null); fi`,
+    ...cases.map((line) => `  ${line}`),
+    '  return 1',
+    '}',
+  ].join('\n')
+}
+
+/** What is shown when a wait ends without success: the state of the unit and the end of its log. */
+export function diagnoseScript(unit: string): string {
+  return `systemctl show -p ActiveState,SubState,NRestarts ${unit} 2>/dev/null | tr '\\n' ' '; echo; ${logScript(unit, 15)}`
+}

@@ -1,0 +1,36 @@
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import { type Plan, type Step, summarize } from '../../plan/plan.js'
+import type { World } from '../runtime.js'
+import { nodeName } from './config.js'
+import { entryOf, machineOf } from './first-master.js'
+import { ANSWERS } from './init.js'
+import { joinThrough, nodeSteps, stepId } from './node-steps.js'
+import { waitWorkerReady } from './waits.js'
+
+/**
+ * Workers: staged and installed at once, while the first master still starts; each is started as soon as that one can be
+ * asked. A worker that asks before would back off and lose seconds.
+ */
+export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan {
+  const entry = entryOf(spec, world)
+  const needs = world.secrets.has('join-token')
+    ? entry.installed.apiReady
+      ? []
+      : [stepId.start(entry)]
+    : [ANSWERS]
+  const steps: Step[] = []
+  for (const node of nodes) {
+    const machine = machineOf(world, node)
+    const waits =
+      spec.wait === 'nodes' || spec.wait === 'system'
+        ? [waitWorkerReady(nodeName(machine), spec.timeoutMs)]
+        : []
+    steps.push(
+      ...nodeSteps(
+        { spec, world, node, machine, join: joinThrough(spec, world, machine, entry) },
+        { needs, waits, warmUp: true },
+      ),
+    )
+  }
+  return { operation: 'run', name: spec.name, runtime: 'k3s', steps, summary: summarize(steps) }
+}

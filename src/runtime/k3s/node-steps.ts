@@ -1,0 +1,203 @@
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import type { Action, Step } from '../../plan/plan.js'
+import { archOf } from '../../rootfs/arch-of.js'
+import type { RootfsManifest } from '../../rootfs/manifest.js'
+import type { MachineWorld, World } from '../runtime.js'
+import { nodeName } from './config.js'
+import { type Desired, type Difference, desiredState, difference } from './desired.js'
+import { machineOf } from './first-master.js'
+import { INITIALIZED, K3S } from './paths.js'
+import { hasImageCache } from './versions.js'
+import { checkImages } from './waits.js'
+
+/** What planning one node starts from. */
+export interface NodePlan {
+  readonly spec: ClusterSpec
+  readonly world: World
+  readonly node: NodeSpec
+  readonly machine: MachineWorld
+  /** The master that it joins through; absent for the first one. */
+  readonly join?: MachineWorld
+}
+
+/** Ids of a node's steps, so that others can need them. */
+export const stepId = {
+  stage: (machine: MachineWorld): string => `${nodeName(machine)}/stage`,
+  install: (machine: MachineWorld): string => `${nodeName(machine)}/install`,
+  start: (machine: MachineWorld): string => `${nodeName(machine)}/start`,
+  ready: (machine: MachineWorld): string => `${nodeName(machine)}/ready`,
+}
+
+/** How a node's last steps wait, which depends on its role. */
+export interface StartOptions {
+  /** Steps of other machines that must be done before the service starts. */
+  readonly needs: readonly string[]
+  /** Actions after the start, in the same round trip. */
+  readonly waits: readonly Action[]
+  /** Unpacks k3s' own data before the start, while another machine is still being waited for. */
+  readonly warmUp: boolean
+}
+
+/** The steps that bring one node from what it is to what it must be; none where it is so already. */
+export function nodeSteps(plan: NodePlan, options: StartOptions): Step[] {
+  const desired = desiredState(plan.spec, plan.world, plan.node, plan.machine, plan.join)
+  const diff = difference(desired, plan.machine, plan.world)
+  const ready = isReady(plan)
+  const steps: Step[] = []
+  const { machine } = plan
+  if (diff.missingBlobs.length > 0) steps.push(stageStep(machine, diff))
+  const install = installActions(plan, desired, diff, options.warmUp)
+  if (install.length > 0) {
+    steps.push({
+      id: stepId.install(machine),
+      machine: machine.id,
+      title: `install k3s ${plan.world.rootfs?.manifest.version ?? ''} as ${plan.node.role}`,
+      needs: steps.map((step) => step.id),
+      effect: machine.installed.version ? 'change' : 'create',
+      actions: install,
+    })
+  }
+  if (diff.service !== 'none' || !ready) steps.push(startStep(plan, desired, diff, options, steps))
+  return steps
+}
+
+/**
+ * The master that a node's configuration names. A node that joined through another one keeps it: which master happens to
+ * answer first today is no reason to rewrite a file and restart a service.
+ */
+export function joinThrough(
+  spec: ClusterSpec,
+  world: World,
+  machine: MachineWorld,
+  entry: MachineWorld,
+): MachineWorld {
+  const others = spec.masters.map((node) => machineOf(world, node)).filter((master) => master !== machine)
+  const kept = others.find((join) => {
+    const desired = desiredState(spec, world, machine.node, machine, join)
+    return difference(desired, machine, world).files.every((file) => file.path !== K3S.config)
+  })
+  return kept ?? (entry === machine ? (others[0] ?? entry) : entry)
+}
+
+/** The node as the cluster knows it, wherever its API answers. */
+export function knownNode(world: World, name: string): { readonly ready: boolean } | undefined {
+  for (const machine of world.machines) {
+    const found = machine.installed.nodes?.find((node) => node.name === name)
+    if (found) return found
+  }
+  return undefined
+}
+
+function isReady({ world, machine, node }: NodePlan): boolean {
+  if (knownNode(world, nodeName(machine))?.ready !== true || !machine.installed.initialized) return false
+  return node.role === 'worker' || machine.installed.apiReady
+}
+
+function stageStep(machine: MachineWorld, diff: Difference): Step {
+  const bytes = diff.missingBlobs.reduce((sum, file) => sum + file.size, 0)
+  return {
+    id: stepId.stage(machine),
+    machine: machine.id,
+    title: `send ${diff.missingBlobs.length} files (${Math.ceil(bytes / 1e6)} MB)`,
+    needs: [],
+    window: 'upload',
+    effect: 'create',
+    actions: [
+      {
+        kind: 'stage',
+        blobs: diff.missingBlobs.map((file) => ({
+          sha256: file.sha256,
+          sizeBytes: file.size,
+          name: file.path,
+        })),
+      },
+    ],
+  }
+}
+
+/** Everything that does not need another machine. The token comes later: a joining node's is known only when the master runs. */
+function installActions({ world }: NodePlan, desired: Desired, diff: Difference, warmUp: boolean): Action[] {
+  const actions: Action[] = diff.links.map((link) => ({
+    kind: 'link',
+    sha256: link.file.sha256,
+    path: link.path,
+    mode: link.mode,
+  }))
+  for (const file of diff.files) if (file.path !== K3S.tokenFile) actions.push(writeAction(file))
+  if (diff.links.some((link) => link.path === K3S.binary))
+    actions.push({ kind: 'script', script: linkTools() })
+  if (
+    diff.links.some((link) => link.file.role === 'images') &&
+    hasImageCache(world.rootfs?.manifest.version ?? '')
+  ) {
+    // The file's presence makes k3s remember what it imported; without it every restart imports everything again.
+    actions.push({
+      kind: 'script',
+      script: `[ -e ${K3S.images}/.cache.json ] || : > ${K3S.images}/.cache.json`,
+    })
+  }
+  if (diff.enable) actions.push({ kind: 'service', unit: desired.unit, op: 'enable', init: desired.init })
+  if (warmUp && diff.links.some((link) => link.path === K3S.binary)) {
+    // Unpacks about 250 MB of k3s' own programs, which its first start would otherwise do while others wait.
+    actions.push({
+      kind: 'script',
+      script: `${K3S.binary} kubectl version --client >/dev/null 2>&1; :`,
+      timeoutMs: 120_000,
+    })
+  }
+  return actions
+}
+
+function writeAction(file: Desired['files'][number]): Action {
+  return {
+    kind: 'write',
+    path: file.path,
+    mode: file.mode,
+    content: file.content,
+    ...(file.base64 ? { base64: true } : {}),
+  }
+}
+
+/** kubectl, crictl and ctr beside k3s, unless the host has its own: k3s' installer does the same. */
+function linkTools(): string {
+  return `for tool in kubectl crictl ctr; do if [ ! -e /usr/local/bin/$tool ] && ! command -v $tool >/dev/null 2>&1; then ln -s k3s /usr/local/bin/$tool; fi; done`
+}
+
+function startStep(
+  { spec, world, node, machine }: NodePlan,
+  desired: Desired,
+  diff: Difference,
+  options: StartOptions,
+  before: readonly Step[],
+): Step {
+  const token = diff.files.find((file) => file.path === K3S.tokenFile)
+  const actions: Action[] = []
+  if (token) actions.push(writeAction(token))
+  if (diff.service !== 'none')
+    actions.push({ kind: 'service', unit: desired.unit, op: diff.service, init: desired.init })
+  if (spec.wait !== 'none') {
+    actions.push(...options.waits)
+    const names = imagesFor(world.rootfs?.manifest, machine)
+    if (names.length > 0) actions.push(checkImages(names, desired.unit, spec.timeoutMs))
+    actions.push({ kind: 'script', script: `: > ${INITIALIZED}` })
+  }
+  const verb = diff.service === 'none' ? 'wait for' : diff.service
+  return {
+    id: stepId.start(machine),
+    machine: machine.id,
+    title: `${verb} ${desired.unit}`,
+    needs: [...before.map((step) => step.id), ...options.needs],
+    ...(node.role === 'worker' ? { window: 'join' as const } : {}),
+    ...(diff.service === 'none'
+      ? {}
+      : { effect: machine.installed.active ? ('change' as const) : ('create' as const) }),
+    actions,
+  }
+}
+
+/** Names of the images that the rootfs brings for a machine. */
+export function imagesFor(manifest: RootfsManifest | undefined, machine: MachineWorld): string[] {
+  if (!manifest) return []
+  const arch = archOf(machine.facts)
+  return manifest.images.filter((image) => image.arch === arch).flatMap((image) => image.names)
+}

@@ -1,0 +1,52 @@
+import type { NodeStatus } from '../runtime.js'
+
+interface Condition {
+  readonly type?: string
+  readonly status?: string
+  readonly reason?: string
+  readonly message?: string
+}
+
+interface KubeNode {
+  readonly metadata?: { readonly name?: string; readonly labels?: Readonly<Record<string, string>> }
+  readonly status?: {
+    readonly conditions?: readonly Condition[]
+    readonly addresses?: readonly { readonly type?: string; readonly address?: string }[]
+    readonly nodeInfo?: { readonly kubeletVersion?: string }
+  }
+}
+
+/** Reads `kubectl get nodes -o json`. Text that is not a list of nodes gives none. */
+export function parseNodes(json: string): NodeStatus[] {
+  let items: readonly KubeNode[]
+  try {
+    items = (JSON.parse(json) as { items?: KubeNode[] }).items ?? []
+  } catch {
+    // A call that was cut off by its deadline: the machine is then reported by its service.
+    return []
+  }
+  return items.map(nodeStatus).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function nodeStatus(node: KubeNode): NodeStatus {
+  const labels = node.metadata?.labels ?? {}
+  const conditions = node.status?.conditions ?? []
+  const ready = conditions.find((condition) => condition.type === 'Ready')
+  const voter = conditions.find((condition) => condition.type === 'EtcdIsVoter')
+  // Releases before 1.34 set `master` too; etcd-only masters have neither.
+  const master = ['control-plane', 'master', 'etcd'].some(
+    (role) => `node-role.kubernetes.io/${role}` in labels,
+  )
+  return {
+    name: node.metadata?.name ?? '',
+    role: master ? 'master' : 'worker',
+    ready: ready?.status === 'True',
+    version: node.status?.nodeInfo?.kubeletVersion ?? '',
+    address: node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address ?? '',
+    message:
+      ready?.status === 'True'
+        ? ''
+        : [ready?.reason, ready?.message].filter(Boolean).join(': ') || 'not ready yet',
+    ...(voter ? { voter: voter.status === 'True' } : {}),
+  }
+}

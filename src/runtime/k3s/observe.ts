@@ -1,0 +1,145 @@
+import type { ClusterSpec } from '../../cluster/spec.js'
+import type { Context } from '../../core/context.js'
+import { AirliftError } from '../../core/errors.js'
+import { Secret } from '../../core/secret.js'
+import { collectFacts } from '../../machine/facts/collect-facts.js'
+import type { Facts } from '../../machine/facts/facts.js'
+import type { InstalledState, MachineWorld, ObserveInput, World } from '../runtime.js'
+import { configSecrets } from './config.js'
+import { k3sFragments } from './fragments.js'
+import { parseNodes } from './nodes.js'
+import { K3S, RECORD, uninstallPath, unitName, unitPath } from './paths.js'
+
+/** Looks at every machine at once, one round trip each. A machine that cannot be looked at is in `unreachable`. */
+export async function observeK3s(spec: ClusterSpec, input: ObserveInput, ctx: Context): Promise<World> {
+  const first = spec.masters[0]?.target
+  const unreachable = [...(input.unreachable ?? [])]
+  const options = {
+    files: watchedFiles(spec, input),
+    units: ['k3s', 'k3s-agent'],
+    fragments: k3sFragments(input.statusOnly ?? false),
+    ...(first && first.kind === 'ssh' ? { routeTo: first.host } : {}),
+  }
+  const machines = (
+    await Promise.all(
+      input.machines.map(async ({ machine, node }): Promise<MachineWorld | undefined> => {
+        try {
+          const facts = await collectFacts(machine, options, ctx)
+          return { id: machine.id, name: machine.name, node, facts, installed: installedState(facts) }
+        } catch (error) {
+          if (ctx.signal.aborted) throw error
+          unreachable.push({
+            node,
+            id: machine.id,
+            error: error instanceof Error ? error.message : String(error),
+          })
+          return undefined
+        }
+      }),
+    )
+  ).filter((machine) => machine !== undefined)
+  return {
+    machines,
+    unreachable,
+    secrets: worldSecrets(spec, machines),
+    ...(input.rootfs ? { rootfs: input.rootfs } : {}),
+    templates: input.templates,
+  }
+}
+
+/** Files whose state the planner compares. */
+function watchedFiles(spec: ClusterSpec, input: ObserveInput): string[] {
+  const files: string[] = [
+    K3S.binary,
+    K3S.config,
+    K3S.tokenFile,
+    K3S.resolvConf,
+    K3S.registries,
+    K3S.killall,
+    RECORD,
+  ]
+  for (const role of ['master', 'worker'] as const) {
+    files.push(
+      unitPath(role, 'systemd'),
+      unitPath(role, 'openrc'),
+      uninstallPath(role),
+      `/etc/logrotate.d/${unitName(role)}`,
+    )
+  }
+  for (const file of spec.registries?.files ?? []) files.push(file.path)
+  for (const manifest of spec.manifests) files.push(`${K3S.manifests}/${manifest.name}`)
+  for (const file of input.rootfs?.manifest.files ?? []) {
+    if (file.role === 'images') files.push(`${K3S.images}/${file.path.split('/').at(-1)}`)
+  }
+  return files
+}
+
+/** Reads what is installed from the facts of a machine. Pure. */
+export function installedState(facts: Facts): InstalledState {
+  const { fragments, units, record } = facts.managed
+  const text = (name: string): string => fragments[name]?.trim() ?? ''
+  const unit = units.find((entry) => entry.loaded && (entry.unit === 'k3s' || entry.unit === 'k3s-agent'))
+  const role = unit ? (unit.unit === 'k3s' ? 'master' : 'worker') : undefined
+  const version = /\b(v\d+\.\d+\.\d+\S*)/.exec(text('k3s-version'))?.[1]
+  const nodes = text('k3s-nodes')
+  const images = text('k3s-images')
+  return {
+    ...(typeof record?.name === 'string' ? { cluster: record.name } : {}),
+    ...(role ? { role } : {}),
+    ...(version ? { version } : {}),
+    active: units.some(
+      (entry) =>
+        (entry.unit === 'k3s' || entry.unit === 'k3s-agent') &&
+        /^(active|activating|reloading)$/.test(entry.active),
+    ),
+    initialized: text('k3s-initialized') === 'yes',
+    apiReady: text('k3s-api') === 'ok',
+    ...(nodes ? { nodes: parseNodes(nodes) } : {}),
+    ...(images
+      ? {
+          images: images
+            .split('\n')
+            .map((line) => line.trim())
+            .filter(Boolean),
+        }
+      : {}),
+    ...(unit && !record ? { foreign: `the service ${unit.unit}, which airlift did not make` } : {}),
+  }
+}
+
+/** Everything that plans refer to by name. The token comes from a master that has one. */
+function worldSecrets(spec: ClusterSpec, machines: readonly MachineWorld[]): Map<string, Secret> {
+  const secrets = new Map<string, Secret>(configSecrets(spec))
+  const masters = machines.filter(
+    (machine) => machine.node.role === 'master' && machine.installed.cluster === spec.name,
+  )
+  const full = masters
+    .map((machine) => machine.facts.managed.fragments['k3s-join-token']?.trim())
+    .find(Boolean)
+  const plain = full?.replace(/^K10[0-9a-f]+::[a-z]+:/, '')
+  const written = masters
+    .map((machine) => machine.facts.managed.fragments['k3s-token']?.trim())
+    .find((token) => token && !token.startsWith('K10'))
+  const wanted = spec.config.token
+  const token = plain ?? written
+  if (token && typeof wanted === 'string' && wanted !== token) {
+    throw new AirliftError(
+      'E_SPEC_INVALID',
+      `the token in the configuration is not that of the cluster "${spec.name}"`,
+      {
+        hint: 'leave the token out: airlift reads it from a master',
+      },
+    )
+  }
+  if (token) secrets.set('token', new Secret(token))
+  else if (typeof wanted === 'string') secrets.set('token', new Secret(wanted))
+  if (full) secrets.set('join-token', new Secret(full))
+  if (spec.registries) {
+    secrets.set('registries', spec.registries.content)
+    for (const file of spec.registries.files)
+      secrets.set(`file:${file.path}`, new Secret(file.content.toString('base64')))
+  }
+  for (const manifest of spec.manifests)
+    secrets.set(`manifest:${manifest.name}`, new Secret(manifest.content))
+  return secrets
+}

@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { ClusterSpec } from '../../cluster/spec.js'
+import { Secret } from '../../core/secret.js'
+import type { ManagedFacts } from '../../machine/facts/facts.js'
+import { fillSecrets } from '../../plan/fill-secrets.js'
+import { mergePlans, type Plan } from '../../plan/plan.js'
+import type { InstalledState, MachineWorld, World } from '../runtime.js'
+import { desiredState } from './desired.js'
+import { createK3sRuntime } from './runtime.js'
+import { testMachine, testSpec, testWorld } from './world.fixture.js'
+
+const runtime = createK3sRuntime()
+
+function planAll(spec: ClusterSpec, world: World): Plan {
+  return mergePlans(
+    runtime.init(spec, world),
+    runtime.joinMasters(spec, world, spec.masters),
+    runtime.joinNodes(spec, world, spec.nodes),
+  )
+}
+
+/** Id, needs and kinds of actions: what the order of a plan is judged by. */
+const outline = (plan: Plan): string[] =>
+  plan.steps.map(
+    (step) =>
+      `${step.id} [${step.actions.map((action) => action.kind).join(' ')}]${step.needs.length ? ` after ${step.needs.join(', ')}` : ''}`,
+  )
+
+/** The same world after everything was done: what `observe` would find. */
+function settled(spec: ClusterSpec, world: World): World {
+  const secrets = new Map([...world.secrets, ['join-token', new Secret('K10aa::server:0123456789abcdef')]])
+  const [first] = world.machines
+  const full = { ...world, secrets }
+  const nodes = world.machines.map((machine) => ({
+    name: machine.facts.hostname,
+    role: machine.node.role,
+    ready: true,
+    version: 'v1.33.1+k3s1',
+    address: machine.node.target.host,
+    message: '',
+  }))
+  const machines = world.machines.map((machine): MachineWorld => {
+    const join = machine === first ? undefined : first
+    const desired = desiredState(spec, full, machine.node, machine, join)
+    const managed: Partial<ManagedFacts> = {
+      blobs: desired.links.map((link) => ({ sha256: link.file.sha256, sizeBytes: link.file.size })),
+      files: [
+        ...desired.links.map((link) => ({
+          path: link.path,
+          mode: link.mode,
+          sizeBytes: link.file.size,
+          blob: link.file.sha256,
+        })),
+        ...desired.files.map((file) => {
+          const bytes = Buffer.from(fillSecrets(file.content, secrets), file.base64 ? 'base64' : 'utf8')
+          return {
+            path: file.path,
+            mode: file.mode,
+            sizeBytes: bytes.length,
+            sha256: createHash('sha256').update(bytes).digest('hex'),
+          }
+        }),
+      ],
+      fragments: { 'k3s-token': join ? 'K10aa::server:0123456789abcdef' : '0123456789abcdef' },
+      units: [{ unit: desired.unit, loaded: true, enabled: true, active: 'active' }],
+    }
+    const installed: Partial<InstalledState> = {
+      cluster: spec.name,
+      role: machine.node.role,
+      version: 'v1.33.1+k3s1',
+      active: true,
+      initialized: true,
+      apiReady: machine.node.role === 'master',
+      ...(machine.node.role === 'master' ? { nodes } : {}),
+    }
+    return testMachine(machine.node, machine.facts.hostname, managed, installed)
+  })
+  return { ...full, machines }
+}
+
+describe('a new cluster', () => {
+  it('of one master and two workers prepares all machines at once', async () => {
+    const spec = testSpec(1, 2)
+    const plan = planAll(spec, testWorld(spec))
+    await expect(JSON.stringify(plan, null, 2)).toMatchFileSnapshot('golden/one-master-two-workers.json')
+  })
+
+  it('starts workers only after the join token can be read', () => {
+    const spec = testSpec(1, 1)
+    expect(outline(planAll(spec, testWorld(spec)))).toEqual([
+      'bare1/stage [stage]',
+      'bare1/install [link link write write write write write script script service] after bare1/stage',
+      'bare1/start [write service wait] after bare1/stage, bare1/install',
+      'cluster/answers [capture] after bare1/start',
+      'bare1/ready [wait wait wait script] after bare1/start',
+      'bare2/stage [stage]',
+      'bare2/install [link link write write write write write script script service script] after bare2/stage',
+      'bare2/start [write service wait wait script] after bare2/stage, bare2/install, cluster/answers',
+    ])
+  })
+
+  it('starts masters one after the other', () => {
+    const spec = testSpec(3, 0)
+    const starts = planAll(spec, testWorld(spec)).steps.filter((step) => step.id.endsWith('/start'))
+    expect(
+      starts.map((step) => step.needs.filter((id) => !id.endsWith('/stage') && !id.endsWith('/install'))),
+    ).toEqual([[], ['bare1/ready', 'cluster/answers'], ['bare2/start']])
+  })
+
+  it('holds no secrets, only their names', () => {
+    const spec = testSpec(1, 1, { config: { 'datastore-endpoint': 'postgres://u:hunter22@db/k' } })
+    const text = JSON.stringify(planAll(spec, testWorld(spec)))
+    expect(text).not.toContain('hunter22')
+    expect(text).not.toContain('0123456789abcdef')
+    expect(text).toContain('{{secret:config:datastore-endpoint}}')
+  })
+})
+
+describe('run again', () => {
+  it.each([
+    [1, 2],
+    [3, 1],
+  ])('does nothing to a cluster of %i masters and %i workers that is as it must be', (masters, workers) => {
+    const spec = testSpec(masters, workers)
+    expect(outline(planAll(spec, settled(spec, testWorld(spec))))).toEqual([])
+  })
+
+  it('starts a service that was stopped, and nothing else', () => {
+    const spec = testSpec(1, 1)
+    const world = settled(spec, testWorld(spec))
+    const machines = world.machines.map((machine, i) =>
+      i === 1 ? { ...machine, installed: { ...machine.installed, active: false } } : machine,
+    )
+    expect(outline(planAll(spec, { ...world, machines }))).toEqual(['bare2/start [service wait wait script]'])
+  })
+
+  it('restarts only the node whose configuration changed', () => {
+    const spec = testSpec(1, 2)
+    const world = settled(spec, testWorld(spec))
+    const [master, worker, other] = spec.masters.concat(spec.nodes)
+    if (!master || !worker || !other) throw new Error('three nodes')
+    const labelled = { ...worker, labels: { disk: 'ssd' } }
+    const machines = world.machines.map((machine) =>
+      machine.node === worker ? { ...machine, node: labelled } : machine,
+    )
+    const changed = { ...spec, nodes: [labelled, other] }
+    expect(outline(planAll(changed, { ...world, machines }))).toEqual([
+      'bare2/install [write]',
+      'bare2/start [service wait wait script] after bare2/install',
+    ])
+  })
+
+  it('sends only the blobs that a machine lacks', () => {
+    const spec = testSpec(1, 0)
+    const machine = testMachine(spec.masters[0] ?? never(), 'bare1', {
+      blobs: [{ sha256: 'b1'.repeat(32), sizeBytes: 1 }],
+    })
+    const [stage] = planAll(spec, testWorld(spec, { machines: [machine] })).steps
+    expect(stage?.actions).toEqual([
+      {
+        kind: 'stage',
+        blobs: [
+          { sha256: 'c2'.repeat(32), sizeBytes: 700_000, name: 'images/mirrored-pause-0a1b2c3d4e5f.tar' },
+        ],
+      },
+    ])
+  })
+
+  it('joins through the master that runs, whatever order they are named in', () => {
+    const spec = testSpec(2, 0)
+    const world = settled(spec, testWorld(spec))
+    const machines = world.machines.map((machine, i) =>
+      i === 0 ? testMachine(machine.node, 'bare1') : machine,
+    )
+    const plan = planAll(spec, { ...world, machines })
+    const config = plan.steps
+      .flatMap((step) => step.actions)
+      .find((action) => action.kind === 'write' && action.path.endsWith('config.yaml'))
+    expect(config).toMatchObject({ content: expect.stringContaining('https://10.0.0.2:6443') })
+    expect(plan.steps.some((step) => step.id === 'bare1/start')).toBe(true)
+  })
+})
+
+it('resets every machine that has something, and no other', () => {
+  const spec = testSpec(1, 2)
+  const world = settled(spec, testWorld(spec))
+  const machines = world.machines.map((machine, i) =>
+    i === 2 ? testMachine(machine.node, 'bare3') : machine,
+  )
+  expect(outline(runtime.reset(spec, { ...world, machines }))).toEqual([
+    'bare1/reset [script]',
+    'bare2/reset [script]',
+  ])
+})
+
+function never(): never {
+  throw new Error('unreachable')
+}

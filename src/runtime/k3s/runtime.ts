@@ -1,0 +1,37 @@
+import { AirliftError } from '../../core/errors.js'
+import type { Plan } from '../../plan/plan.js'
+import type { Runtime } from '../runtime.js'
+import { planInit } from './init.js'
+import { planJoinMasters } from './join-masters.js'
+import { planJoinNodes } from './join-nodes.js'
+import { observeK3s } from './observe.js'
+import { planReset } from './reset.js'
+import { K3S_RELEASES } from './versions.js'
+
+/** k3s on machines over SSH, or on this computer. */
+export function createK3sRuntime(): Runtime {
+  return {
+    info: {
+      name: 'k3s',
+      title: 'k3s on machines over SSH',
+      distribution: 'k3s',
+      machines: ['host'],
+      verbs: ['init', 'joinMasters', 'joinNodes', 'reset'],
+      minors: K3S_RELEASES.map((release) => release.minor),
+    },
+    observe: observeK3s,
+    init: planInit,
+    joinMasters: planJoinMasters,
+    joinNodes: planJoinNodes,
+    deleteMasters: () => unsupported('deleting masters'),
+    deleteNodes: () => unsupported('deleting nodes'),
+    upgrade: () => unsupported('upgrading'),
+    reset: planReset,
+  }
+}
+
+function unsupported(what: string): Plan {
+  throw new AirliftError('E_UNSUPPORTED', `${what} is not built yet for the runtime "k3s"`, {
+    hint: 'see "airlift reset" for removing a whole cluster',
+  })
+}

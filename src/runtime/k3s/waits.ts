@@ -1,0 +1,117 @@
+import { quote } from '../../machine/quote.js'
+import type { Action } from '../../plan/plan.js'
+import { diagnoseScript, fatalScript } from './diagnose.js'
+import { INITIALIZED, K3S } from './paths.js'
+
+type Wait = Extract<Action, { kind: 'wait' }>
+
+/** Looks for a hopeless log every tenth poll (about two seconds), which costs less than k3s' own start would notice. */
+function poll(unit: string, check: string): string {
+  return `${fatalScript(unit)}\n${check}\nif [ $((n % 10)) = 9 ]; then fatal; fi\nexit 1`
+}
+
+const kubectl = (rest: string): string => `timeout 10 ${K3S.binary} kubectl ${rest}`
+
+/**
+ * A first start that dies between etcd's own start and the saving of the cluster's keys never recovers: k3s then loops for
+ * ever. A node that has never been ready holds nothing that could be lost, so its server directory is begun anew, once.
+ */
+function recoverBootstrap(unit: string): NonNullable<Wait['recover']> {
+  return {
+    title: 'an interrupted first start left a datastore that cannot recover: beginning it anew',
+    when: `[ ! -f ${INITIALIZED} ] && { journalctl -u ${unit} -n 40 --no-pager -o cat 2>/dev/null; tail -n 40 /var/log/${unit}.log 2>/dev/null; } | grep -q 'no bootstrap data found'`,
+    script: [
+      `if [ -d /run/systemd/system ]; then systemctl kill --signal=KILL ${unit}; timeout 20 systemctl stop ${unit}; else rc-service ${unit} stop; fi`,
+      `rm -rf ${K3S.dataDir}/server/db ${K3S.dataDir}/server/tls ${K3S.dataDir}/server/cred ${K3S.dataDir}/server/token ${K3S.dataDir}/server/node-token`,
+      // A rotated journal would hide the new start; a mark in it does not: what follows is judged by its own lines.
+      `if [ -d /run/systemd/system ]; then systemctl reset-failed ${unit} 2>/dev/null; systemctl start --no-block ${unit}; else : > /var/log/${unit}.log; rc-service ${unit} start; fi`,
+    ].join('\n'),
+  }
+}
+
+/** Until the supervisor of a master listens and its token is written: workers can then be started. */
+export function waitAnswers(port: number, timeoutMs: number): Wait {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  return {
+    kind: 'wait',
+    what: 'the supervisor to listen',
+    // The socket table needs no tool and no certificate: state 0A is LISTEN.
+    script: poll(
+      'k3s',
+      `grep -qE ':${hex} [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null && [ -s ${K3S.dataDir}/server/token ] && exit 0`,
+    ),
+    timeoutMs,
+    diagnose: diagnoseScript('k3s'),
+    recover: recoverBootstrap('k3s'),
+  }
+}
+
+/** Until the API server of a master says that it is ready. */
+export function waitApi(timeoutMs: number): Wait {
+  return {
+    kind: 'wait',
+    what: 'the API server to be ready',
+    script: poll(
+      'k3s',
+      `[ -s ${K3S.kubeconfig} ] && [ "$(${kubectl('get --raw /readyz')} 2>/dev/null)" = ok ] && exit 0`,
+    ),
+    timeoutMs,
+    diagnose: diagnoseScript('k3s'),
+    recover: recoverBootstrap('k3s'),
+  }
+}
+
+/** Until a master's own node is Ready; with `voter`, also a full member of etcd. */
+export function waitMasterReady(node: string, voter: boolean, timeoutMs: number): Wait {
+  const condition = (type: string): string => `{.status.conditions[?(@.type=="${type}")].status}`
+  const path = voter ? `${condition('Ready')} ${condition('EtcdIsVoter')}` : condition('Ready')
+  return {
+    kind: 'wait',
+    what: `node ${node} to be Ready${voter ? ' and a voting member of etcd' : ''}`,
+    script: poll(
+      'k3s',
+      `[ "$(${kubectl(`get node ${quote(node)} -o ${quote(`jsonpath=${path}`)}`)} 2>/dev/null)" = ${quote(voter ? 'True True' : 'True')} ] && exit 0`,
+    ),
+    timeoutMs,
+    diagnose: `${kubectl(`get node ${quote(node)} -o ${quote('jsonpath={range .status.conditions[*]}{.type}={.status} {.message}{"\\n"}{end}')}`)}; ${diagnoseScript('k3s')}`,
+  }
+}
+
+/** Until a worker's node is Ready, asked with the kubelet's own credentials: no other machine takes part. */
+export function waitWorkerReady(node: string, timeoutMs: number): Wait {
+  const own = `--kubeconfig ${K3S.kubeletKubeconfig}`
+  return {
+    kind: 'wait',
+    what: `node ${node} to be Ready`,
+    script: poll(
+      'k3s-agent',
+      `[ -s ${K3S.kubeletKubeconfig} ] && [ "$(${kubectl(`${own} get node ${quote(node)} -o ${quote('jsonpath={.status.conditions[?(@.type=="Ready")].status}')}`)} 2>/dev/null)" = True ] && exit 0`,
+    ),
+    timeoutMs,
+    diagnose: diagnoseScript('k3s-agent'),
+  }
+}
+
+/** Until the Deployments of kube-system are available. */
+export function waitSystem(timeoutMs: number): Wait {
+  const path =
+    '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Available")].status}{"\\n"}{end}'
+  return {
+    kind: 'wait',
+    what: 'the Deployments of kube-system',
+    script: `out=$(${kubectl(`get deployments -n kube-system -o ${quote(`jsonpath=${path}`)}`)} 2>/dev/null) || exit 1\n[ -n "$out" ] || exit 1\nif printf '%s\\n' "$out" | grep -v '=True$' | grep -q .; then exit 1; fi\nexit 0`,
+    timeoutMs,
+    diagnose: `${kubectl('get pods -n kube-system -o wide')}; ${kubectl('get events -n kube-system --sort-by=.lastTimestamp')} | tail -n 8`,
+  }
+}
+
+/** Fails unless every image is in the container runtime: k3s only logs an import that went wrong. */
+export function checkImages(names: readonly string[], unit: string, timeoutMs: number): Wait {
+  return {
+    kind: 'wait',
+    what: `${names.length} images of the rootfs to be imported`,
+    script: `have=$(timeout 20 ${K3S.binary} ctr -n k8s.io images ls -q 2>/dev/null) || exit 1\nfor image in ${names.map(quote).join(' ')}; do printf '%s\\n' "$have" | grep -qxF "$image" || { echo "missing: $image"; exit 1; }; done`,
+    timeoutMs,
+    diagnose: `have=$(${K3S.binary} ctr -n k8s.io images ls -q 2>/dev/null); for image in ${names.map(quote).join(' ')}; do printf '%s\\n' "$have" | grep -qxF "$image" || echo "missing: $image"; done; if [ -d /run/systemd/system ]; then journalctl -u ${unit} --no-pager -o cat 2>/dev/null; else cat /var/log/${unit}.log; fi | grep -E 'Failed to process image|failed to import' | tail -n 5`,
+  }
+}

@@ -1,0 +1,22 @@
+import type { RuntimeName } from '../cluster/spec.js'
+import { AirliftError } from '../core/errors.js'
+import type { Runtime } from './runtime.js'
+
+/** Each runtime is loaded when it is asked for. A new runtime is one folder and one line here. */
+const runtimes: Partial<Record<RuntimeName, () => Promise<Runtime>>> = {
+  k3s: async () => (await import('./k3s/runtime.js')).createK3sRuntime(),
+}
+
+const LATER: Partial<Record<RuntimeName, string>> = {
+  k3d: 'clusters in local containers are not built yet: name hosts, or start some with lab/lab.sh up 3',
+  k0s: 'k0s is not built yet: use --runtime k3s',
+}
+
+/** Picks the implementation. @throws AirliftError E_UNSUPPORTED for a runtime that this version does not have */
+export async function newRuntime(name: RuntimeName): Promise<Runtime> {
+  const load = runtimes[name]
+  if (load) return load()
+  throw new AirliftError('E_UNSUPPORTED', `this version of airlift has no runtime "${name}"`, {
+    hint: LATER[name] ?? `use one of ${Object.keys(runtimes).join(', ')}`,
+  })
+}

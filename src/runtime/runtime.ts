@@ -1,0 +1,115 @@
+import type { ClusterSpec, NodeSpec, RuntimeName } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import type { Secret } from '../core/secret.js'
+import type { Facts } from '../machine/facts/facts.js'
+import type { Machine } from '../machine/machine.js'
+import type { Plan } from '../plan/plan.js'
+import type { RootfsManifest } from '../rootfs/manifest.js'
+
+/** What a runtime can do; plain data. */
+export interface RuntimeInfo {
+  readonly name: RuntimeName
+  /** For people: `k3s on machines over SSH`. */
+  readonly title: string
+  readonly distribution: 'k3s' | 'k0s'
+  readonly machines: readonly ('host' | 'container')[]
+  readonly verbs: readonly (
+    | 'init'
+    | 'joinMasters'
+    | 'joinNodes'
+    | 'deleteMasters'
+    | 'deleteNodes'
+    | 'upgrade'
+    | 'reset'
+  )[]
+  /** Releases that it supports, `major.minor`. */
+  readonly minors: readonly string[]
+}
+
+/** The parts of a rootfs that planning needs. */
+export interface RootfsRef {
+  readonly manifest: RootfsManifest
+}
+
+/** What the cluster itself says of one node. */
+export interface NodeStatus {
+  readonly name: string
+  readonly role: 'master' | 'worker'
+  readonly ready: boolean
+  readonly version: string
+  readonly address: string
+  /** Of the Ready condition, when it is not true. */
+  readonly message: string
+  /** For members of embedded etcd. */
+  readonly voter?: boolean
+}
+
+/** One machine as it was found. */
+export interface MachineWorld {
+  /** The machine's id. */
+  readonly id: string
+  /** As the user wrote it. */
+  readonly name: string
+  readonly node: NodeSpec
+  readonly facts: Facts
+  /** What is installed and runs there, as the runtime read it. */
+  readonly installed: InstalledState
+}
+
+/** What the runtime found on one machine. */
+export interface InstalledState {
+  /** Name of the cluster in airlift's record on the machine, if there is one. */
+  readonly cluster?: string
+  readonly role?: 'master' | 'worker'
+  readonly version?: string
+  /** Whether the service runs, as the init system says. */
+  readonly active: boolean
+  /** Whether the node has ever been seen ready by airlift. */
+  readonly initialized: boolean
+  /** On a master: the API server answered ready. */
+  readonly apiReady: boolean
+  /** On a master whose API answers: all nodes. */
+  readonly nodes?: readonly NodeStatus[]
+  /** Names of the images that the container runtime has; absent when it does not run. */
+  readonly images?: readonly string[]
+  /** A cluster of the same distribution that airlift did not make. */
+  readonly foreign?: string
+}
+
+/** What is: all machines and what the cluster says. */
+export interface World {
+  readonly machines: readonly MachineWorld[]
+  /** Machines that could not be looked at, with the reason. */
+  readonly unreachable: readonly { readonly node: NodeSpec; readonly id: string; readonly error: string }[]
+  /** Values that plans refer to by name: `token`, `registries`, … */
+  readonly secrets: ReadonlyMap<string, Secret>
+  readonly rootfs?: RootfsRef
+  /** Units and scripts by path, from the bundle where there is one, else airlift's own. */
+  readonly templates: Readonly<Record<string, string>>
+}
+
+/** What `observe` looks at. */
+export interface ObserveInput {
+  readonly machines: readonly { readonly machine: Machine; readonly node: NodeSpec }[]
+  readonly unreachable?: World['unreachable']
+  readonly rootfs?: RootfsRef
+  readonly templates: Readonly<Record<string, string>>
+  /** Skips what only planning needs: digests of files, lists of images. */
+  readonly statusOnly?: boolean
+}
+
+/** One way to install and run a cluster. Every verb is pure: it decides and returns a plan. */
+export interface Runtime {
+  readonly info: RuntimeInfo
+  /** Looks at every machine, in one round trip each. */
+  observe(spec: ClusterSpec, input: ObserveInput, ctx: Context): Promise<World>
+  /** The first master. */
+  init(spec: ClusterSpec, world: World): Plan
+  joinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan
+  joinNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan
+  /** @throws AirliftError E_UNSUPPORTED when `info.verbs` lacks it; so do the following two */
+  deleteMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan
+  deleteNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan
+  upgrade(spec: ClusterSpec, world: World, to: RootfsRef): Plan
+  reset(spec: ClusterSpec, world: World): Plan
+}

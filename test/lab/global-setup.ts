@@ -1,0 +1,56 @@
+import { existsSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { execa } from 'execa'
+import { ROOT } from './lab.js'
+
+/**
+ * Prepares what the lab suites need: a Docker engine, host images and a k3s. Where this machine has none of it, the suites
+ * are skipped and the reason is printed.
+ */
+export async function setup(): Promise<() => Promise<void>> {
+  const missing = await prepare().catch((error: unknown) =>
+    error instanceof Error ? error.message : String(error),
+  )
+  if (missing) {
+    process.env.AIRLIFT_LAB_MISSING = missing
+    process.stderr.write(`\nSKIPPED: everything that needs lab machines: ${missing}\n\n`)
+  }
+  return async () => {
+    if (!missing && process.env.AIRLIFT_LAB_KEEP === undefined)
+      await execa(`${ROOT}/lab/lab.sh`, ['down', '--prefix', 'test-'], { reject: false })
+  }
+}
+
+async function prepare(): Promise<string | undefined> {
+  const engine = await execa(`${ROOT}/lab/lab.sh`, ['engine'], { reject: false })
+  if (engine.exitCode !== 0) return `no Docker engine: ${engine.stderr.trim().split('\n').at(-1) ?? ''}`
+  const images = await execa(`${ROOT}/lab/lab.sh`, ['images'], { reject: false })
+  if (images.exitCode !== 0) return `no host images: ${images.stderr.trim().split('\n').at(-1) ?? ''}`
+  process.env.AIRLIFT_TEST_K3S = JSON.stringify(await chooseK3s())
+  return undefined
+}
+
+async function chooseK3s(): Promise<Record<string, unknown>> {
+  const binary = process.env.AIRLIFT_K3S
+  if (binary) {
+    const images = process.env.AIRLIFT_K3S_IMAGES
+    if (!existsSync(binary) || !images || !existsSync(images)) {
+      throw new Error('AIRLIFT_K3S and AIRLIFT_K3S_IMAGES must both name files that exist')
+    }
+    const { stdout } = await execa(binary, ['--version'])
+    const version = /\bv\d+\.\d+\.\d+\S*/.exec(stdout)?.[0] ?? ''
+    process.stderr.write(`\nlab suites run against a real k3s ${version}\n\n`)
+    return { binary, images, version, real: true }
+  }
+  const dir = mkdtempSync(`${tmpdir()}/airlift-stand-in-`)
+  await execa(`${ROOT}/lab/stand-in/build.sh`, [dir])
+  process.stderr.write(
+    '\nlab suites run against the stand-in k3s: they prove that the contract is kept, not that k3s works.\nSKIPPED: a real k3s (set AIRLIFT_K3S and AIRLIFT_K3S_IMAGES)\n\n',
+  )
+  return {
+    binary: `${dir}/k3s`,
+    images: `${dir}/k3s-airgap-images-amd64.tar`,
+    version: 'v1.33.1+k3s1',
+    real: false,
+  }
+}
