@@ -6,7 +6,7 @@ import type { ConfigValue } from './spec.js'
  * Equal values give equal bytes, in whatever order the keys were set.
  */
 export function renderConfig(values: Readonly<Record<string, ConfigValue>>): string {
-  return renderMap(values, '')
+  return Object.keys(values).length === 0 ? '{}\n' : renderMap(values, '')
 }
 
 function renderMap(values: Readonly<Record<string, ConfigValue>>, indent: string): string {
