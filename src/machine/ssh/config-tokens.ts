@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { AirliftError } from '../../core/errors.js'
-import type { LocalFacts } from './resolve-host.js'
+import type { LocalFacts } from './local-facts.js'
 
 /** What tokens stand for. Those that are undefined are not known yet. */
 export interface TokenValues {

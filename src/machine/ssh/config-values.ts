@@ -21,6 +21,8 @@ export interface ConfigValues {
   number(key: string): number | undefined
   /** @throws AirliftError E_SSH_CONFIG when it is neither yes nor no */
   flag(key: string): boolean | undefined
+  /** A flag that also takes other words, which count as yes. */
+  flagOr(key: string, others: readonly string[]): boolean | undefined
   /** The position of the first setting of a key; -1 when there is none. */
   order(key: string): number
   /** True when a `Match exec` had to be left undecided. */
@@ -38,11 +40,22 @@ export function createConfigValues(settings: readonly ConfigSetting[], usesExec 
         hint: 'correct the line; "ssh -G HOST" shows what ssh makes of it',
       },
     )
+  const flag = (key: string, others: readonly string[]): boolean | undefined => {
+    const setting = first(key)
+    if (!setting) return undefined
+    const word = setting.words[0]?.toLowerCase() ?? ''
+    if (['yes', 'true', ...others].includes(word)) return true
+    if (['no', 'false'].includes(word)) return false
+    throw bad(setting, 'yes or no')
+  }
   return {
     usesExec,
     one: (key) => first(key)?.words[0],
     words: (key) => first(key)?.words ?? [],
-    all: (key) => settings.filter((each) => each.key === key).flatMap((each) => each.words.slice(0, 1)),
+    // The second pass of "Match final" finds everything again.
+    all: (key) => [
+      ...new Set(settings.filter((each) => each.key === key).flatMap((each) => each.words.slice(0, 1))),
+    ],
     order: (key) => settings.findIndex((each) => each.key === key),
     number: (key) => {
       const setting = first(key)
@@ -54,14 +67,8 @@ export function createConfigValues(settings: readonly ConfigSetting[], usesExec 
       if (!good) throw bad(setting, key === 'port' ? 'a port from 1 to 65535' : 'a number')
       return value
     },
-    flag: (key) => {
-      const setting = first(key)
-      if (!setting) return undefined
-      const word = setting.words[0]?.toLowerCase() ?? ''
-      if (['yes', 'true'].includes(word)) return true
-      if (['no', 'false'].includes(word)) return false
-      throw bad(setting, 'yes or no')
-    },
+    flag: (key) => flag(key, []),
+    flagOr: flag,
   }
 }
 

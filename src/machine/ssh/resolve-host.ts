@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { MachineTarget, SshOptions } from '../../cluster/spec.js'
 import { expandTokens } from './config-tokens.js'
 import type { ConfigValues } from './config-values.js'
 import { parseJump } from './jump.js'
+import type { LocalFacts } from './local-facts.js'
 import type { ResolvedHost } from './resolved-host.js'
 
 /** The keys that ssh looks for when none is named (ssh_config(5), IdentityFile). */
@@ -13,21 +13,7 @@ const DEFAULT_CONNECT_TIMEOUT_S = 15
 const KEEPALIVE_S = 15
 const KEEPALIVE_COUNT = 4
 
-/** What the resolution asks of this computer; tests give their own. */
-export interface LocalFacts {
-  readonly home: string
-  readonly user: string
-  readonly uid: number
-  readonly env: Readonly<Record<string, string | undefined>>
-}
-
-/** The facts of the computer that airlift runs on. */
-export function localFacts(env: Readonly<Record<string, string | undefined>>): LocalFacts {
-  const info = userInfo()
-  return { home: env.HOME || homedir(), user: info.username, uid: info.uid, env }
-}
-
-/** User and port as the target and the flags have them, ahead of the configuration; what `Match user` is asked with. */
+/** The user as the target and the flags have it, ahead of the configuration; what `Match user` is asked with. */
 export function namedUser(target: Pick<MachineTarget, 'user'>, options: SshOptions): string | undefined {
   return target.user ?? options.user
 }
@@ -91,7 +77,7 @@ export function resolveHost(
     keepaliveMs: (seconds || KEEPALIVE_S) * 1000,
     keepaliveCount: config.number('serveralivecountmax') ?? KEEPALIVE_COUNT,
     addressFamily: family(config.one('addressfamily')),
-    needsOpenssh: whyOpenssh(options, config),
+    needsOpenssh: whyOpenssh(options, config, local),
   }
 }
 
@@ -141,7 +127,7 @@ function family(value: string | undefined): ResolvedHost['addressFamily'] {
 }
 
 /** The settings that ssh2 has no way to honour. */
-function whyOpenssh(options: SshOptions, config: ConfigValues): string | undefined {
+function whyOpenssh(options: SshOptions, config: ConfigValues, local: LocalFacts): string | undefined {
   const set = (key: string): boolean => {
     const value = config.one(key)
     return value !== undefined && value.toLowerCase() !== 'none'
@@ -149,7 +135,9 @@ function whyOpenssh(options: SshOptions, config: ConfigValues): string | undefin
   if (options.jump === undefined && set('proxycommand') && !jumpComesFirst(config)) return 'ProxyCommand'
   if (set('certificatefile')) return 'CertificateFile'
   if (set('pkcs11provider')) return 'PKCS11Provider'
-  if (config.flag('gssapiauthentication') && gssapiPreferred(config)) return 'GSSAPIAuthentication'
+  if (config.flag('gssapiauthentication') && gssapiPreferred(config, local)) return 'GSSAPIAuthentication'
+  if (config.flagOr('canonicalizehostname', ['always'])) return 'CanonicalizeHostname'
+  if (set('knownhostscommand')) return 'KnownHostsCommand'
   if (config.usesExec) return 'Match exec'
   return undefined
 }
@@ -160,14 +148,14 @@ function jumpComesFirst(config: ConfigValues): boolean {
   return order >= 0 && order < config.order('proxycommand')
 }
 
-function gssapiPreferred(config: ConfigValues): boolean {
+function gssapiPreferred(config: ConfigValues, local: LocalFacts): boolean {
   const preferred = config.one('preferredauthentications')
-  return preferred === undefined ? hasTicket() : /^gssapi/.test(preferred)
+  return preferred === undefined ? hasTicket(local) : /^gssapi/.test(preferred)
 }
 
 /** Debian's ssh_config switches GSSAPI on for everybody; without a ticket it means nothing. */
-function hasTicket(): boolean {
-  const name = process.env.KRB5CCNAME
+function hasTicket(local: LocalFacts): boolean {
+  const name = local.env.KRB5CCNAME
   if (name !== undefined) return !name.startsWith('FILE:') || existsSync(name.slice(5))
-  return existsSync(`/tmp/krb5cc_${process.getuid?.() ?? 0}`)
+  return existsSync(`/tmp/krb5cc_${local.uid}`)
 }

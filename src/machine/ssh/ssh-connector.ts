@@ -9,11 +9,13 @@ import type { Machine } from '../machine.js'
 import type { SudoPolicy } from '../session/session-machine.js'
 import { createSessionMachine } from '../session/session-machine.js'
 import { createBastionPool } from './bastions.js'
-import { createConfigValues } from './config-values.js'
+import { evaluateConfig } from './config-evaluate.js'
+import { loadConfig } from './config-load.js'
 import type { SshShared } from './connect-ssh.js'
 import { connectSsh, openThrough } from './connect-ssh.js'
 import { createKeyStore } from './key-store.js'
-import { localFacts, resolveHost } from './resolve-host.js'
+import { localFacts } from './local-facts.js'
+import { namedUser, resolveHost } from './resolve-host.js'
 import type { ResolvedHost } from './resolved-host.js'
 import { hostPort, machineId } from './resolved-host.js'
 import type { SecretSource } from './secret-source.js'
@@ -41,8 +43,13 @@ export function createSshConnector(parts: SshConnectorParts): (target: MachineTa
   const local = localFacts(ctx.env)
   const bastions = createBastionPool()
   const gates = new Map<string, LimitFunction>()
-  const resolve = async (target: Pick<MachineTarget, 'host' | 'user' | 'port'>): Promise<ResolvedHost> =>
-    resolveHost(target, options, createConfigValues([]), local)
+  const config = loadConfig(options.configFile, local)
+  // Its error is thrown where a host is resolved.
+  config.catch(() => {})
+  const resolve = async (target: Pick<MachineTarget, 'host' | 'user' | 'port'>): Promise<ResolvedHost> => {
+    const wanted = { host: target.host, user: namedUser(target, options), local }
+    return resolveHost(target, options, evaluateConfig(await config, wanted), local)
+  }
 
   const dial = async (host: ResolvedHost): Promise<Client> => {
     const hops = host.proxyJump

@@ -1,0 +1,28 @@
+/** The keywords of ssh_config(5) up to OpenSSH 10.2, with the deprecated ones that ssh still takes. */
+const KEYWORDS = new Set(
+  `host match include
+addkeystoagent addressfamily afstokenpassing batchmode bindaddress bindinterface canonicaldomains
+canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots canonicalizepermittedcnames casignaturealgorithms
+certificatefile challengeresponseauthentication channeltimeout checkhostip cipher ciphers clearallforwardings compression
+compressionlevel connectionattempts connecttimeout controlmaster controlpath controlpersist dsaauthentication
+dynamicforward enableescapecommandline enablesshkeysign escapechar exitonforwardfailure fallbacktorsh fingerprinthash
+forkafterauthentication forwardagent forwardx11 forwardx11timeout forwardx11trusted gatewayports globalknownhostsfile
+globalknownhostsfile2 gssapiauthentication gssapiclientidentity gssapidelegatecredentials gssapikeyexchange
+gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns gssapikexalgorithms hashknownhosts hostbasedacceptedalgorithms
+hostbasedauthentication hostbasedkeytypes hostkeyalgorithms hostkeyalias hostname identitiesonly identityagent identityfile
+identityfile2 ignoreunknown ipqos kbdinteractiveauthentication kbdinteractivedevices keepalive kexalgorithms
+knownhostscommand localcommand localforward loglevel logverbose macs nohostauthenticationforlocalhost
+numberofpasswordprompts obscurekeystroketiming passwordauthentication permitlocalcommand permitremoteopen pkcs11provider
+port preferredauthentications protocol proxycommand proxyjump proxyusefdpass pubkeyacceptedalgorithms pubkeyacceptedkeytypes
+pubkeyauthentication refuseconnection rekeylimit remotecommand remoteforward requesttty requiredrsasize revokedhostkeys
+rhostsauthentication rhostsrsaauthentication rsaauthentication securitykeyprovider sendenv serveralivecountmax
+serveraliveinterval sessiontype setenv skeyauthentication smartcarddevice stdinnull streamlocalbindmask
+streamlocalbindunlink stricthostkeychecking syslogfacility tag tcpkeepalive tisauthentication tunnel tunneldevice
+updatehostkeys useblacklistedkeys usekeychain useprivilegedport user userknownhostsfile userknownhostsfile2 useroaming
+usersh verifyhostkeydns versionaddendum visualhostkey warnweakcrypto xauthlocation`.split(/\s+/),
+)
+
+/** Whether ssh knows a keyword; lower case. */
+export function isKeyword(key: string): boolean {
+  return KEYWORDS.has(key)
+}
