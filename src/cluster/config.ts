@@ -3,6 +3,7 @@ import { didYouMean } from '../core/did-you-mean.js'
 import { K3S_OPTIONS, k3sOption } from './k3s-options.js'
 import type { SpecProblem } from './problems.js'
 import type { ConfigValue, Role } from './spec.js'
+import { yamlMessage } from './yaml-problem.js'
 
 export { renderConfig } from './render-config.js'
 
@@ -62,16 +63,16 @@ function readConfigFile(
   // k3s reads YAML 1.1.
   const document = parseDocument(text, { version: '1.1', lineCounter: lines, prettyErrors: false })
   const place = (offset: number): Place => ({ path, ...lines.linePos(offset) })
-  for (const error of document.errors) {
+  for (const error of [...document.errors, ...document.warnings]) {
     const hint = 'k3s configuration is a YAML mapping: key: value'
     problems.push({
       code: 'E_CONFIG_INVALID',
       ...place(error.pos[0]),
-      message: firstLine(error.message),
+      message: yamlMessage(error),
       hint,
     })
   }
-  if (document.errors.length > 0 || document.contents === null) return
+  if (document.errors.length + document.warnings.length > 0 || document.contents === null) return
   if (!isMap(document.contents)) {
     const hint = 'k3s configuration is a YAML mapping: key: value'
     problems.push({ code: 'E_CONFIG_INVALID', path, line: 1, message: 'the file is not a mapping', hint })
@@ -223,9 +224,4 @@ function example(key: string): string {
   const kind = k3sOption(key)?.kind ?? 'string'
   const value = { boolean: 'true', number: '6443', list: '[a, b]', string: '"text"' }[kind]
   return `write ${key}: ${value}`
-}
-
-function firstLine(text: string): string {
-  const line = text.split('\n')[0] ?? text
-  return line.charAt(0).toLowerCase() + line.slice(1)
 }
