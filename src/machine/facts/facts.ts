@@ -35,6 +35,8 @@ export interface Facts {
     readonly address: string
     readonly prefix: number
   }[]
+  /** Routes to networks, without the default ones, multicast and link-local. */
+  readonly routes?: readonly RouteFact[]
   /** The source address that the route to `routeTo` of the probe's options would use. */
   readonly routeSource?: { readonly to: string; readonly address: string; readonly device: string }
   readonly resolv: {
@@ -70,6 +72,13 @@ export interface FilesystemFact {
   readonly options: readonly string[]
   /** Whether root could create a file there (a read-only mount cannot). */
   readonly writable: boolean
+}
+
+/** One route of the main table. */
+export interface RouteFact {
+  /** CIDR: `10.0.0.0/24`. */
+  readonly destination: string
+  readonly device: string
 }
 
 /** One listening socket. */

@@ -1,0 +1,73 @@
+import { AirliftError } from '../../core/errors.js'
+import { hostSection } from './probe/host.js'
+import { leftoversSection } from './probe/leftovers.js'
+import { fragmentsSection, managedSection } from './probe/managed.js'
+import { networkSection } from './probe/network.js'
+import { preludeSection } from './probe/prelude.js'
+import { storageSection } from './probe/storage.js'
+
+/** Paths whose file systems are looked at when nothing else is asked for. */
+export const DEFAULT_PATHS = [
+  '/usr/local/bin',
+  '/var/lib/rancher',
+  '/var/lib/airlift',
+  '/etc/rancher',
+  '/var/lib/kubelet',
+  '/tmp',
+] as const
+
+/** What the probe is to look at. */
+export interface ProbeOptions {
+  /** Absolute paths whose file systems are reported. Default {@link DEFAULT_PATHS}. */
+  readonly paths?: readonly string[]
+  /** Files to report: mode, size, inode; sha256 of those up to 1 MiB and of hard links into the blob store. */
+  readonly files?: readonly string[]
+  /** Services to report, with or without `.service`. */
+  readonly units?: readonly string[]
+  /** Host name or IP of the first master: the source address of the route to it is reported. */
+  readonly routeTo?: string
+  /** Shell scripts whose standard output is returned as it is, by name. They run as root and must only read. */
+  readonly fragments?: Readonly<Record<string, string>>
+  /** Seconds after which a fragment is ended; what it wrote until then is kept. Default 15. */
+  readonly fragmentSeconds?: number
+}
+
+/**
+ * Builds the probe: one POSIX sh script that runs as root under dash, bash and busybox ash and changes nothing. It is wrapped
+ * in a function, so that it has been read whole before anything in it can touch standard input.
+ * @throws AirliftError E_INTERNAL for a path that is not absolute or a name that holds a control character
+ */
+export function buildProbeScript(options: ProbeOptions = {}): string {
+  const paths = options.paths ?? DEFAULT_PATHS
+  for (const path of [...paths, ...(options.files ?? [])]) {
+    if (!path.startsWith('/') || hasControl(path)) {
+      throw new AirliftError('E_INTERNAL', `the probe takes absolute paths, not "${path}"`)
+    }
+  }
+  for (const name of Object.keys(options.fragments ?? {})) {
+    if (!/^[A-Za-z0-9._-]+$/.test(name)) {
+      throw new AirliftError('E_INTERNAL', `a fragment of the probe cannot be called "${name}"`)
+    }
+  }
+  const sections = [
+    hostSection,
+    networkSection(options.routeTo),
+    storageSection(paths),
+    leftoversSection,
+    managedSection(options.files ?? [], options.units ?? []),
+    fragmentsSection(options.fragments ?? {}, options.fragmentSeconds ?? 15),
+  ]
+  return `${preludeSection.trim()}
+probe() {
+kv clock "$(now)"
+${sections.map((section) => section.trim()).join('\n')}
+kv clockEnd "$(now)"
+kv end ok
+}
+probe </dev/null
+`
+}
+
+function hasControl(text: string): boolean {
+  return [...text].some((char) => char < ' ' || char === '\x7f')
+}

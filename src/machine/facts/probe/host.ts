@@ -1,0 +1,73 @@
+import { KERNEL_MODULES, SYSCTLS, TOOLS } from './names.js'
+
+/**
+ * What the host is: names, system, kernel, init, memory, cgroups, modules, sysctls, security modules, tools.
+ * systemd counts only where it was booted (/run/systemd/system, as sd_booted(3) says). OpenRC wins as in k3s' own installer,
+ * except on a host that booted systemd and merely has OpenRC's files: there its services would never be started.
+ */
+export const hostSection = String.raw`
+kv hostname "$(first /proc/sys/kernel/hostname || uname -n)"
+kv machineId "$(first /etc/machine-id /var/lib/dbus/machine-id)"
+kv bootId "$(first /proc/sys/kernel/random/boot_id)"
+kv kernel "$(uname -r)"
+kv arch "$(uname -m)"
+if [ -r /etc/os-release ]; then send osRelease /etc/os-release; else send osRelease /usr/lib/os-release; fi
+bits=$(getconf LONG_BIT 2>/dev/null)
+if [ -z "$bits" ]; then
+  case $(od -An -tx1 -j4 -N1 /bin/sh 2>/dev/null) in *01*) bits=32 ;; *02*) bits=64 ;; esac
+fi
+kv bits "$bits"
+if [ -x /sbin/openrc-run ] && { [ ! -d /run/systemd/system ] || [ -d /run/openrc ]; }; then kv init openrc
+elif [ -d /run/systemd/system ] && has systemctl; then kv init systemd
+else kv init none; fi
+if getconf GNU_LIBC_VERSION >/dev/null 2>&1; then kv libc glibc
+else for file in /lib/ld-musl-*; do if [ -e "$file" ]; then kv libc musl; fi; done; fi
+virtualization=$(limit 3 systemd-detect-virt 2>/dev/null)
+if [ -z "$virtualization" ] || [ "$virtualization" = none ]; then
+  virtualization=
+  if [ -e /.dockerenv ]; then virtualization=docker
+  elif [ -e /run/.containerenv ]; then virtualization=podman
+  else virtualization=$(tr '\0' '\n' </proc/1/environ 2>/dev/null | sed -n 's/^container=//p' | head -n 1); fi
+fi
+kv virtualization "$virtualization"
+cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null || grep -c '^processor' /proc/cpuinfo 2>/dev/null)
+kv cpus "$cpus"
+send meminfo /proc/meminfo
+for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
+  if [ -r "$file" ]; then kv memoryLimit "$(first "$file")"; break; fi
+done
+send cgroups /proc/cgroups
+for dir in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+  if [ -r "$dir/cgroup.controllers" ]; then kv unified "$dir $(first "$dir/cgroup.controllers")"; break; fi
+done
+release=$(uname -r)
+for module in ${KERNEL_MODULES.join(' ')}; do
+  state=missing
+  if [ -d "/sys/module/$module" ]; then state=loaded
+  elif grep -qw "^$module" /proc/modules 2>/dev/null; then state=loaded
+  elif [ "$module" = overlay ] && grep -qw overlay /proc/filesystems; then state=loaded
+  elif [ "$module" = br_netfilter ] && [ -d /proc/sys/net/bridge ]; then state=loaded
+  elif [ "$module" = nf_conntrack ] && [ -d /proc/sys/net/netfilter ] && [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then state=loaded
+  elif [ ! -r "/lib/modules/$release/modules.dep" ]; then state=unknown
+  elif grep -q "/$module\.ko" "/lib/modules/$release/modules.builtin" 2>/dev/null; then state=loaded
+  elif grep -q "/$module\.ko[^:]*:" "/lib/modules/$release/modules.dep"; then state=available; fi
+  printf 'module\t%s\t%s\n' "$module" "$state"
+done
+for name in ${SYSCTLS.join(' ')}; do
+  file=/proc/sys/$(printf %s "$name" | tr . /)
+  if [ -r "$file" ]; then printf 'sysctl\t%s\t%s\n' "$name" "$(first "$file")"; fi
+done
+for tool in ${TOOLS.join(' ')}; do
+  if has "$tool"; then printf 'tool\t%s\t1\n' "$tool"; else printf 'tool\t%s\t0\n' "$tool"; fi
+done
+if [ -r /sys/fs/selinux/enforce ]; then kv selinux "$(first /sys/fs/selinux/enforce)"
+elif [ -e /etc/selinux/config ]; then kv selinux disabled; fi
+if [ -e /usr/share/selinux/packages/k3s.pp ]; then kv selinuxPolicy k3s; fi
+if [ -r /sys/module/apparmor/parameters/enabled ]; then kv apparmor "$(first /sys/module/apparmor/parameters/enabled)"; fi
+synchronized=$(limit 3 timedatectl show -p NTPSynchronized --value 2>/dev/null)
+if [ -z "$synchronized" ] && has adjtimex; then
+  status=$(adjtimex 2>/dev/null | sed -n 's/^ *status: *\([0-9]*\).*/\1/p')
+  if [ -n "$status" ]; then if [ $((status & 64)) -eq 0 ]; then synchronized=yes; else synchronized=no; fi; fi
+fi
+kv synchronized "$synchronized"
+`

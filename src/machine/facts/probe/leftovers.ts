@@ -1,0 +1,21 @@
+/** What other Kubernetes distributions, container engines and earlier k3s installations left, with the path that shows it. */
+export const leftoversSection = String.raw`
+left() { printf 'leftover\t%s\t%s\n' "$1" "$2"; }
+found() { what=$1; shift; for item in "$@"; do if [ -e "$item" ] || [ -L "$item" ]; then left "$what" "$item"; return 0; fi; done; return 1; }
+filled() { what=$1; shift; for item in "$@"; do if [ -d "$item" ] && [ -n "$(ls -A "$item" 2>/dev/null)" ]; then left "$what" "$item"; return 0; fi; done; return 1; }
+found kubeadm /etc/kubernetes/manifests/*.yaml /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /etc/systemd/system/kubelet.service.d/10-kubeadm.conf || :
+found k0s /etc/systemd/system/k0scontroller.service /etc/systemd/system/k0sworker.service /etc/init.d/k0scontroller /etc/init.d/k0sworker || filled k0s /var/lib/k0s /etc/k0s || :
+found rke2 /etc/systemd/system/rke2-server.service /etc/systemd/system/rke2-agent.service /usr/local/lib/systemd/system/rke2-server.service /usr/local/lib/systemd/system/rke2-agent.service /usr/lib/systemd/system/rke2-server.service || filled rke2 /var/lib/rancher/rke2 /etc/rancher/rke2 || :
+filled microk8s /var/snap/microk8s/common /snap/microk8s || :
+filled minikube /var/lib/minikube || :
+filled talos /system/state || :
+found docker /run/docker.sock /var/run/docker.sock || :
+found containerd /run/containerd/containerd.sock || :
+found crio /run/crio/crio.sock || :
+for item in /etc/cni/net.d/*; do if [ -f "$item" ]; then left cni "$item"; break; fi; done
+found k3s-unit /etc/systemd/system/k3s*.service /etc/init.d/k3s* /usr/lib/systemd/system/k3s*.service || :
+found k3s-binary /usr/local/bin/k3s /opt/bin/k3s /usr/bin/k3s || :
+found k3s-config /etc/rancher/k3s/config.yaml || :
+filled k3s-data /var/lib/rancher/k3s/server/db /var/lib/rancher/k3s/agent/containerd || :
+found node-password /etc/rancher/node/password || :
+`
