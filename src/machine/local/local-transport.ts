@@ -32,6 +32,10 @@ export function createLocalTransport(): Transport {
         },
       }
     },
+    async interact(command) {
+      const result = await execa('/bin/sh', ['-c', command], { stdio: 'inherit', reject: false })
+      return result.exitCode ?? 255
+    },
     async close() {},
   }
 }

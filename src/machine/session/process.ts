@@ -24,5 +24,7 @@ export interface Transport {
    * @throws AirliftError E_SSH_UNREACHABLE, E_SSH_LOST, E_SSH_AUTH, E_SSH_HOST_KEY
    */
   start(command: string): Promise<MachineProcess>
+  /** Runs a command with this process' own stdin, stdout and stderr; resolves with its exit code. */
+  interact(command: string, tty: boolean): Promise<number>
   close(): Promise<void>
 }

@@ -34,6 +34,8 @@ export interface SessionRequest {
 
 /** How long a killed script may take to be gone before its connection is let go. */
 const KILL_GRACE_MS = 4_000
+/** How long a script that is to be killed may take to start. */
+const START_GRACE_MS = 2_000
 
 /**
  * Runs one script over a transport.
@@ -64,6 +66,10 @@ class Session {
   #failure: unknown
   #fail: (error: unknown) => void = () => {}
   #sent = false
+  #onStarted: () => void = () => {}
+  readonly #hasStarted = new Promise<void>((resolve) => {
+    this.#onStarted = resolve
+  })
   #answered = false
 
   constructor(
@@ -171,10 +177,19 @@ class Session {
   #started(rest: string): void {
     const session = Number.parseInt(rest, 10)
     if (Number.isInteger(session) && session > 1) this.#session = session
+    this.#onStarted()
   }
 
   /** Ends the script and its children on the machine, then this end of it. */
   async #kill(): Promise<void> {
+    // A script that was sent but did not say that it started may start yet: it is waited for, or nobody would end it.
+    if (this.#session === undefined && this.#sent && this.#killer) {
+      await Promise.race([
+        this.#hasStarted,
+        this.child.exit,
+        sleep(START_GRACE_MS, undefined, { ref: false }),
+      ])
+    }
     if (this.#session !== undefined && this.#killer) {
       const killed = this.#killer(killScript(this.#session)).catch(() => {})
       await Promise.race([killed, sleep(KILL_GRACE_MS, undefined, { ref: false })])

@@ -10,6 +10,7 @@ import { isHopeless, putError, putScript } from './put-file.js'
 import type { SessionRequest } from './run-session.js'
 import { runSession } from './run-session.js'
 import type { Elevation } from './wire.js'
+import { interactiveCommand } from './wire.js'
 
 /** sshd's MaxSessions is 10 by default; two are left for ending scripts and for the user. */
 const MAX_CHANNELS = 8
@@ -31,7 +32,6 @@ export interface SessionMachineParts {
   readonly transport: Transport
   readonly sudo: SudoPolicy
   readonly ctx: Context
-  readonly interact?: NonNullable<Machine['interact']>
 }
 
 /** A machine that runs everything as sessions over one transport: over ssh2, OpenSSH's client, or on this computer. */
@@ -103,7 +103,11 @@ export function createSessionMachine(parts: SessionMachineParts): Machine {
     },
     run,
     put,
-    ...(parts.interact ? { interact: parts.interact } : {}),
+    interact: (command, options = {}) => {
+      stats.roundTrips++
+      const how = elevation(parts.sudo, options.root ?? true)
+      return parts.transport.interact(interactiveCommand(command, how), options.tty ?? false)
+    },
     close: () => parts.transport.close(),
   }
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { quote } from '../quote.js'
 
 /**
  * How a script travels. Every command line that airlift sends is the same short {@link BOOT}: it reads one line from
@@ -82,6 +83,20 @@ export function loaderLine(nonce: string, hasData: boolean): string {
     )
   }
   return parts.join('; ')
+}
+
+/**
+ * The command line of an interactive command. Here the command is in argv: the user wrote it, and standard input is the
+ * user's own. sudo asks on the terminal itself.
+ */
+export function interactiveCommand(command: string, elevation: Elevation): string {
+  const shell = `exec /bin/sh -c ${quote(command)}`
+  if (elevation === 'none' || elevation === 'never') return shell
+  const sudo = `exec sudo -- /bin/sh -c ${quote(command)}`
+  const script = elevation.startsWith('always')
+    ? sudo
+    : `if [ "$(id -u)" = 0 ]; then ${shell}; else ${sudo}; fi`
+  return `exec /bin/sh -c ${quote(script)}`
 }
 
 /** What follows the elevation line: the loader, the script, its end. */

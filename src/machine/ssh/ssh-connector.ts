@@ -1,26 +1,22 @@
-import type { Duplex } from 'node:stream'
 import type { LimitFunction } from 'p-limit'
-import pLimit from 'p-limit'
-import type { Client } from 'ssh2'
 import type { MachineTarget, SshOptions } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
-import { isAirliftError } from '../../core/errors.js'
+import { AirliftError } from '../../core/errors.js'
 import type { Machine } from '../machine.js'
 import type { SudoPolicy } from '../session/session-machine.js'
 import { createSessionMachine } from '../session/session-machine.js'
-import { createBastionPool } from './bastions.js'
 import { evaluateConfig } from './config-evaluate.js'
 import { loadConfig } from './config-load.js'
 import type { SshShared } from './connect-ssh.js'
-import { connectSsh, openThrough } from './connect-ssh.js'
+import { createDialer } from './hops.js'
 import { createKeyStore } from './key-store.js'
 import { localFacts } from './local-facts.js'
 import { namedUser, resolveHost } from './resolve-host.js'
 import type { ResolvedHost } from './resolved-host.js'
 import { hostPort, machineId } from './resolved-host.js'
 import type { SecretSource } from './secret-source.js'
-import { openSocket } from './socket.js'
 import { createSshTransport } from './ssh-transport.js'
+import { whyOpenssh } from './why-openssh.js'
 
 /** What the machines of one operation share. */
 export interface SshConnectorParts {
@@ -32,99 +28,90 @@ export interface SshConnectorParts {
   readonly handshakes: LimitFunction
 }
 
-const RETRY_WAITS_MS = [500, 1_500]
-/** Reasons that pass: a daemon that restarts, a route that comes up, MaxStartups that drops at random, a name server that hiccups. */
-const PASSING = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNRESET', 'EAI_AGAIN'])
-
-/** Connects targets over SSH. */
+/** Connects targets over SSH, with ssh2 where it can and through OpenSSH's client where only that can. */
 export function createSshConnector(parts: SshConnectorParts): (target: MachineTarget) => Promise<Machine> {
   const { options, ctx, secrets } = parts
   const shared: SshShared = { options, ctx, secrets, keys: createKeyStore(secrets) }
   const local = localFacts(ctx.env)
-  const bastions = createBastionPool()
-  const gates = new Map<string, LimitFunction>()
   const config = loadConfig(options.configFile, local)
   // Its error is thrown where a host is resolved.
   config.catch(() => {})
-  const resolve = async (target: Pick<MachineTarget, 'host' | 'user' | 'port'>): Promise<ResolvedHost> => {
-    const wanted = { host: target.host, user: namedUser(target, options), local }
-    return resolveHost(target, options, evaluateConfig(await config, wanted), local)
-  }
 
-  const dial = async (host: ResolvedHost): Promise<Client> => {
-    const hops = host.proxyJump
-    if (hops.length === 0) {
-      return parts.handshakes(() =>
-        withRetries(ctx, async () => connectSsh(host, await openSocket(host, ctx.signal), shared)),
-      )
-    }
-    // Each hop is a host of its own configuration, except that the hops before it are those of the list.
-    const last = hops[hops.length - 1]
-    if (!last) throw new Error('no hop')
-    const before = hops.slice(0, -1)
-    const resolved = await resolve(last)
-    const hop: ResolvedHost = {
-      ...resolved,
-      user: last.user ?? resolved.user,
-      port: last.port ?? resolved.port,
-      proxyJump: before.length > 0 ? before : options.jump === undefined ? resolved.proxyJump : [],
-    }
-    const via = `${hop.user}@${hostPort(hop.hostName, hop.port)}`
-    const { client: bastion, release } = await bastions.use(chain(hop), () => dial(hop))
-    const gate = gates.get(via) ?? pLimit(ctx.limits.handshakesPerBastion)
-    gates.set(via, gate)
-    try {
-      const client = await gate(() =>
-        withRetries(ctx, async () => {
-          const socket: Duplex = await openThrough(bastion, via, host)
-          return connectSsh(host, socket, shared)
-        }),
-      )
-      client.once('close', release)
-      return client
-    } catch (error) {
-      release()
-      throw error
-    }
+  const resolve = async (
+    target: Pick<MachineTarget, 'host' | 'user' | 'port'>,
+    flags: SshOptions,
+  ): Promise<ResolvedHost> => {
+    const wanted = { host: target.host, user: namedUser(target, flags), local }
+    return resolveHost(target, flags, evaluateConfig(await config, wanted), local)
+  }
+  // --user, --ssh-port and --jump are about the targets; keys and known hosts are good for bastions too.
+  const { user: _user, port: _port, jump: _jump, ...flagsForHops } = options
+  const dial = createDialer({
+    shared,
+    handshakes: parts.handshakes,
+    resolveHop: (hop) => resolve(hop, flagsForHops),
+  })
+
+  const throughOpenssh = async (target: MachineTarget, host: ResolvedHost, why: string): Promise<Machine> => {
+    ctx.events.emit({
+      level: options.transport === 'openssh' ? 'debug' : 'info',
+      code: 'machine.openssh',
+      message: `using OpenSSH's client: ${why}`,
+      machine: target.text,
+      data: { why },
+    })
+    const { connectOpenssh } = await import('../openssh/openssh-machine.js')
+    return parts.handshakes(() =>
+      connectOpenssh({
+        target,
+        options,
+        host: { ...host, needsOpenssh: why },
+        ctx,
+        secrets,
+        sudo: parts.sudo,
+      }),
+    )
   }
 
   return async (target) => {
-    const host = await resolve(target)
+    const host = await resolve(target, options)
+    if (options.transport === 'openssh') return throughOpenssh(target, host, 'asked for with --transport')
+    const why = await whyOpenssh(host, shared)
+    if (why !== undefined) {
+      if (options.transport === 'auto') return throughOpenssh(target, host, why)
+      throw new AirliftError('E_UNSUPPORTED', `only OpenSSH's client can reach ${target.text}: ${why}`, {
+        machine: target.text,
+        hint: 'leave out "--transport ssh"',
+      })
+    }
     const transport = createSshTransport(() => dial(host), target.text)
-    await transport.connect()
+    try {
+      await transport.connect()
+    } catch (error) {
+      if (!isNoCommonAlgorithm(error)) throw error
+      const reason = `the server has no algorithm in common with ssh2 (${error.message})`
+      if (options.transport === 'auto') return throughOpenssh(target, host, reason)
+      throw new AirliftError('E_SSH_LOST', reason, {
+        machine: target.text,
+        hint: 'leave out "--transport ssh", so that OpenSSH\'s client is used',
+        cause: error,
+      })
+    }
     return createSessionMachine({
       id: machineId(host),
       name: target.text,
       kind: 'ssh',
       transport,
-      sudo: parts.sudo(`${host.user}@${host.alias}`),
+      sudo: parts.sudo(`${host.user}@${hostPort(host.hostName, host.port)}`),
       ctx,
     })
   }
 }
 
-function chain(hop: ResolvedHost): string {
-  const before = hop.proxyJump.map((each) => `${each.user ?? ''}@${each.host}:${each.port ?? ''}`)
-  return [...before, machineId(hop)].join(' ')
-}
-
-/** Tries again, for a short while, what may pass. Never what sshd punishes: authentication and host keys. */
-async function withRetries<T>(ctx: Context, attempt: () => Promise<T>): Promise<T> {
-  for (const waitMs of RETRY_WAITS_MS) {
-    try {
-      return await attempt()
-    } catch (error) {
-      const passing =
-        isAirliftError(error) && error.code === 'E_SSH_UNREACHABLE' && PASSING.has(String(error.data?.code))
-      if (!passing) throw error
-      ctx.events.emit({
-        level: 'debug',
-        code: 'machine.retry',
-        message: `${error.message}; trying again`,
-        ...(error.machine === undefined ? {} : { machine: error.machine }),
-      })
-    }
-    await ctx.clock.sleep(waitMs, ctx.signal)
-  }
-  return attempt()
+function isNoCommonAlgorithm(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    (error as { level?: string }).level === 'handshake' &&
+    /no matching/i.test(error.message)
+  )
 }

@@ -1,6 +1,7 @@
 import type { Client, ClientChannel } from 'ssh2'
 import { AirliftError } from '../../core/errors.js'
 import type { MachineProcess, ProcessExit, Transport } from '../session/process.js'
+import { interactOverSsh } from './interact.js'
 
 /** A process that ended may leave children that hold its output open; its output is over when it was silent for so long. */
 const LINGER_MS = 1_000
@@ -59,6 +60,7 @@ export function createSshTransport(dial: Dial, name: string): SshTransport {
         )
       }
     },
+    interact: async (command, tty) => interactOverSsh(await connection(), command, tty),
     async close() {
       closed = true
       const client = await current?.catch(() => undefined)

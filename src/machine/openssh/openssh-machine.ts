@@ -1,0 +1,95 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { execa } from 'execa'
+import type { MachineTarget, SshOptions } from '../../cluster/spec.js'
+import type { Context } from '../../core/context.js'
+import type { Machine } from '../machine.js'
+import type { SudoPolicy } from '../session/session-machine.js'
+import { createSessionMachine } from '../session/session-machine.js'
+import type { ResolvedHost } from '../ssh/resolved-host.js'
+import { hostPort, machineId } from '../ssh/resolved-host.js'
+import { withRetries } from '../ssh/retries.js'
+import type { SecretSource } from '../ssh/secret-source.js'
+import { sshArguments } from './arguments.js'
+import type { AskpassSecrets } from './askpass.js'
+import { prepareAskpass } from './askpass.js'
+import { opensshError } from './openssh-error.js'
+import { createOpensshTransport, createPrivateDir, noSsh } from './openssh-transport.js'
+
+/** What {@link connectOpenssh} needs. */
+export interface OpensshMachineParts {
+  readonly target: MachineTarget
+  readonly options: SshOptions
+  readonly host: ResolvedHost
+  readonly ctx: Context
+  readonly secrets: SecretSource
+  readonly sudo: (who: string) => SudoPolicy
+}
+
+/**
+ * Connects through OpenSSH's own client, which can do what ssh2 cannot: ProxyCommand, security keys, certificates, GSSAPI,
+ * `Match exec`, post-quantum key exchange.
+ * @throws AirliftError E_SSH_UNREACHABLE, E_SSH_AUTH, E_SSH_HOST_KEY, E_SSH_CONFIG, E_SSH_LOST, E_UNSUPPORTED, E_INTERRUPTED
+ */
+export async function connectOpenssh(parts: OpensshMachineParts): Promise<Machine> {
+  const { target, options, ctx, secrets } = parts
+  const dir = await createPrivateDir()
+  try {
+    const who = `${parts.host.user}@${hostPort(parts.host.hostName, parts.host.port)}`
+    const password = options.askPass || secrets.given('ssh-password')
+    const asked: AskpassSecrets = {
+      ...(password ? { password: await secrets.sshPassword(who) } : {}),
+      ...(secrets.given('key-passphrase') ? { passphrase: await secrets.keyPassphrase('the SSH key') } : {}),
+    }
+    const env = Object.keys(asked).length > 0 ? await prepareAskpass(dir, asked) : {}
+    const args = sshArguments({
+      ...parts,
+      dir,
+      password,
+      terminal: existsSync('/dev/tty') && process.stdin.isTTY === true,
+    })
+    const host = await askSsh(parts.host, target, args, env)
+    const transport = createOpensshTransport({ host, args, alias: target.host, env, dir, ctx })
+    await withRetries(ctx, () => transport.connect())
+    ctx.events.emit({
+      level: 'debug',
+      code: 'machine.connected',
+      message: `connected to ${who} through ssh`,
+      machine: target.text,
+    })
+    return createSessionMachine({
+      id: machineId(host),
+      name: target.text,
+      kind: 'openssh',
+      transport,
+      sudo: parts.sudo(who),
+      ctx,
+    })
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Host, user and port as ssh resolves them: `Match exec` may have decided about them. */
+async function askSsh(
+  host: ResolvedHost,
+  target: MachineTarget,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<ResolvedHost> {
+  const result = await execa('ssh', [...args, '-G', '--', target.host], {
+    reject: false,
+    stdin: 'ignore',
+    env,
+  })
+  if (result.code === 'ENOENT') throw noSsh(host)
+  if (result.exitCode !== 0) throw await opensshError(host, result.stderr)
+  const value = (key: string): string | undefined => new RegExp(`^${key} (.+)$`, 'm').exec(result.stdout)?.[1]
+  return {
+    ...host,
+    hostName: value('hostname') ?? host.hostName,
+    user: value('user') ?? host.user,
+    port: Number(value('port') ?? host.port),
+  }
+}
