@@ -31,25 +31,26 @@ usage_error() {
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
+# need TOOL...: root on Debian gets what is missing, everybody else is told.
 need() {
   local tool
   for tool in "$@"; do
-    command -v "$tool" >/dev/null || die "$tool is missing: apt-get install $(package_of "$tool")"
+    ! command -v "$tool" >/dev/null || continue
+    command -v apt-get >/dev/null || die "$tool is missing: install it"
+    apt_install "$(package_of "$tool")"
   done
 }
 
 package_of() {
   case $1 in
-    ssh | ssh-keygen | ssh-keyscan) echo openssh-client ;;
-    docker) echo docker.io ;;
-    ip) echo iproute2 ;;
+    ssh | ssh-keygen) echo openssh-client ;;
     *) echo "$1" ;;
   esac
 }
 
 # apt_install PACKAGE...: without questions; updates the index only when that is needed.
 apt_install() {
-  is_root || die "not root, so cannot install: $*"
+  is_root || die "missing, and only root can install: apt-get install $*"
   say "installing $*"
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@")
   "${apt[@]}" >/dev/null 2>&1 || { apt-get update -q >/dev/null && "${apt[@]}" >/dev/null; } ||
