@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { execa } from 'execa'
+import {
+  airlift,
+  type CliResult,
+  k3sUnderTest,
+  type Lab,
+  labDown,
+  labUp,
+  ROOT,
+  sshFlags,
+} from '../lab/lab.js'
+
+/** A lab, a home of its own and a bundle: what every scenario starts from. */
+export interface Scenario {
+  readonly machines: Lab
+  readonly home: string
+  readonly bundle: string
+  /** Flags that name all hosts: so many masters, the rest workers. */
+  where(masters?: number): string[]
+  cli(args: readonly string[], env?: Record<string, string>): Promise<CliResult>
+  end(): Promise<void>
+}
+
+/** Starts a scenario. */
+export async function startScenario(name: string, hosts: number, ...labFlags: string[]): Promise<Scenario> {
+  const home = mkdtempSync(`${tmpdir()}/airlift-${name}-`)
+  const bundle = `${home}/k3s.airlift`
+  const [machines] = await Promise.all([labUp(name, hosts, ...labFlags), buildBundle(bundle, home)])
+  return {
+    machines,
+    home,
+    bundle,
+    where: (masters = 1) => whereFlags(machines, masters),
+    cli: (args, env = {}) => airlift(args, { home, env }),
+    async end() {
+      await labDown(name)
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Builds a bundle of the k3s under test. */
+export async function buildBundle(output: string, home: string): Promise<void> {
+  const k3s = k3sUnderTest()
+  const args = ['--runtime', 'k3s', '--version', k3s.version, '--binary', k3s.binary, '--images', k3s.images]
+  const built = await airlift(['rootfs', 'build', ...args, '--output', output], { home })
+  if (built.exitCode !== 0) throw new Error(built.stderr)
+}
+
+function whereFlags(machines: Lab, masters: number): string[] {
+  const hosts = machines.hosts.map((host) => `root@${host.ip}`)
+  const workers = hosts.slice(masters)
+  return [
+    '--masters',
+    hosts.slice(0, masters).join(','),
+    ...(workers.length > 0 ? ['--nodes', workers.join(',')] : []),
+    ...sshFlags(machines),
+  ]
+}
+
+/** Runs the command line and kills it (SIGKILL, or as given) at the n-th event with the code. Resolves with whether it was killed. */
+export async function killAt(
+  args: readonly string[],
+  home: string,
+  code: string,
+  n: number,
+  signal: NodeJS.Signals = 'SIGKILL',
+): Promise<{ killed: boolean; exitCode: number | undefined; stderr: string }> {
+  const child = execa(process.execPath, [`${ROOT}/bin/airlift.js`, ...args, '--events'], {
+    reject: false,
+    stdin: 'ignore',
+    env: { HOME: home, XDG_STATE_HOME: `${home}/.state`, KUBECONFIG: `${home}/kubeconfig`, CI: '1' },
+  })
+  let seen = 0
+  let killed = false
+  for await (const line of child.iterable({ from: 'stderr' })) {
+    if (killed || !line.includes(`"code":"${code}"`) || ++seen < n) continue
+    killed = true
+    child.kill(signal)
+  }
+  const { exitCode, stderr } = await child
+  return { killed, exitCode, stderr }
+}
