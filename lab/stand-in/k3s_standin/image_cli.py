@@ -1,0 +1,158 @@
+"""`k3s ctr` and `k3s crictl`, in the forms that concern images."""
+import json
+import os
+import shutil
+import sys
+import tempfile
+
+from . import images
+from .config import data_dir_of_host
+from .image_archive import ArchiveError, normalise, read
+
+
+def _running(data: str) -> bool:
+    return os.path.exists(images.state_path(data))
+
+
+def _no_socket(tool: str) -> int:
+    where = "/run/k3s/containerd/containerd.sock"
+    text = f'cannot access socket {where}: stat {where}: no such file or directory'
+    print(f"{tool}: {text}" if tool == "ctr" else f'level=fatal msg="validate service connection: {text}"', file=sys.stderr)
+    return 1
+
+
+def ctr(args: list) -> int:
+    """images ls [-q], images import FILE|-, images rm NAME…; the namespace must be k8s.io to see anything."""
+    data, space, rest, at = data_dir_of_host(), os.environ.get("CONTAINERD_NAMESPACE", "k8s.io"), [], 0
+    while at < len(args):
+        if args[at] in ("-n", "--namespace"):
+            space, at = args[at + 1], at + 2
+        elif args[at] in ("-a", "--address"):
+            at += 2
+        elif args[at].startswith("--namespace="):
+            space, at = args[at].partition("=")[2], at + 1
+        else:
+            rest.append(args[at])
+            at += 1
+    if rest[:1] in (["version"], ["--version"]):
+        print("Client:\n  Version:  v2.0.5-k3s1 (stand-in)")
+        return 0
+    if not _running(data):
+        return _no_socket("ctr")
+    if rest[:1] not in (["images"], ["image"], ["i"]) or len(rest) < 2:
+        print(f"ctr: the stand-in knows only images, not {' '.join(rest)!r}", file=sys.stderr)
+        return 1
+    verb, rest = rest[1], rest[2:]
+    names = [word for word in rest if not word.startswith("-") or word == "-"]
+    if verb in ("ls", "list"):
+        return _ctr_list(data if space == "k8s.io" else "", "-q" in rest or "--quiet" in rest, names)
+    if verb == "import":
+        return _ctr_import(data, names)
+    if verb in ("rm", "remove", "delete"):
+        return _ctr_remove(data, names)
+    if verb == "pull":
+        print(f"ctr: failed to resolve reference {names[-1]!r}: failed to do request: dial tcp: no such host", file=sys.stderr)
+        return 1
+    print(f"ctr: the stand-in does not know images {verb}", file=sys.stderr)
+    return 1
+
+
+def _ctr_list(data: str, quiet: bool, filters: list) -> int:
+    found = images.load_from(data) if data else {}
+    wanted = [text.partition("==")[2].strip('"') for text in filters if text.startswith("name==")]
+    if not quiet:
+        print("REF TYPE DIGEST SIZE PLATFORMS LABELS")
+    for name in sorted(found):
+        if wanted and name not in wanted:
+            continue
+        one = found[name]
+        labels = "io.cri-containerd.image=managed" + (",io.cri-containerd.pinned=pinned" if one["pinned"] else "")
+        print(name if quiet else f"{name} application/vnd.oci.image.manifest.v1+json {one['digest']} "
+              f"{one['size'] / 1024:.1f} KiB linux/amd64 {labels}")
+    return 0
+
+
+def _ctr_import(data: str, names: list) -> int:
+    if not names:
+        print("ctr: please provide a file to import", file=sys.stderr)
+        return 1
+    with tempfile.NamedTemporaryFile() as temp:
+        path = names[0]
+        if path == "-":
+            shutil.copyfileobj(sys.stdin.buffer, temp)
+            temp.flush()
+            path = temp.name
+        try:
+            with open(path, "rb") as file:
+                head = file.read(4)
+            # Unlike the preload directory, ctr looks at the content.
+            form = "gz" if head[:2] == b"\x1f\x8b" else "zstd" if head == b"\x28\xb5\x2f\xfd" else "bz2" if head[:3] == b"BZh" else ""
+            found = read(path, form)
+        except (OSError, ArchiveError, ValueError, KeyError) as failure:
+            print(f"ctr: {failure}", file=sys.stderr)
+            return 1
+        for name in images.add(data, found, False):
+            print(f"{name}\tsaved")
+    return 0
+
+
+def _ctr_remove(data: str, names: list) -> int:
+    missing = []
+
+    def act(state: dict) -> None:
+        for name in names:
+            if state.pop(name, None) is None:
+                missing.append(name)
+            else:
+                print(name)
+
+    images.change(data, act)
+    for name in missing:
+        print(f'ctr: unable to delete {name}: image "{name}": not found', file=sys.stderr)
+    return 1 if missing else 0
+
+
+def crictl(args: list) -> int:
+    """images [-o json], rmi, pull (refused: there is no network), pods and ps (empty)."""
+    data = data_dir_of_host()
+    rest = [word for word in args if not word.startswith("--runtime-endpoint") and not word.startswith("--config")]
+    if rest[:1] in (["--version"], ["-v"], ["version"]):
+        print("crictl version v1.33.0-k3s1 (stand-in)")
+        return 0
+    if not _running(data):
+        return _no_socket("crictl")
+    verb = rest[0] if rest else ""
+    if verb in ("images", "image", "img"):
+        return _crictl_images(data, rest)
+    if verb == "pull":
+        name = normalise(rest[-1])
+        print(f'level=fatal msg="pulling image: failed to pull and unpack image \\"{name}\\": failed to resolve reference: '
+              f'dial tcp: lookup {name.split("/")[0]}: no such host"', file=sys.stderr)
+        return 1
+    if verb == "rmi":
+        return _ctr_remove(data, [normalise(word) for word in rest[1:] if not word.startswith("-")])
+    if verb in ("pods", "ps", "info"):
+        as_json = "json" in " ".join(rest) or verb == "info"
+        print({"pods": '{"items": []}', "ps": '{"containers": []}', "info": '{"status": {"conditions": []}}'}[verb] if as_json else "")
+        return 0
+    print(f"crictl: the stand-in does not know {verb}", file=sys.stderr)
+    return 1
+
+
+def _crictl_images(data: str, rest: list) -> int:
+    grouped = {}
+    for name, one in images.load_from(data).items():
+        entry = grouped.setdefault(one["digest"], {"id": one["digest"], "repoTags": [], "repoDigests": [], "size": str(one["size"]),
+                                                   "uid": None, "username": "", "spec": None, "pinned": False})
+        entry["repoDigests" if "@" in name else "repoTags"].append(name)
+        entry["pinned"] = entry["pinned"] or one["pinned"]
+    if "json" in " ".join(rest):
+        print(json.dumps({"images": list(grouped.values())}, indent=2))
+    elif "-q" in rest or "--quiet" in rest:
+        print("\n".join(grouped))
+    else:
+        print("IMAGE TAG IMAGE ID SIZE")
+        for entry in grouped.values():
+            for name in entry["repoTags"]:
+                print(f"{name.rpartition(':')[0]} {name.rpartition(':')[2]} {entry['id'][7:20]} {entry['size']}")
+    return 0
