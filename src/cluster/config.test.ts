@@ -84,6 +84,9 @@ describe('readConfig', () => {
     ['tls-san:', '"tls-san" has no value that k3s takes', 1],
     ['- a', 'the file is not a mapping', 1],
     ['a: [1', 'flow sequence', 1],
+    ['debug: true\ntoken: *s3cret', 'a word that begins with * has to be in quotes', 2],
+    ['x: [*s3cret]', 'has to be in quotes', 1],
+    ['x:', '"x" has no value', 1],
     ['debug: true\ndebug: false', 'keys must be unique', 2],
   ])('refuses %j with its line', (text, message, line) => {
     const { problems } = read(text)
@@ -94,6 +97,13 @@ describe('readConfig', () => {
       line,
     })
     expect(found?.hint).toBeTruthy()
+  })
+
+  it('keeps the structure of what it does not know', () => {
+    expect(read('x: {a: [1, yes], b: 2020-01-01}\nz: 012\n').config).toEqual({
+      x: { a: [1, true], b: '2020-01-01T00:00:00.000Z' },
+      z: 10,
+    })
   })
 
   it('refuses a --set that is not key=value', () => {

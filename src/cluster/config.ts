@@ -1,4 +1,15 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml'
 import { didYouMean } from '../core/did-you-mean.js'
 import { K3S_OPTIONS, k3sOption } from './k3s-options.js'
 import type { SpecProblem } from './problems.js'
@@ -73,6 +84,14 @@ function readConfigFile(
     })
   }
   if (document.errors.length + document.warnings.length > 0 || document.contents === null) return
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document)) return
+      const message = 'a word that begins with * has to be in quotes'
+      problems.push({ code: 'E_CONFIG_INVALID', ...place(alias.range?.[0] ?? 0), message, hint: 'quote it' })
+    },
+  })
+  if (problems.some((problem) => problem.path === path)) return
   if (!isMap(document.contents)) {
     const hint = 'k3s configuration is a YAML mapping: key: value'
     problems.push({ code: 'E_CONFIG_INVALID', path, line: 1, message: 'the file is not a mapping', hint })
@@ -88,7 +107,8 @@ function readConfigFile(
     if (!checkKey(key, where, warnings, problems)) continue
     const option = k3sOption(key)
     if (words === undefined) {
-      if (option === undefined && value !== null) config[key] = (value as Node).toJS(document) as ConfigValue
+      if (option === undefined && isNode(value) && !isScalar(value))
+        config[key] = unknownValue(value, document)
       else
         problems.push({
           code: 'E_CONFIG_INVALID',
@@ -98,9 +118,14 @@ function readConfigFile(
         })
       continue
     }
-    if (option === undefined) config[key] = (value as Node).toJS(document) as ConfigValue
+    if (option === undefined) config[key] = unknownValue(value as Node, document)
     else assign(config, key, words.list ? words.items : words.items.slice(0, 1), where, problems, words.list)
   }
+}
+
+/** A value whose option is not known, as YAML 1.1 has it; dates become text. */
+function unknownValue(node: Node, document: Document): ConfigValue {
+  return JSON.parse(JSON.stringify(node.toJS(document))) as ConfigValue
 }
 
 /** The scalars of a value as they were written. Undefined for mappings, nested lists and nothing. */
