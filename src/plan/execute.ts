@@ -41,6 +41,7 @@ export interface PlanResult {
  * what depends on it. After an abort no step begins, and running ones are cancelled.
  */
 export async function executePlan(plan: Plan, options: ExecuteOptions, ctx: Context): Promise<PlanResult> {
+  announce(plan, ctx)
   const windows = createWindows(ctx.limits)
   const secrets = new Map(options.secrets)
   const running = new Map<string, Promise<StepResult>>()
@@ -58,6 +59,19 @@ export async function executePlan(plan: Plan, options: ExecuteOptions, ctx: Cont
   }
   const steps = await Promise.all(plan.steps.map(start))
   return { steps, interrupted: ctx.signal.aborted }
+}
+
+/** Tells those who watch how many steps each machine has. */
+function announce(plan: Plan, ctx: Context): void {
+  const machines: Record<string, number> = {}
+  for (const step of plan.steps) machines[step.machine] = (machines[step.machine] ?? 0) + 1
+  const message = `${plan.operation} ${plan.name}: ${plan.steps.length} steps`
+  ctx.events.emit({
+    level: 'debug',
+    code: 'plan.start',
+    message,
+    data: { operation: plan.operation, machines },
+  })
 }
 
 function required(steps: ReadonlyMap<string, Step>, id: string, by: Step): Step {
@@ -132,6 +146,7 @@ async function runBatch(
 ): Promise<void> {
   const first = batch[0]
   if (first?.kind === 'stage') {
+    const totalBytes = first.blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0)
     const onProgress = (sentBytes: number): void => {
       ctx.events.emit({
         level: 'debug',
@@ -139,7 +154,7 @@ async function runBatch(
         message: step.title,
         machine: step.machine,
         step: step.id,
-        data: { sentBytes },
+        data: { sentBytes, totalBytes },
       })
     }
     await options.stage(machine, first.blobs, { signal: ctx.signal, onProgress })

@@ -1,0 +1,23 @@
+/**
+ * The library: what the command line does, without printing. Every operation takes a spec and a context and resolves with data.
+ */
+export { type BuiltSpec, buildSpec, type SpecFlags } from './cluster/build-spec.js'
+export type { ClusterSpec, MachineTarget, NodeSpec, Role, RuntimeName, SshOptions } from './cluster/spec.js'
+export { type Context, createContext, defaultLimits, type Limits } from './core/context.js'
+export { AirliftError, ERROR_CODES, type ErrorCode, isAirliftError } from './core/errors.js'
+export { type AirliftEvent, createEvents, type Events } from './core/events.js'
+export { Secret } from './core/secret.js'
+export type { Facts } from './machine/facts/facts.js'
+export type { Machine, PutRequest, RunOptions, RunResult } from './machine/machine.js'
+export { createSecretSource, type SecretSource } from './machine/ssh/secret-source.js'
+export { type KubeconfigResult, kubeconfig, saveKubeconfig } from './operations/kubeconfig.js'
+export type { MachineReport, OperationReport } from './operations/report.js'
+export { type ResetInput, type ResetOutcome, reset } from './operations/reset.js'
+export type { ClusterRef } from './operations/resolve-cluster.js'
+export { type RunInput, type RunOutcome, run } from './operations/run.js'
+export type { OperationDeps } from './operations/session.js'
+export { type ClusterStatus, status } from './operations/status.js'
+export type { Action, Plan, Step } from './plan/plan.js'
+export type { Rootfs, RootfsManifest } from './rootfs/manifest.js'
+export { newRuntime } from './runtime/new-runtime.js'
+export type { Runtime, RuntimeInfo, World } from './runtime/runtime.js'

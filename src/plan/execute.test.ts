@@ -1,0 +1,184 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { createContext } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import { createEvents } from '../core/events.js'
+import { Secret } from '../core/secret.js'
+import { createFakeMachine, type FakeMachine, type FakeRule } from '../machine/fake/fake-machine.js'
+import { type ExecuteOptions, executePlan } from './execute.js'
+import type { Plan, Step } from './plan.js'
+
+const fakes: FakeMachine[] = []
+afterEach(() => {
+  for (const fake of fakes.splice(0)) fake.verify()
+})
+
+function machine(name: string, ...on: FakeRule[]): FakeMachine {
+  const fake = createFakeMachine({ id: name, name, on })
+  fakes.push(fake)
+  return fake
+}
+
+const script = (id: string, on: string, needs: string[] = [], text = `echo ${id}`): Step => ({
+  id,
+  machine: on,
+  title: id,
+  needs,
+  actions: [{ kind: 'script', script: text }],
+})
+const planOf = (...steps: Step[]): Plan => ({
+  operation: 'run',
+  name: 'x',
+  runtime: 'k3s',
+  steps,
+  summary: { create: 0, change: 0, remove: 0 },
+})
+const options = (machines: FakeMachine[], more: Partial<ExecuteOptions> = {}): ExecuteOptions => ({
+  machines: new Map(machines.map((fake) => [fake.id, fake])),
+  secrets: new Map(),
+  stage: async () => ({ sentBytes: 0 }),
+  ...more,
+})
+const outcomes = async (
+  plan: Plan,
+  opts: ExecuteOptions,
+  ctx = createContext(),
+): Promise<Record<string, string>> =>
+  Object.fromEntries(
+    (await executePlan(plan, opts, ctx)).steps.map((result) => [result.step.id, result.outcome]),
+  )
+
+describe('executePlan', () => {
+  it('runs a step only after what it needs', async () => {
+    const a = machine('a', { match: 'echo', reply: '' })
+    await executePlan(
+      planOf(script('third', 'a', ['second']), script('second', 'a', ['first']), script('first', 'a')),
+      options([a]),
+      createContext(),
+    )
+    expect(a.scripts.map((text) => /echo (\w+)/.exec(text)?.[1])).toEqual(['first', 'second', 'third'])
+  })
+
+  it('stops what depends on a failed step and nothing else', async () => {
+    const a = machine('a', {
+      match: 'echo bad',
+      reply: { exitCode: 1, stdout: '@@action 0\n@@fail E_DISK_FULL disk full\n@@hint free some\n' },
+    })
+    const b = machine('b', { match: 'echo', reply: '' })
+    const result = await executePlan(
+      planOf(
+        script('bad', 'a'),
+        script('child', 'b', ['bad']),
+        script('grandchild', 'b', ['child']),
+        script('other', 'b'),
+      ),
+      options([a, b]),
+      createContext(),
+    )
+    expect(result.steps.map((step) => [step.step.id, step.outcome])).toEqual([
+      ['bad', 'failed'],
+      ['child', 'skipped'],
+      ['grandchild', 'skipped'],
+      ['other', 'done'],
+    ])
+    expect(result.steps[0]?.error).toMatchObject({
+      code: 'E_DISK_FULL',
+      message: 'disk full',
+      hint: 'free some',
+      machine: 'a',
+    })
+  })
+
+  it('sends neighbouring actions in one round trip, and captures and uploads alone', async () => {
+    const a = machine('a', { match: 'cat /token', reply: 'K10secret\n' }, { match: '', reply: '' })
+    const staged: string[] = []
+    const step: Step = {
+      id: 's',
+      machine: 'a',
+      title: 's',
+      needs: [],
+      actions: [
+        { kind: 'stage', blobs: [{ sha256: 'aa', sizeBytes: 1, name: 'x' }] },
+        { kind: 'script', script: 'one' },
+        { kind: 'script', script: 'two' },
+        { kind: 'capture', secret: 'join', script: 'cat /token' },
+        { kind: 'script', script: 'use {{secret:join}}' },
+      ],
+    }
+    await executePlan(
+      planOf(step),
+      options([a], {
+        stage: async (_, blobs) => {
+          staged.push(...blobs.map((blob) => blob.name))
+          return { sentBytes: 1 }
+        },
+      }),
+      createContext(),
+    )
+    expect(staged).toEqual(['x'])
+    expect(a.scripts).toHaveLength(3)
+    expect(a.scripts[0]).toMatch(/one[\s\S]*two/)
+    expect(a.scripts[2]).toContain('use K10secret')
+  })
+
+  it('keeps secrets out of errors and events', async () => {
+    const seen: string[] = []
+    const a = machine('a', {
+      match: 'login',
+      reply: { exitCode: 1, stderr: 'cannot log in with hunter22hunter22' },
+    })
+    const ctx = createContext({ events: createEvents([(event) => seen.push(JSON.stringify(event))]) })
+    const result = await executePlan(
+      planOf(script('s', 'a', [], 'login {{secret:pw}}')),
+      options([a], { secrets: new Map([['pw', new Secret('hunter22hunter22')]]) }),
+      ctx,
+    )
+    expect(result.steps[0]?.error?.log).toEqual(['cannot log in with [secret]'])
+    expect(seen.join()).not.toContain('hunter22')
+  })
+
+  it('begins no step after an abort, and says that it was interrupted', async () => {
+    const controller = new AbortController()
+    const a = machine('a', {
+      match: 'echo first',
+      fn: () => {
+        controller.abort(new AirliftError('E_INTERRUPTED', 'stop'))
+        return ''
+      },
+    })
+    const ctx = createContext({ signal: controller.signal })
+    const plan = planOf(script('first', 'a'), script('second', 'a', ['first']))
+    const result = await executePlan(plan, options([a]), ctx)
+    expect(result.interrupted).toBe(true)
+    expect(result.steps.map((step) => step.outcome)).toEqual(['done', 'skipped'])
+  })
+
+  it('lets no more uploads run at once than the limits say', async () => {
+    let now = 0
+    let most = 0
+    const many = Array.from({ length: 12 }, (_, i) => machine(`m${i}`, { match: '', reply: '' }))
+    const steps = many.map(
+      (fake): Step => ({
+        id: fake.id,
+        machine: fake.id,
+        title: '',
+        needs: [],
+        window: 'upload',
+        actions: [{ kind: 'stage', blobs: [] }],
+      }),
+    )
+    const stage = async (): Promise<{ sentBytes: number }> => {
+      most = Math.max(most, ++now)
+      await new Promise((resolve) => setImmediate(resolve))
+      now--
+      return { sentBytes: 0 }
+    }
+    await executePlan(planOf(...steps), options(many, { stage }), createContext())
+    expect(most).toBe(8)
+  })
+
+  it('refuses a plan that needs a step which it does not have', async () => {
+    await expect(outcomes(planOf(script('s', 'a', ['nowhere'])), options([machine('a')]))).rejects.toThrow(
+      '"nowhere"',
+    )
+  })
+})
