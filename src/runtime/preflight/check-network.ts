@@ -1,0 +1,156 @@
+import { type IpRange, overlaps, parseCidr } from './cidr.js'
+import { type CheckInput, configFlag, configList, configText } from './machine-under-test.js'
+import { nodeIpOf } from './node-ip.js'
+import { type Problem, problem } from './problem.js'
+import { chooseResolvConf } from './resolv-conf.js'
+
+/** k3s' defaults for `cluster-cidr` and `service-cidr`. */
+const DEFAULT_CIDRS = { 'cluster-cidr': '10.42.0.0/16', 'service-cidr': '10.43.0.0/16' } as const
+/** Devices that a running k3s made itself. */
+const OWN_DEVICES = /^(cni0|flannel|kube-|veth|nodelocaldns)/
+
+/** Routes, addresses, the networks of pods and services, resolvers, firewalls, proxies. */
+export function checkNetwork(input: CheckInput): Problem[] {
+  return [
+    ...checkRoute(input),
+    ...checkNodeIp(input),
+    ...checkCidrs(input),
+    ...checkResolv(input),
+    ...checkFirewall(input),
+    ...checkSurroundings(input),
+  ]
+}
+
+function checkRoute({ machine }: CheckInput): Problem[] {
+  if (machine.facts.defaultRoute) return []
+  return [problem('no-default-route', machine.name, 'there is no default route')]
+}
+
+function checkNodeIp({ spec, machine, machines }: CheckInput): Problem[] {
+  const { facts } = machine
+  const configured = configText(spec, 'node-ip')
+  const chosen = configured ?? nodeIpOf(facts)
+  if (chosen === undefined) {
+    const seen = facts.addresses.map((entry) => entry.address).join(', ') || 'none'
+    return [
+      problem('node-ip-unknown', machine.name, `no address for the node can be chosen (addresses: ${seen})`),
+    ]
+  }
+  if (facts.addresses.length > 0 && !facts.addresses.some((entry) => entry.address === chosen)) {
+    const seen = facts.addresses.map((entry) => entry.address).join(', ')
+    return [
+      problem(
+        'node-ip-mismatch',
+        machine.name,
+        `${chosen} is not an address of the machine (it has ${seen})`,
+      ),
+    ]
+  }
+  const first = machines[0]
+  const other = first && (configured ?? nodeIpOf(first.facts))
+  if (other !== undefined && other.includes(':') !== chosen.includes(':')) {
+    return [
+      problem(
+        'node-ip-mismatch',
+        machine.name,
+        `the node would be ${chosen}, the first master is ${other}: not the same family`,
+      ),
+    ]
+  }
+  return []
+}
+
+function checkCidrs({ spec, machine }: CheckInput): Problem[] {
+  const found: Problem[] = []
+  for (const [key, fallback] of Object.entries(DEFAULT_CIDRS)) {
+    const texts = configList(spec, key)
+    for (const text of texts.length > 0 ? texts : [fallback]) {
+      const range = parseCidr(text)
+      if (!range) continue
+      const evidence = overlapOf(range, machine.facts)
+      if (evidence === undefined) continue
+      const what = key === 'cluster-cidr' ? 'pods' : 'services'
+      found.push(
+        problem('cidr-overlap', machine.name, `${evidence} lies in the network of the ${what}, ${text}`, {
+          fix: `choose a free network: --set ${key}=NETWORK`,
+        }),
+      )
+    }
+  }
+  return found
+}
+
+function overlapOf(range: IpRange, facts: CheckInput['machine']['facts']): string | undefined {
+  const address = facts.addresses.find((entry) => {
+    const own = parseCidr(entry.address)
+    return own !== undefined && !OWN_DEVICES.test(entry.device) && overlaps(range, own)
+  })
+  if (address) return `the address ${address.address} (${address.device})`
+  const route = (facts.routes ?? []).find((entry) => {
+    const net = parseCidr(entry.destination)
+    return (
+      net !== undefined && !OWN_DEVICES.test(entry.device) && net.first !== net.last && overlaps(range, net)
+    )
+  })
+  return route && `the route ${route.destination} (${route.device})`
+}
+
+function checkResolv({ spec, machine }: CheckInput): Problem[] {
+  if (configText(spec, 'resolv-conf') !== undefined) return []
+  const { resolv } = machine.facts
+  if (resolv.nameservers.length === 0)
+    return [problem('resolv-missing', machine.name, `${resolv.path} names no resolver`)]
+  const choice = chooseResolvConf(machine.facts)
+  if (choice === undefined) return []
+  const shown = `${resolv.path} names only ${resolv.nameservers.join(', ')}`
+  if (choice === 'write-own') return [problem('loopback-resolv', machine.name, shown)]
+  return [
+    problem('loopback-resolv', machine.name, `${shown}; the pods get ${choice}`, {
+      severity: 'info',
+      fix: 'nothing: airlift sets resolv-conf',
+    }),
+  ]
+}
+
+function checkFirewall({ spec, machine }: CheckInput): Problem[] {
+  const { firewall } = machine.facts
+  if (firewall.length === 0) return []
+  const master = machine.node.role === 'master'
+  const api = configText(spec, 'https-listen-port') ?? '6443'
+  const ports = [...(master ? [`${api}/tcp`, '2379-2380/tcp'] : []), '10250/tcp', '8472/udp']
+  return [
+    problem('firewall', machine.name, `${firewall.join(' and ')} is on`, {
+      fix: firewallFix(firewall[0] ?? '', ports, [
+        configText(spec, 'cluster-cidr') ?? DEFAULT_CIDRS['cluster-cidr'],
+        configText(spec, 'service-cidr') ?? DEFAULT_CIDRS['service-cidr'],
+      ]),
+    }),
+  ]
+}
+
+function firewallFix(kind: string, ports: readonly string[], networks: readonly string[]): string {
+  if (kind === 'firewalld') {
+    const open = ports.map((port) => `--add-port=${port}`).join(' ')
+    const trust = networks.map((network) => `--add-source=${network}`).join(' ')
+    return `firewall-cmd --permanent ${open}; firewall-cmd --permanent --zone=trusted ${trust}; firewall-cmd --reload`
+  }
+  if (kind === 'ufw') {
+    return [
+      ...ports.map((port) => `ufw allow ${port.replace('-', ':')}`),
+      ...networks.map((net) => `ufw allow from ${net}`),
+    ].join('; ')
+  }
+  return `let ${ports.join(', ')} in from the other nodes, and everything from ${networks.join(' and ')}`
+}
+
+function checkSurroundings({ machine, spec }: CheckInput): Problem[] {
+  const { nmCloudSetup, proxyEnv } = machine.facts
+  const found: Problem[] = []
+  if (nmCloudSetup) found.push(problem('nm-cloud-setup', machine.name, 'nm-cloud-setup is enabled'))
+  const names = proxyEnv.map((name) => name.toUpperCase())
+  const proxy = proxyEnv.find((name) => /^(HTTPS?|ALL)_PROXY$/i.test(name))
+  if (proxy && !names.includes('NO_PROXY') && !configFlag(spec, 'disable-agent')) {
+    found.push(problem('proxy-without-noproxy', machine.name, `${proxy} is set, NO_PROXY is not`))
+  }
+  return found
+}

@@ -1,0 +1,245 @@
+/** How much a problem weighs: an `error` refuses, a `warning` is shown, `info` is told by doctor only. */
+export type Severity = 'error' | 'warning' | 'info'
+
+/** What a code stands for. docs/preflight.md is made of this table. */
+export interface CodeInfo {
+  /** The gravest that the check gives. */
+  readonly severity: Severity
+  /** Whether `--ignore` lets it pass. False where going on cannot work or would destroy something. */
+  readonly ignorable: boolean
+  /** What it means, for docs/preflight.md. */
+  readonly means: string
+  /** What to do about it. */
+  readonly fix: string
+}
+
+const refused = (means: string, fix: string): CodeInfo => ({
+  severity: 'error',
+  ignorable: false,
+  means,
+  fix,
+})
+const error = (means: string, fix: string): CodeInfo => ({ severity: 'error', ignorable: true, means, fix })
+const warning = (means: string, fix: string): CodeInfo => ({
+  severity: 'warning',
+  ignorable: true,
+  means,
+  fix,
+})
+const info = (means: string, fix: string): CodeInfo => ({ severity: 'info', ignorable: true, means, fix })
+
+/** Every preflight code. A new check is one line here, and docs/preflight.md is written anew. */
+export const PREFLIGHT_CODES = {
+  unreachable: refused(
+    'The machine cannot be connected to.',
+    'See the message: address, port, firewall or sshd.',
+  ),
+  'ssh-auth': refused(
+    'sshd refuses every key and password.',
+    'Name the right user and key: `--user`, `--identity`, or load the agent.',
+  ),
+  'ssh-host-key': refused(
+    'The host key is not the one in known_hosts.',
+    'If the host was made anew: `ssh-keygen -R HOST`. Otherwise find out who answers.',
+  ),
+  'no-sudo': refused(
+    'The user is not root and sudo does not work for it.',
+    'Allow it sudo, give the password with `--ask-sudo-pass`, or log in as root.',
+  ),
+  'probe-failed': refused(
+    'The machine could be reached, and the script that looks at it failed.',
+    'See the message; the machine needs a POSIX shell with grep, sed and head.',
+  ),
+  'tool-missing': refused(
+    'A program that airlift needs on the machine is not there.',
+    'Install it; coreutils or busybox has it.',
+  ),
+  'arch-mismatch': refused(
+    'The rootfs holds nothing for the processor of the machine.',
+    'Build the rootfs with `--arch` for it as well.',
+  ),
+  'os-32bit': error(
+    'The system is 32-bit. k3s is built for amd64, arm64 and armhf.',
+    'Install a 64-bit system.',
+  ),
+  'no-init': refused(
+    'The machine was booted with neither systemd nor OpenRC, so no service can be started.',
+    'Use a machine that runs systemd or OpenRC; a plain container does not.',
+  ),
+  'kernel-old': error(
+    'The kernel is older than what Kubernetes is tested with (4.19); below 4.5 it is refused.',
+    'Upgrade the kernel.',
+  ),
+  'hostname-invalid': refused(
+    'The host name cannot be the name of a node (RFC 1123).',
+    '`hostnamectl set-hostname NAME`, with small letters, digits, `-` and `.`.',
+  ),
+  'duplicate-hostname': refused(
+    'Two machines have one host name; the second node could never join.',
+    '`hostnamectl set-hostname NAME` on one of them.',
+  ),
+  'duplicate-machine-id': error(
+    'Two machines have one machine id: they were cloned. DHCP may give both the same address.',
+    '`rm -f /etc/machine-id; systemd-machine-id-setup` on one of them, then reboot.',
+  ),
+  'duplicate-address': refused(
+    'Two machines would be known to the cluster under one address, as behind NAT.',
+    'Give each a network on which it has an address of its own.',
+  ),
+  'even-masters': warning(
+    'An even number of masters with etcd survives no more failures than one fewer.',
+    'Use 1, 3 or 5 masters.',
+  ),
+  'cores-low': warning('Fewer cores than k3s asks for on a master (2).', 'Use a bigger machine.'),
+  'memory-low': error(
+    'Less memory than k3s needs. Below 512 MiB (master) or 256 MiB (worker) it is refused; below 2 GiB or 512 MiB it is a warning.',
+    'Use a bigger machine.',
+  ),
+  swap: info(
+    'Swap is on. k3s tolerates it; memory limits of pods are then less exact.',
+    '`swapoff -a` and remove it from /etc/fstab.',
+  ),
+  'cgroup-missing': error(
+    'A cgroup controller that the kubelet needs is missing (cpu, cpuset, memory, pids).',
+    'Raspberry Pi: add `cgroup_memory=1 cgroup_enable=memory` to the kernel command line and reboot. Alpine: `rc-update add cgroups boot`.',
+  ),
+  'cgroup-v1': error(
+    'The machine uses cgroup v1, which the kubelet refuses from Kubernetes 1.35.',
+    'Boot with cgroup v2 (`systemd.unified_cgroup_hierarchy=1`), or `--set kubelet-arg=fail-cgroupv1=false`.',
+  ),
+  'module-missing': error(
+    'A kernel module that k3s needs can be found neither loaded nor on the disk.',
+    'Install the package with the extra modules of the kernel, then reboot.',
+  ),
+  'iptables-buggy': warning(
+    'iptables 1.8.0 to 1.8.4 with nftables loses or doubles rules.',
+    '`--set prefer-bundled-bin=true`, or upgrade iptables.',
+  ),
+  'selinux-policy': error(
+    'SELinux enforces, and the policy k3s-selinux is not installed.',
+    'Install the package k3s-selinux and container-selinux.',
+  ),
+  'apparmor-parser': error(
+    'AppArmor is on (SUSE), and apparmor_parser is missing: no container could start.',
+    '`zypper install apparmor-parser`.',
+  ),
+  'kernel-defaults': error(
+    'protect-kernel-defaults is set, and a kernel setting is not what the kubelet then demands.',
+    '`sysctl -w NAME=VALUE`, and write it to /etc/sysctl.d.',
+  ),
+  inotify: warning(
+    'fs.inotify.max_user_instances is low; containers on one machine share it, and the kubelet ends without it.',
+    '`sysctl -w fs.inotify.max_user_instances=8192` on the machine that runs the containers.',
+  ),
+  'disk-space': error(
+    'A file system has too little room for what will be put there, or would be more than 95 % full, which taints the node.',
+    'Make room, or mount a bigger disk there.',
+  ),
+  'inode-space': error(
+    'A file system has too few inodes left: container images are many small files.',
+    'Make a file system with more inodes.',
+  ),
+  'read-only': refused(
+    'root cannot write to a directory that k3s needs.',
+    'Mount it writable: `mount -o remount,rw MOUNTPOINT`.',
+  ),
+  noexec: error(
+    'A directory that programs are started from is mounted noexec.',
+    '`mount -o remount,exec MOUNTPOINT`, and change /etc/fstab.',
+  ),
+  'filesystem-type': error(
+    'The data directory is on overlayfs or a network file system, where container images cannot be unpacked.',
+    'Mount a local disk (ext4, xfs) or a volume at /var/lib/rancher.',
+  ),
+  'no-default-route': error(
+    'There is no default route; k3s needs one even without internet.',
+    'Add one; a dummy will do: `ip link add dummy0 type dummy; ip link set dummy0 up; ip addr add 203.0.113.254/31 dev dummy0; ip route add default via 203.0.113.255 dev dummy0 metric 1000`.',
+  ),
+  'node-ip-unknown': refused(
+    'No address of the machine can be chosen for the node.',
+    'Give the machine a route to the first master.',
+  ),
+  'node-ip-mismatch': error(
+    'The address that the node would use is not one of the machine, or is of another family than the first master.',
+    'Correct `node-ip`, or the routes of the machine.',
+  ),
+  'cidr-overlap': error(
+    'An address or route of the machine lies in the network of the pods or services.',
+    '`--set cluster-cidr=…` and `--set service-cidr=…` with networks that are free.',
+  ),
+  'loopback-resolv': warning(
+    'resolv.conf names only resolvers on the machine itself, which pods cannot reach. Pods resolve names of the cluster only.',
+    'Put a resolver that pods can reach into /etc/resolv.conf, or `--set resolv-conf=FILE`.',
+  ),
+  'resolv-missing': warning(
+    'resolv.conf names no resolver.',
+    'Add a nameserver, unless pods need no names outside the cluster.',
+  ),
+  firewall: warning(
+    'A firewall is on; it may hold up the nodes or their pods.',
+    'Open the ports in the message, and trust the networks of pods and services.',
+  ),
+  'nm-cloud-setup': error(
+    'nm-cloud-setup is enabled (RHEL in a cloud): its rules break the network of the pods.',
+    '`systemctl disable --now nm-cloud-setup.service nm-cloud-setup.timer`, then reboot.',
+  ),
+  'proxy-without-noproxy': warning(
+    'A proxy is set and NO_PROXY is not: traffic inside the cluster might go to the proxy.',
+    'Set NO_PROXY to the networks of hosts, pods and services.',
+  ),
+  'port-in-use': error(
+    'Another program listens on a port that k3s needs.',
+    'Stop that program, or for the API server use `--set https-listen-port=PORT`.',
+  ),
+  'ingress-port': warning(
+    'Another program listens on 80 or 443, which traefik would take over.',
+    'Stop it, or `--set disable=traefik`.',
+  ),
+  'clock-skew': error(
+    'The clock is more than 30 seconds off: certificates are not valid yet, or any more.',
+    'Set the clock: `chronyc makestep`, or `date -s`.',
+  ),
+  'clock-unsynchronized': warning(
+    'Nothing keeps the clock right.',
+    'Start chrony, systemd-timesyncd or ntpd.',
+  ),
+  leftover: error(
+    'Another Kubernetes distribution, or what an earlier k3s left, is on the machine.',
+    'Remove it with its own means: `kubeadm reset`, `k0s reset`, `rke2-uninstall.sh`, `k3s-uninstall.sh`.',
+  ),
+  'foreign-cluster': refused(
+    'The machine runs a k3s that airlift did not make, or belongs to another cluster of airlift.',
+    'Take another machine, or remove that cluster first.',
+  ),
+  'container-engine': info(
+    'Docker or another container engine runs there as well. k3s has its own and does not mind.',
+    'Nothing.',
+  ),
+  'foreign-cni': info(
+    '/etc/cni/net.d holds a network configuration of another program; k3s does not read it.',
+    'Nothing.',
+  ),
+  'not-clean': error(
+    '`doctor --clean`: something of airlift or k3s is left on the machine.',
+    '`airlift reset` again, or what the message says.',
+  ),
+  'ssh-agent': info(
+    'No SSH agent runs here, or it holds no key.',
+    '`ssh-add`, or name a key with `--identity`.',
+  ),
+  'docker-engine': info(
+    'No Docker engine answers here; only clusters in containers need one.',
+    'Start Docker, if you want clusters in containers.',
+  ),
+  'local-disk': warning(
+    'This computer has little room for bundles and the download cache.',
+    'Make room in the file system of ~/.cache.',
+  ),
+  'node-version': error('This Node.js is older than airlift supports.', 'Install Node.js 20.19 or later.'),
+} as const satisfies Record<string, CodeInfo>
+
+/** The name of a preflight problem, stable across releases. */
+export type PreflightCode = keyof typeof PREFLIGHT_CODES
+
+/** All codes, in the order of the table. */
+export const preflightCodes = Object.keys(PREFLIGHT_CODES) as readonly PreflightCode[]
