@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, type Option } from 'commander'
 import { registerAll } from './commands/all.js'
 import type { CliDeps, OutputFlags } from './shared.js'
 
@@ -7,6 +7,7 @@ export async function main(argv: readonly string[], overrides: Partial<CliDeps> 
   let exitCode = 0
   const deps: CliDeps = {
     env: process.env,
+    stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     createRenderer: async (flags) => {
@@ -24,6 +25,7 @@ export async function main(argv: readonly string[], overrides: Partial<CliDeps> 
       'Bare Linux hosts, or local containers, into a Kubernetes cluster: air-gapped, over nothing but SSH.',
     )
     .configureOutput({ writeOut: (text) => deps.stdout.write(text), writeErr: () => {} })
+    .configureHelp({ optionDescription: describeOption })
     .exitOverride()
     .showSuggestionAfterError(true)
     .enablePositionalOptions()
@@ -36,6 +38,14 @@ export async function main(argv: readonly string[], overrides: Partial<CliDeps> 
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     return report(error, argv, deps)
   }
+}
+
+/** What an option does, with its default where that says something: `false` and an empty list do not. */
+function describeOption(option: Option): string {
+  const { description, defaultValue } = option
+  return typeof defaultValue === 'string' && !description.includes('(default')
+    ? `${description} (default ${defaultValue})`
+    : description
 }
 
 /** Prints one error, as JSON where JSON was asked for, and gives its exit code. */

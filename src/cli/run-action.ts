@@ -1,7 +1,16 @@
-import { createContext } from '../core/context.js'
+import { createContext, defaultLimits, type Limits } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { createEvents } from '../core/events.js'
-import type { Action, ActionIo, CliDeps, OutputFlags } from './shared.js'
+import { canDraw } from './render/progress.js'
+import { styleFor } from './render/style.js'
+import {
+  type Action,
+  type ActionIo,
+  type CliDeps,
+  type EventRenderer,
+  type OutputFlags,
+  UsageError,
+} from './shared.js'
 
 /** Runs one action with events, cancellation and output in place; resolves with the exit code. */
 export async function runAction(
@@ -11,14 +20,21 @@ export async function runAction(
   deps: CliDeps,
   action: Action,
 ): Promise<number> {
+  const limits = readLimits(flags.concurrency)
   const renderer = await deps.createRenderer(output)
   const controller = new AbortController()
-  const forget = onSignals(controller, deps)
+  const forget = onSignals(controller, renderer, deps)
   const ctx = createContext({
     signal: controller.signal,
     events: createEvents([(event) => renderer.onEvent(event)]),
     env: deps.env,
+    limits,
   })
+  const canAsk = deps.stdin.isTTY === true && deps.stderr.isTTY === true
+  const warn = (text: string): void => {
+    renderer.stop()
+    deps.stderr.write(`${text}\n`)
+  }
   const io: ActionIo = {
     ...output,
     ctx,
@@ -32,11 +48,21 @@ export async function runAction(
       deps.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
     },
     note: (text) => {
-      if (output.quiet) return
-      renderer.stop()
-      deps.stderr.write(`${text}\n`)
+      if (!output.quiet) warn(text)
     },
-    interactive: deps.stderr.isTTY === true && deps.env.TERM !== 'dumb' && deps.env.CI === undefined,
+    warn,
+    interactive: canDraw(deps.stderr, deps.env),
+    style: { out: styleFor(deps.stdout, deps.env), err: styleFor(deps.stderr, deps.env) },
+    confirm: async (question) => {
+      if (!canAsk) return undefined
+      renderer.stop()
+      return (await import('./prompt.js')).confirm(question, controller.signal)
+    },
+    askSecret: async (question) => {
+      if (!canAsk) return undefined
+      renderer.stop()
+      return (await import('./prompt.js')).askHidden(question, controller.signal)
+    },
   }
   try {
     return (await action(io, flags, args)) ?? 0
@@ -46,10 +72,28 @@ export async function runAction(
   }
 }
 
+/** `--concurrency N` narrows every window. */
+function readLimits(text: unknown): Limits {
+  if (text === undefined) return defaultLimits
+  const machines = Number(text)
+  if (!Number.isInteger(machines) || machines < 1 || machines > 1000) {
+    throw new UsageError(`--concurrency takes a number from 1 to 1000, not "${text}"`)
+  }
+  const { handshakes, handshakesPerBastion, uploads, joins } = defaultLimits
+  return {
+    machines,
+    handshakes: Math.min(machines, handshakes),
+    handshakesPerBastion: Math.min(machines, handshakesPerBastion),
+    uploads: Math.min(machines, uploads),
+    joins: Math.min(machines, joins),
+  }
+}
+
 /** First Ctrl-C: stop cleanly. Second: end at once. */
-function onSignals(controller: AbortController, deps: CliDeps): () => void {
+function onSignals(controller: AbortController, renderer: EventRenderer, deps: CliDeps): () => void {
   const handler = (signal: NodeJS.Signals): void => {
     if (controller.signal.aborted) process.exit(130)
+    renderer.stop()
     deps.stderr.write(
       `\n${signal === 'SIGINT' ? 'interrupted' : 'terminated'}: stopping cleanly (again to stop at once)\n`,
     )

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Context } from '../core/context.js'
 import type { AirliftEvent } from '../core/events.js'
+import type { Style } from './render/style.js'
 
 /** Flags that every command has. */
 export interface OutputFlags {
@@ -21,13 +22,22 @@ export interface ActionIo extends OutputFlags {
   printJson(value: unknown): void
   /** Writes a line to stderr, unless quiet. */
   note(text: string): void
+  /** Writes a line to stderr, also when quiet: what must not be missed. */
+  warn(text: string): void
   /** True when stderr is a terminal that may be drawn on. */
   readonly interactive: boolean
+  /** Colours for what `print` prints, and for what `note` and `warn` write. */
+  readonly style: { readonly out: Style; readonly err: Style }
+  /** Asks yes or no; undefined when there is no terminal to ask on. */
+  confirm(question: string): Promise<boolean | undefined>
+  /** Asks for a secret without echo; undefined when there is no terminal to ask on. */
+  askSecret(question: string): Promise<string | undefined>
 }
 
 /** What commands get from the entry point; tests give their own. */
 export interface CliDeps {
   readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdin: { readonly isTTY?: boolean }
   readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean }
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number }
   /** Builds the listener that shows events for these flags; the default draws on stderr. */

@@ -13,6 +13,7 @@ import { type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
 import { observeCluster } from './observe-cluster.js'
 import { checkOwnership } from './ownership.js'
+import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 import { type OperationReport, reportOf } from './report.js'
 import { type OperationDeps, requireAll } from './session.js'
 
@@ -22,6 +23,8 @@ export interface RunInput {
   readonly rootfs: Rootfs
   /** Only plan. */
   readonly dryRun?: boolean
+  /** Where the context goes when the cluster is up; `none` leaves kubeconfigs alone. */
+  readonly kubeconfig?: KubeconfigTarget | 'none'
 }
 
 /** What `run` gives back. */
@@ -33,6 +36,8 @@ export interface RunOutcome {
   readonly problems: readonly Problem[]
   /** The first error of those machines that failed, with its log and hint. */
   readonly error?: AirliftError
+  /** Where the context was merged; absent when it was not asked for, or no master answers yet. */
+  readonly kubeconfig?: PublishedKubeconfig
 }
 
 /**
@@ -73,7 +78,12 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     ctx,
   )
   const failed = result.steps.find((step) => step.outcome === 'failed')
-  if (plan.steps.length > 0 && !failed && !result.interrupted) await verify(spec, runtime, cluster.observe)
+  let after = world
+  if (plan.steps.length > 0 && !result.interrupted) {
+    // What failed is worth telling even when the machines cannot be looked at again.
+    after = await (failed ? cluster.observe().catch(() => world) : cluster.observe())
+    if (!failed) verify(spec, runtime, after)
+  }
   const report = reportOf({
     plan,
     result,
@@ -86,7 +96,14 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
   }
   if (result.interrupted) throw interrupted(report)
-  return { plan, report, problems, ...(failed?.error ? { error: failed.error } : {}) }
+  const kubeconfig = await publishKubeconfig(input.kubeconfig ?? 'none', spec.name, after, session.byId, ctx)
+  return {
+    plan,
+    report,
+    problems,
+    ...(failed?.error ? { error: failed.error } : {}),
+    ...(kubeconfig ? { kubeconfig } : {}),
+  }
 }
 
 /** init, joinMasters and joinNodes in one plan, so that their pipelines overlap. */
@@ -121,10 +138,10 @@ function requireWorld(world: World): void {
   })
 }
 
-/** Reads everything again and plans again: a cluster that is as it must be gives an empty plan. */
-async function verify(spec: ClusterSpec, runtime: Runtime, observe: () => Promise<World>): Promise<void> {
+/** Plans again from what was read again: a cluster that is as it must be gives an empty plan. */
+function verify(spec: ClusterSpec, runtime: Runtime, world: World): void {
   if (spec.wait === 'none' || spec.wait === 'api') return
-  const rest = planRun(runtime, spec, await observe())
+  const rest = planRun(runtime, spec, world)
   if (rest.steps.length === 0) return
   throw new AirliftError(
     'E_VERIFY',

@@ -1,5 +1,25 @@
 import type { Command } from 'commander'
 import type { CliDeps } from '../shared.js'
+import { registerCopy } from './copy.js'
+import { registerExec } from './exec.js'
+import { registerKubeconfig } from './kubeconfig.js'
+import { registerList } from './list.js'
+import { registerPlan } from './plan.js'
+import { registerReset } from './reset.js'
+import { registerRun } from './run.js'
+import { registerStatus } from './status.js'
 
 /** Registers every command, in the order in which help shows them. These modules load commander and nothing else. */
-export function registerAll(_program: Command, _deps: CliDeps): void {}
+export function registerAll(program: Command, deps: CliDeps): void {
+  program.commandsGroup('Clusters:')
+  registerRun(program, deps)
+  registerPlan(program, deps)
+  registerReset(program, deps)
+  registerStatus(program, deps)
+  registerList(program, deps)
+  registerKubeconfig(program, deps)
+  program.commandsGroup('Machines:')
+  registerExec(program, deps)
+  registerCopy(program, deps)
+  program.commandsGroup('Other:')
+}

@@ -7,6 +7,15 @@ export function toReportable(error: unknown, argv: readonly string[]): AirliftEr
   if (error instanceof CommanderError) {
     const command = argv.find((word) => !word.startsWith('-'))
     const known = command !== undefined && error.code !== 'commander.unknownCommand'
+    if (error.code === 'commander.help') {
+      return new AirliftError(
+        'E_USAGE',
+        `"${argv.filter((word) => !word.startsWith('-')).join(' ')}" needs a subcommand`,
+        {
+          hint: `see: airlift ${command ?? ''} --help`,
+        },
+      )
+    }
     return new AirliftError('E_USAGE', error.message.replace(/^error: /, '').replace(/\n/g, ' '), {
       hint: `see: airlift ${known ? `${command} ` : ''}--help`,
     })

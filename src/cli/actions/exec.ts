@@ -1,0 +1,35 @@
+import { parseDuration } from '../../cluster/duration.js'
+import { exec, execInteractive } from '../../operations/exec.js'
+import { machineSelection } from '../machine-selection.js'
+import { operationDeps } from '../operation-io.js'
+import { renderExec } from '../render/exec.js'
+import { type ActionIo, UsageError } from '../shared.js'
+import { exitOf } from './exit-of.js'
+
+const DEFAULT_TIMEOUT_MS = 600_000
+
+/** `airlift exec`: exit 0 when the command did so everywhere, 3 on some machines, 1 on none; with -i its own code. */
+export async function execCommand(
+  io: ActionIo,
+  flags: Readonly<Record<string, unknown>>,
+  command: readonly string[],
+): Promise<number> {
+  const interactive = flags.interactive === true || flags.tty === true
+  if (interactive && io.json) throw new UsageError('-i and -t cannot be combined with -o json')
+  if (command.every((word) => word.trim() === '')) throw new UsageError('the command is empty')
+  const selection = await machineSelection(flags)
+  const root = flags.root !== false
+  const timeoutMs = parseDuration(String(flags.timeout)) ?? DEFAULT_TIMEOUT_MS
+  if (interactive) {
+    const tty = flags.tty === true
+    return execInteractive({ selection, command, root, tty }, io.ctx, operationDeps(io))
+  }
+  const result = await exec({ selection, command, root, timeoutMs }, io.ctx, operationDeps(io))
+  if (io.json) io.printJson(result)
+  else {
+    const { out, err } = renderExec(result.machines, io.style)
+    if (out) io.print(out)
+    if (err) io.warn(err)
+  }
+  return exitOf(result.outcome)
+}

@@ -1,0 +1,37 @@
+import type { ClusterSpec } from '../../cluster/spec.js'
+import { AirliftError } from '../../core/errors.js'
+import { reset } from '../../operations/reset.js'
+import { resolveCluster } from '../../operations/resolve-cluster.js'
+import { problemLines } from '../../runtime/preflight/problem-lines.js'
+import { finishOperation } from '../finish.js'
+import { clusterRef, operationDeps } from '../operation-io.js'
+import { renderPlan } from '../render/plan.js'
+import type { ActionIo } from '../shared.js'
+
+/** `airlift reset` and, with `planOnly`, `airlift plan reset`. */
+export async function resetCommand(
+  io: ActionIo,
+  flags: Readonly<Record<string, unknown>>,
+  planOnly: boolean,
+): Promise<number> {
+  const spec = await resolveCluster(await clusterRef(flags), io.ctx)
+  if (!planOnly && flags.yes !== true) await requireConsent(io, spec)
+  const kubeconfig = typeof flags.kubeconfig === 'string' ? { kubeconfig: flags.kubeconfig } : {}
+  const outcome = await reset({ spec, dryRun: planOnly, ...kubeconfig }, io.ctx, operationDeps(io))
+  if (planOnly || !outcome.report) {
+    if (io.json) io.printJson(outcome.plan)
+    else io.print(renderPlan(outcome.plan, io.style.out))
+    return 0
+  }
+  if (outcome.left.length > 0) io.warn(problemLines(outcome.left).join('\n'))
+  return finishOperation(io, outcome.report, outcome.error, { extra: { left: outcome.left } })
+}
+
+/** On a terminal a person confirms; a script that says `reset` means it. @throws AirliftError E_DECLINED */
+async function requireConsent(io: ActionIo, spec: ClusterSpec): Promise<void> {
+  const machines = [...spec.masters, ...spec.nodes].map((node) => node.target.text)
+  const shown =
+    machines.slice(0, 8).join(', ') + (machines.length > 8 ? `, and ${machines.length - 8} more` : '')
+  const answer = await io.confirm(`remove the cluster "${spec.name}" and all its data from ${shown}?`)
+  if (answer === false) throw new AirliftError('E_DECLINED', 'not confirmed; nothing was changed')
+}

@@ -1,0 +1,54 @@
+import { run } from '../../operations/run.js'
+import { problemLines } from '../../runtime/preflight/problem-lines.js'
+import { finishOperation } from '../finish.js'
+import { openNamedRootfs } from '../open-named-rootfs.js'
+import { operationDeps, specFromFlags } from '../operation-io.js'
+import { renderPlan } from '../render/plan.js'
+import type { ActionIo } from '../shared.js'
+
+/** `airlift run` and, with `planOnly`, `airlift plan run`. */
+export async function runCommand(
+  io: ActionIo,
+  flags: Readonly<Record<string, unknown>>,
+  planOnly: boolean,
+): Promise<number> {
+  const spec = await specFromFlags(io, flags)
+  const rootfs = await openNamedRootfs(flags)
+  try {
+    const path = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : undefined
+    const outcome = await run(
+      {
+        spec,
+        rootfs,
+        dryRun: planOnly,
+        kubeconfig:
+          path === 'none' ? 'none' : { ...(path ? { path } : {}), switchContext: flags.switch !== false },
+      },
+      io.ctx,
+      operationDeps(io),
+    )
+    if (outcome.problems.length > 0) io.note(problemLines(outcome.problems, spec.ignore).join('\n'))
+    if (planOnly || !outcome.report) {
+      if (io.json) io.printJson(outcome.plan)
+      else io.print(renderPlan(outcome.plan, io.style.out))
+      return 0
+    }
+    const { kubeconfig } = outcome
+    return finishOperation(io, outcome.report, outcome.error, {
+      next: kubeconfig ? nextCommand(kubeconfig) : `airlift kubeconfig --name ${spec.name}`,
+      ...(kubeconfig ? { extra: { kubeconfig } } : {}),
+    })
+  } finally {
+    await rootfs.close()
+  }
+}
+
+/** What to type to see the nodes, with what the shell's kubectl will not find by itself. */
+function nextCommand(kubeconfig: {
+  readonly path: string
+  readonly context: string
+  readonly current: boolean
+}): string {
+  const context = kubeconfig.current ? '' : ` --context ${kubeconfig.context}`
+  return `kubectl get nodes${context}   (context ${kubeconfig.context} in ${kubeconfig.path})`
+}

@@ -1,0 +1,29 @@
+import type { Command } from 'commander'
+import type { CliDeps } from '../shared.js'
+import { defineReset } from './reset.js'
+import { defineRun } from './run.js'
+
+/** `airlift plan run|reset`: what the verb would do. */
+export function registerPlan(program: Command, deps: CliDeps): void {
+  const command = program
+    .command('plan')
+    .summary('print what run or reset would do')
+    .description('Print what a verb would do, and change nothing; the same as --dry-run on the verb.')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  airlift plan run --rootfs k3s.airlift --masters root@10.0.0.1 --nodes root@10.0.0.[2-3]
+  airlift plan reset --name prod -o json`,
+    )
+  defineRun(
+    command.command('run').summary('what run would do').description('Print what run would do.'),
+    deps,
+    true,
+  )
+  defineReset(
+    command.command('reset').summary('what reset would do').description('Print what reset would do.'),
+    deps,
+    true,
+  )
+}

@@ -1,0 +1,40 @@
+import type { Command } from 'commander'
+import { addContainerFlags } from '../container-flags.js'
+import { addClusterFlags, addOutputFlags, addSshFlags, type CliDeps, onAction } from '../shared.js'
+import { addDryRunFlag, addExecutionFlags } from '../spec-flags.js'
+
+/** `airlift reset`. */
+export function registerReset(program: Command, deps: CliDeps): void {
+  const command = program
+    .command('reset')
+    .summary('remove a cluster from every machine, and prove it')
+    .description(
+      'Remove the cluster from every machine, with all its data, then prove that nothing is left.\nOn a terminal it asks first; --yes, or no terminal, is consent.',
+    )
+  defineReset(addDryRunFlag(command), deps, false)
+}
+
+/** Gives a command the flags and the action of `reset`; `planOnly` prints the plan and changes nothing. */
+export function defineReset(command: Command, deps: CliDeps, planOnly: boolean): Command {
+  addClusterFlags(command)
+  command.option(
+    '--kubeconfig <path>',
+    'file to remove the context from, or none (default KUBECONFIG or ~/.kube/config)',
+  )
+  addExecutionFlags(command)
+  addOutputFlags(command)
+  addContainerFlags(command)
+  addSshFlags(command)
+  const verb = planOnly ? 'plan reset' : 'reset'
+  command.addHelpText(
+    'after',
+    `
+Examples:
+  airlift ${verb} --name prod
+  airlift ${verb} --masters root@10.0.0.1 --nodes root@10.0.0.[2-3]${planOnly ? ' -o json' : ' --yes'}`,
+  )
+  return onAction(command, deps, async (io, flags) => {
+    const { resetCommand } = await import('../actions/reset.js')
+    return resetCommand(io, flags, planOnly || flags.dryRun === true)
+  })
+}

@@ -1,0 +1,38 @@
+import type { AirliftError } from '../core/errors.js'
+import type { OperationReport } from '../operations/report.js'
+import { renderError } from './render/error.js'
+import { type ReportText, renderFailures, renderReport } from './render/report.js'
+import type { ActionIo } from './shared.js'
+
+/**
+ * Prints the result of a verb that changes machines and gives its exit code: 0 done or unchanged, 3 partial, and the code
+ * of the error when it failed. With JSON a result that is not whole also holds `error`.
+ */
+export function finishOperation(
+  io: ActionIo,
+  report: OperationReport,
+  error: AirliftError | undefined,
+  text: ReportText & { readonly extra?: Readonly<Record<string, unknown>> } = {},
+): number {
+  // All steps were done, and yet what was read back is not what was asked for.
+  const outcome = error && report.outcome !== 'partial' ? 'failed' : report.outcome
+  const result: OperationReport = { ...report, outcome }
+  if (io.json) io.printJson({ ...result, ...text.extra, ...(error ? { error: errorJson(error) } : {}) })
+  if (error) {
+    const failures = renderFailures(result.machines, io.style.err)
+    io.warn((failures || renderError(error, io)).trimEnd())
+  }
+  if (!io.json) io.print(renderReport(result, io.style.out, text))
+  if (outcome === 'partial') return 3
+  return outcome === 'failed' ? (error?.exit ?? 1) : 0
+}
+
+/** An error as every JSON document of airlift holds it. */
+export function errorJson(error: AirliftError): Readonly<Record<string, unknown>> {
+  return {
+    code: error.code,
+    message: error.message,
+    hint: error.hint ?? null,
+    machine: error.machine ?? null,
+  }
+}

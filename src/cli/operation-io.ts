@@ -1,0 +1,41 @@
+import { type BuiltSpec, buildSpec, type SpecFlags } from '../cluster/build-spec.js'
+import { AirliftError } from '../core/errors.js'
+import { createSecretSource } from '../machine/ssh/secret-source.js'
+import type { ClusterRef } from '../operations/resolve-cluster.js'
+import type { OperationDeps } from '../operations/session.js'
+import { createSpecIo } from '../registry/local-spec-io.js'
+import { refuseContainerFlags } from './container-flags.js'
+import type { ActionIo } from './shared.js'
+
+/** What every operation needs of the command line: where secrets come from. */
+export function operationDeps(io: ActionIo): OperationDeps {
+  return { secrets: createSecretSource(io.ctx.env, (question) => io.askSecret(question)) }
+}
+
+/** The spec that flags ask for, its warnings shown. @throws AirliftError E_USAGE, E_HOST_INVALID, … (exit 2) */
+export async function specFromFlags(
+  io: ActionIo,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<BuiltSpec['spec']> {
+  const built = await buildSpec(flags as SpecFlags, createSpecIo())
+  for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
+  if (!built.counts) refuseContainerFlags(flags)
+  if (built.spec.runtime !== 'k3s') {
+    throw new AirliftError('E_UNSUPPORTED', `the runtime ${built.spec.runtime} is not in this release`, {
+      hint: 'use --runtime k3s and name hosts: --masters root@10.0.0.1',
+    })
+  }
+  return built.spec
+}
+
+/** Which existing cluster flags name: by its machines, or by its name alone. */
+export async function clusterRef(flags: Readonly<Record<string, unknown>>): Promise<ClusterRef> {
+  const { spec } = await buildSpec(pick(flags), createSpecIo(), { mastersRequired: false })
+  return { name: spec.name, masters: spec.masters, nodes: spec.nodes, ssh: spec.ssh }
+}
+
+/** A cluster that exists has its configuration already. */
+function pick(flags: Readonly<Record<string, unknown>>): SpecFlags {
+  const { config: _c, set: _s, registries: _r, manifests: _m, ...rest } = flags
+  return rest as SpecFlags
+}
