@@ -5,7 +5,7 @@ import threading
 import time
 import urllib.parse
 
-from . import env, faults, host_marks, http_client, identity, images, log, nodes, pki, version
+from . import env, faults, host_marks, http_client, identity, images, kubeconfig, log, nodes, pki, version
 from .config import Config
 from .ports import occupy
 from .tokens import TokenError, parse
@@ -120,7 +120,7 @@ class Agent:
             log.info(f"Waiting to retrieve agent configuration; server is not ready: {text}")
             return False
         self.kubelet = http_client.context(self.ca, self.cfg.path("agent/client-kubelet.crt"), self.cfg.path("agent/client-kubelet.key"))
-        env.write(self.cfg.path("agent/kubelet.kubeconfig"), "apiVersion: v1\nkind: Config\n", 0o600)
+        kubeconfig.write_kubelet_kubeconfig(self.cfg, self.servers[0])
         return True
 
     # -- the Node -------------------------------------------------------------------------------------------------

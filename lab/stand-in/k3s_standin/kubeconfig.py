@@ -57,6 +57,31 @@ users:
     env.write(cfg.path("server/cred/admin.kubeconfig"), text, 0o600)
 
 
+def write_kubelet_kubeconfig(cfg: Config, server: str) -> None:
+    """The kubelet's own access, by the files beside it. The real one names its load balancer on 127.0.0.1:6444."""
+    agent = cfg.path("agent")
+    env.write(agent + "/kubelet.kubeconfig", f"""apiVersion: v1
+clusters:
+- cluster:
+    server: https://{server}
+    certificate-authority: {agent}/server-ca.crt
+  name: local
+contexts:
+- context:
+    cluster: local
+    namespace: default
+    user: user
+  name: Default
+current-context: Default
+kind: Config
+users:
+- name: user
+  user:
+    client-certificate: {agent}/client-kubelet.crt
+    client-key: {agent}/client-kubelet.key
+""", 0o600)
+
+
 class Access:
     """Server, CA, certificate and key of a kubeconfig's current (or named) context, in files that live as long as this."""
 
