@@ -12,35 +12,38 @@ const LARGE_BYTES = 8 << 20
 const EXIT = { temp: 71, write: 72, short: 73, digest: 74, rename: 75, noHash: 76, directory: 77 } as const
 
 /**
- * The script that receives a file: writes beside the target, hashes the same bytes as they pass (no second read), compares,
- * and only then gives the file its mode and its name. Whatever goes wrong, the temporary file is removed; when the
- * connection breaks, standard input ends early and the size tells.
+ * The script that receives a file: writes beside the target, hashes, compares, and only then gives the file its mode and
+ * its name. Whatever goes wrong, the temporary file is removed; when the connection breaks, standard input ends early and
+ * the size tells.
+ *
+ * Hashing while writing (tee) hides the hash behind the network, at the price of small reads and pipes: for 400 MB 0.9 s of
+ * processor time against 0.4 s for reading the file again from the page cache. With a quick hash and few processors the second is shorter.
  */
 export function putScript(request: PutRequest): string {
   const dir = posix.dirname(request.path)
-  const temp = posix.join(
-    dir,
-    `.${posix.basename(request.path).slice(0, 100)}.airlift-${randomBytes(6).toString('hex')}`,
-  )
+  const name = posix.basename(request.path).slice(0, 100)
+  const temp = posix.join(dir, `.${name}.airlift-${randomBytes(6).toString('hex')}`)
   const openssl = request.sizeBytes >= LARGE_BYTES
   return [
-    `d=${quote(dir)} f=${quote(request.path)} t=${quote(temp)}`,
+    `d=${quote(dir)} f=${quote(request.path)} t=${quote(temp)} later=`,
     `[ -d "$f" ] && { echo "$f is a directory" >&2; exit ${EXIT.directory}; }`,
     ...(openssl
       ? [
-          'if openssl dgst -sha256 -r </dev/null >/dev/null 2>&1; then sum() { openssl dgst -sha256 -r; }',
-          'elif',
+          'if openssl dgst -sha256 -r </dev/null >/dev/null 2>&1; then',
+          '  sum() { openssl dgst -sha256 -r; }',
+          '  [ "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" -ge 4 ] || later=1',
+          'elif command -v sha256sum >/dev/null 2>&1; then sum() { sha256sum; }',
         ]
-      : ['if']),
-    '  command -v sha256sum >/dev/null 2>&1; then sum() { sha256sum; }',
+      : ['if command -v sha256sum >/dev/null 2>&1; then sum() { sha256sum; }; later=1']),
     'elif command -v openssl >/dev/null 2>&1; then sum() { openssl dgst -sha256 -r; }',
     'elif command -v shasum >/dev/null 2>&1; then sum() { shasum -a 256; }',
     `else exit ${EXIT.noHash}; fi`,
     `[ -d "$d" ] || mkdir -p "$d" || exit ${EXIT.temp}`,
     "trap 'rm -f \"$t\"' EXIT; trap 'exit 70' HUP INT TERM PIPE",
     `(umask 077; : >"$t") || exit ${EXIT.temp}`,
-    // The copy's own exit status is lost in the pipe, so a failure is written where the digest is read.
-    'h=$({ tee "$t" || echo bad >&3; } 3>&1 | sum 3>&-)',
+    // In a pipe the exit status of tee is lost, so a failure is written where the digest is read.
+    'if [ "$later" ]; then h=$(cat >"$t" && sum <"$t" || echo bad)',
+    'else h=$({ tee "$t" || echo bad >&3; } 3>&1 | sum 3>&-); fi',
     `case $h in *bad*) df -Pk "$d" | tail -n 1; exit ${EXIT.write};; esac`,
     'n=$(wc -c <"$t")',
     `[ "$n" -eq ${request.sizeBytes} ] || { echo "$((n))"; exit ${EXIT.short}; }`,

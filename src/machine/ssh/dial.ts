@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import { Client } from 'ssh2'
 import { AirliftError } from '../../core/errors.js'
 import type { Authenticator } from './authenticate.js'
+import { coalesceWrites } from './coalesce.js'
 import type { HostKeyCheck } from './host-key-check.js'
 import type { ResolvedHost } from './resolved-host.js'
 import { hostPort } from './resolved-host.js'
@@ -64,7 +65,7 @@ export function handshake(host: ResolvedHost, parts: HandshakeParts): Promise<Cl
       finish(hostKey.failure() ?? auth.failure() ?? closedEarly(host))
     })
     client.connect({
-      sock: socket as never,
+      sock: coalesceWrites(socket) as never,
       username: host.user,
       readyTimeout: 0,
       keepaliveInterval: host.keepaliveMs,
