@@ -7,7 +7,7 @@ import time
 from . import bootstrap, env, faults, http_client, log, pki, snapshots, version
 from .bootstrap import BootstrapError
 from .config import Config
-from .etcd import PREFIX, Etcd
+from .etcd import PREFIX, STORAGE, Etcd
 from .identity import advertised, node_name
 from .routes import cluster_key
 from .store import Store
@@ -64,9 +64,6 @@ class Datastore:
 
     def _start_etcd(self, directory: str) -> None:
         self.store = Store(os.path.join(directory, "member/snap/db"))
-        storage, revision = self.store.get("/standin/etcd-storage-version")
-        if revision and storage["version"] == "3.6" and version.minor() < 34:
-            raise BootstrapError("etcd: invalid downgrade; server version is lower than determined cluster version 3.6")
         name = env.read(os.path.join(directory, "name")).strip()
         if not name:
             name = f"{node_name(self.cfg)}-{secrets.token_hex(4)}"
@@ -74,6 +71,11 @@ class Datastore:
             env.write(os.path.join(directory, "config"), f"name: {name}\ndata-dir: {directory}\n", 0o600)
         os.chmod(directory, 0o700)
         self.etcd = Etcd(self.store, name, self.cfg.path("server/tls/server-ca.crt"), "")
+        self._check_storage()
+
+    def _check_storage(self) -> None:
+        if self.etcd.storage() == "3.6" and version.minor() < 34:
+            raise BootstrapError("etcd: invalid downgrade; server version is lower than determined cluster version 3.6")
 
     def _new(self, directory: str) -> None:
         log.info("Managed etcd cluster initializing")
@@ -95,7 +97,7 @@ class Datastore:
 
     @staticmethod
     def _storage_version() -> list:
-        return [{"key": "/standin/etcd-storage-version", "value": {"version": "3.6" if version.minor() >= 34 else "3.5"}}]
+        return [{"key": STORAGE, "value": {"version": "3.6" if version.minor() >= 34 else "3.5"}}]
 
     def _member(self, learner: bool, order: int) -> dict:
         return {"key": PREFIX + self.etcd.me, "value": {
@@ -182,6 +184,7 @@ class Datastore:
                 log.info(f"Retrying etcd cluster join: {failure}")
                 members = members[1:] + members[:1]
             time.sleep(1)
+        self._check_storage()
         log.info(f"Starting etcd to join cluster with members {[m['name'] for m in members]}")
 
     # -- cluster-reset --------------------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ enough to show what airlift must handle: no quorum, no API; a member that is gon
 import threading
 import time
 
-from . import env, http_client, log
+from . import env, http_client, log, version
 from .store import Conflict, Store
 
 PREFIX = "/standin/members/"
 REMOVED = "/standin/removed/"
+#: etcd's own storage version: k3s 1.34 brought 3.6. It rises when the last member is there, and never falls.
+STORAGE = "/standin/etcd-storage-version"
 
 
 class NoQuorum(Exception):
@@ -26,6 +28,7 @@ class Etcd:
         self.tls = http_client.context(ca)
         self.key = key
         self.seen = {}
+        self.minors = {me: version.minor()}
         self.write_lock = threading.Lock()
         self.removed = threading.Event()
         self.stopping = threading.Event()
@@ -79,9 +82,10 @@ class Etcd:
         if self.me in found["removed"]:
             self.removed.set()
         self.seen[member["name"]] = (found["revision"], time.monotonic())
+        self.minors[member["name"]] = found["minor"]
 
     def status(self) -> dict:
-        return {"name": self.me, "revision": self.store.revision,
+        return {"name": self.me, "revision": self.store.revision, "minor": version.minor(),
                 "removed": [key[len(REMOVED):] for key, _, _ in self.store.list(REMOVED)]}
 
     def tick(self) -> None:
@@ -102,6 +106,17 @@ class Etcd:
         leader = self.leader()
         if leader and leader["name"] == self.me and self.quorum():
             self._manage_learners()
+            self._raise_storage()
+
+    def storage(self) -> str:
+        """3.5 or 3.6."""
+        value, revision = self.store.get(STORAGE)
+        return value["version"] if revision else "3.5"
+
+    def _raise_storage(self) -> None:
+        if self.storage() == "3.5" and all(self.minors.get(member["name"], 0) >= 34 for member in self.members()):
+            self._try(lambda: self.propose([{"key": STORAGE, "value": {"version": "3.6"}}]))
+            log.info("updated cluster version from 3.5 to 3.6")
 
     def _pull(self, member) -> None:
         if member is None:
