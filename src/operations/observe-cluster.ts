@@ -18,7 +18,7 @@ export interface ObservedCluster extends AsyncDisposable {
 /** Connects to all machines of a spec and looks at them: one connection and one round trip each. */
 export async function observeCluster(
   spec: ClusterSpec,
-  options: { readonly rootfs?: Rootfs; readonly statusOnly?: boolean },
+  options: { readonly rootfs?: Rootfs },
   ctx: Context,
   deps: OperationDeps,
 ): Promise<ObservedCluster> {
@@ -38,7 +38,6 @@ export async function observeCluster(
           })),
           templates,
           ...(options.rootfs ? { rootfs: { manifest: options.rootfs.manifest } } : {}),
-          ...(options.statusOnly ? { statusOnly: true } : {}),
         },
         ctx,
       )

@@ -33,7 +33,7 @@ export interface ResetOutcome {
 export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps): Promise<ResetOutcome> {
   const { spec } = input
   const started = ctx.clock.now()
-  await using cluster = await observeCluster(spec, { statusOnly: true }, ctx, deps)
+  await using cluster = await observeCluster(spec, {}, ctx, deps)
   const { runtime, session, world } = cluster
   requireAll(session)
   refuseForeign(spec, world)

@@ -38,13 +38,11 @@ export async function resolveCluster(ref: ClusterRef, ctx: Context): Promise<Clu
       hint: 'name one of its masters: --masters root@10.0.0.1, or see airlift list',
     })
   }
-  const nodes = (hosts: readonly string[], role: Role): NodeSpec[] =>
-    hosts.flatMap((host) => nodesOf(host, role))
   return {
     ...bare,
     runtime: record.runtime,
-    masters: nodes(record.masters, 'master'),
-    nodes: nodes(record.nodes, 'worker'),
+    masters: await nodesOf(record.masters, 'master'),
+    nodes: await nodesOf(record.nodes, 'worker'),
     ssh: mergeSsh(record.ssh, ref.ssh),
   }
 }
@@ -62,9 +60,13 @@ function mergeSsh(remembered: SshOptions, given: SshOptions): SshOptions {
 }
 
 /** Reads hosts as a record holds them. */
-export function nodesOf(text: string, role: Role): NodeSpec[] {
-  const list = parseHostList(text, { flag: role === 'master' ? '--masters' : '--nodes' })
-  return list.kind === 'hosts' ? list.hosts.map((target) => ({ target, role, labels: {}, taints: [] })) : []
+export async function nodesOf(hosts: readonly string[], role: Role): Promise<NodeSpec[]> {
+  if (hosts.length === 0) return []
+  const refuse = async (path: string): Promise<string> => {
+    throw new AirliftError('E_HOST_INVALID', `a record names the file ${path} instead of hosts`)
+  }
+  const { targets } = await parseHostList(hosts.join(','), { flag: 'the record' }, refuse)
+  return targets.map((target) => ({ target, role, labels: {}, taints: [] }))
 }
 
 /**
@@ -77,7 +79,7 @@ export async function observeKnownCluster(
   ctx: Context,
   deps: OperationDeps,
 ): Promise<{ spec: ClusterSpec; cluster: ObservedCluster }> {
-  const cluster = await observeCluster(spec, { statusOnly: true }, ctx, deps)
+  const cluster = await observeCluster(spec, {}, ctx, deps)
   const belongs = cluster.world.machines.filter(
     (machine) => machine.installed.cluster === spec.name || machine.facts.managed.record?.name === spec.name,
   )
@@ -97,31 +99,27 @@ export async function observeKnownCluster(
       },
     )
   }
-  const whole = withRecorded(
+  const whole = await withRecorded(
     spec,
     belongs.map((machine) => machine.facts.managed.record ?? {}),
   )
   if (whole.masters.length === spec.masters.length && whole.nodes.length === spec.nodes.length)
     return { spec, cluster }
   await cluster[Symbol.asyncDispose]()
-  return { spec: whole, cluster: await observeCluster(whole, { statusOnly: true }, ctx, deps) }
+  return { spec: whole, cluster: await observeCluster(whole, {}, ctx, deps) }
 }
 
 /** Adds the machines that records name and the spec does not. */
-function withRecorded(spec: ClusterSpec, records: readonly Readonly<Record<string, unknown>>[]): ClusterSpec {
+async function withRecorded(
+  spec: ClusterSpec,
+  records: readonly Readonly<Record<string, unknown>>[],
+): Promise<ClusterSpec> {
   const known = new Set([...spec.masters, ...spec.nodes].map((node) => node.target.host))
-  const added = (key: 'masters' | 'nodes', role: Role): NodeSpec[] => {
-    const texts = records
-      .flatMap((record) => (Array.isArray(record[key]) ? (record[key] as unknown[]) : []))
-      .filter((text) => typeof text === 'string')
-    return texts
-      .flatMap((text) => nodesOf(text, role))
-      .filter((node) => {
-        if (known.has(node.target.host)) return false
-        known.add(node.target.host)
-        return true
-      })
+  const added = async (key: 'masters' | 'nodes', role: Role): Promise<NodeSpec[]> => {
+    const texts = records.flatMap((record) => (Array.isArray(record[key]) ? (record[key] as unknown[]) : []))
+    const nodes = await nodesOf([...new Set(texts.filter((text) => typeof text === 'string'))], role)
+    return nodes.filter((node) => !known.has(node.target.host))
   }
-  const masters = [...spec.masters, ...added('masters', 'master')]
-  return { ...spec, masters, nodes: [...spec.nodes, ...added('nodes', 'worker')] }
+  const masters = [...spec.masters, ...(await added('masters', 'master'))]
+  return { ...spec, masters, nodes: [...spec.nodes, ...(await added('nodes', 'worker'))] }
 }

@@ -1,8 +1,9 @@
-import type { MachineTarget, NodeSpec, SshOptions } from '../cluster/spec.js'
+import type { NodeSpec, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
-import { connectAll, type SecretSource } from '../machine/connect.js'
+import { type Connector, connectAll, createConnector } from '../machine/connect.js'
 import type { Machine } from '../machine/machine.js'
+import type { SecretSource } from '../machine/ssh/secret-source.js'
 
 /** Connected machines of one operation. Disposing closes every connection. */
 export interface Session extends AsyncDisposable {
@@ -13,18 +14,11 @@ export interface Session extends AsyncDisposable {
   readonly byId: ReadonlyMap<string, Machine>
 }
 
-/** How machines are connected; tests give fakes. */
-export type Connect = (
-  targets: readonly MachineTarget[],
-  options: SshOptions,
-  ctx: Context,
-  secrets: SecretSource,
-) => Promise<readonly (Machine | AirliftError)[]>
-
 /** What operations need beside their spec. */
 export interface OperationDeps {
   readonly secrets: SecretSource
-  readonly connect?: Connect
+  /** How machines are connected; tests give fakes. */
+  readonly createConnector?: (options: SshOptions, ctx: Context) => Connector
 }
 
 /** Connects every node's machine at once. Two names for one machine are refused. */
@@ -34,28 +28,24 @@ export async function openSession(
   ctx: Context,
   deps: OperationDeps,
 ): Promise<Session> {
-  const connect = deps.connect ?? connectAll
-  const results = await connect(
+  const connector = deps.createConnector?.(options, ctx) ?? createConnector(options, ctx, deps.secrets)
+  const results = await connectAll(
     nodes.map((node) => node.target),
-    options,
-    ctx,
-    deps.secrets,
+    connector,
   )
   const machines: { machine: Machine; node: NodeSpec }[] = []
   const failures: { node: NodeSpec; error: AirliftError }[] = []
-  for (const [index, result] of results.entries()) {
+  for (const [index, { result }] of results.entries()) {
     const node = nodes[index]
     if (!node) continue
     if (isAirliftError(result)) failures.push({ node, error: result })
-    else machines.push({ machine: result as Machine, node })
+    else machines.push({ machine: result, node })
   }
   const session: Session = {
     machines,
     failures,
     byId: new Map(machines.map(({ machine }) => [machine.id, machine])),
-    [Symbol.asyncDispose]: async () => {
-      await Promise.allSettled(machines.map(({ machine }) => machine.close()))
-    },
+    [Symbol.asyncDispose]: () => connector.close(),
   }
   const twice = machines.find(
     ({ machine }, index) => machines.findIndex((other) => other.machine.id === machine.id) < index,

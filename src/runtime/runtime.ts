@@ -70,8 +70,6 @@ export interface InstalledState {
   readonly apiReady: boolean
   /** On a master whose API answers: all nodes. */
   readonly nodes?: readonly NodeStatus[]
-  /** Names of the images that the container runtime has; absent when it does not run. */
-  readonly images?: readonly string[]
   /** A cluster of the same distribution that airlift did not make. */
   readonly foreign?: string
 }
@@ -94,8 +92,6 @@ export interface ObserveInput {
   readonly unreachable?: World['unreachable']
   readonly rootfs?: RootfsRef
   readonly templates: Readonly<Record<string, string>>
-  /** Skips what only planning needs: digests of files, lists of images. */
-  readonly statusOnly?: boolean
 }
 
 /** One way to install and run a cluster. Every verb is pure: it decides and returns a plan. */

@@ -7,17 +7,13 @@ import { ROOT } from './lab.js'
  * Prepares what the lab suites need: a Docker engine, host images and a k3s. Where this machine has none of it, the suites
  * are skipped and the reason is printed.
  */
-export async function setup(): Promise<() => Promise<void>> {
+export async function setup(): Promise<void> {
   const missing = await prepare().catch((error: unknown) =>
     error instanceof Error ? error.message : String(error),
   )
   if (missing) {
     process.env.AIRLIFT_LAB_MISSING = missing
     process.stderr.write(`\nSKIPPED: everything that needs lab machines: ${missing}\n\n`)
-  }
-  return async () => {
-    if (!missing && process.env.AIRLIFT_LAB_KEEP === undefined)
-      await execa(`${ROOT}/lab/lab.sh`, ['down', '--prefix', 'test-'], { reject: false })
   }
 }
 

@@ -4,9 +4,8 @@ import { INITIALIZED, K3S } from './paths.js'
  * Scripts that the probe runs beside its own, in the same round trip. Each prints what the names say; an absent k3s prints
  * nothing. Every call of k3s has a deadline: a server without quorum answers nothing at all.
  */
-export function k3sFragments(statusOnly: boolean): Record<string, string> {
-  const running = `[ -S /run/k3s/containerd/containerd.sock ]`
-  const fragments: Record<string, string> = {
+export function k3sFragments(): Record<string, string> {
+  return {
     'k3s-version': `[ -x ${K3S.binary} ] && timeout 5 ${K3S.binary} --version 2>/dev/null | head -n 1`,
     'k3s-initialized': `[ -f ${INITIALIZED} ] && echo yes`,
     'k3s-api': `[ -f ${K3S.kubeconfig} ] && [ -x ${K3S.binary} ] && timeout 8 ${K3S.binary} kubectl get --raw /readyz 2>/dev/null`,
@@ -16,9 +15,5 @@ export function k3sFragments(statusOnly: boolean): Record<string, string> {
     'k3s-datastore': `[ -d ${K3S.dataDir}/server/db/etcd ] && echo etcd; [ -f ${K3S.dataDir}/server/db/state.db ] && echo sqlite; :`,
     // What a removal that was cut short may have left when the service is gone already.
     'k3s-remains': `ls -d /var/lib/airlift /etc/rancher/k3s ${K3S.dataDir} /usr/local/bin/k3s*-uninstall.sh 2>/dev/null`,
-    'k3s-images': `${running} && timeout 8 ${K3S.binary} ctr -n k8s.io images ls -q 2>/dev/null`,
   }
-  if (!statusOnly) return fragments
-  delete fragments['k3s-images']
-  return fragments
 }

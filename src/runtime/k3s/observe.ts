@@ -17,7 +17,7 @@ export async function observeK3s(spec: ClusterSpec, input: ObserveInput, ctx: Co
   const options = {
     files: watchedFiles(spec, input),
     units: ['k3s', 'k3s-agent'],
-    fragments: k3sFragments(input.statusOnly ?? false),
+    fragments: k3sFragments(),
     ...(first && first.kind === 'ssh' ? { routeTo: first.host } : {}),
   }
   const machines = (
@@ -82,7 +82,6 @@ export function installedState(facts: Facts): InstalledState {
   const role = unit ? (unit.unit === 'k3s' ? 'master' : 'worker') : undefined
   const version = /\b(v\d+\.\d+\.\d+\S*)/.exec(text('k3s-version'))?.[1]
   const nodes = text('k3s-nodes')
-  const images = text('k3s-images')
   return {
     ...(typeof record?.name === 'string' ? { cluster: record.name } : {}),
     ...(role ? { role } : {}),
@@ -95,14 +94,6 @@ export function installedState(facts: Facts): InstalledState {
     initialized: text('k3s-initialized') === 'yes',
     apiReady: text('k3s-api') === 'ok',
     ...(nodes ? { nodes: parseNodes(nodes) } : {}),
-    ...(images
-      ? {
-          images: images
-            .split('\n')
-            .map((line) => line.trim())
-            .filter(Boolean),
-        }
-      : {}),
     ...(unit && !record ? { foreign: `the service ${unit.unit}, which airlift did not make` } : {}),
   }
 }
