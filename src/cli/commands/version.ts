@@ -1,0 +1,30 @@
+import type { Command } from 'commander'
+import { packageVersion } from '../package-version.js'
+import { addOutputFlags, type CliDeps, onAction } from '../shared.js'
+
+/** `airlift version`, and `airlift --version` for the number alone. */
+export function registerVersion(program: Command, deps: CliDeps): void {
+  program.version(packageVersion(), '-V, --version', 'print the version of airlift')
+  const command = program
+    .command('version')
+    .summary('versions of airlift and of what it installs')
+    .description('Print the version of airlift, of Node.js, and the releases that each runtime can install.')
+  addOutputFlags(command)
+  onAction(command, deps, async (io) => {
+    const { K3S_RELEASES } = await import('../../runtime/k3s/versions.js')
+    const minors = K3S_RELEASES.map((release) => release.minor)
+    const platform = `${process.platform}/${process.arch}`
+    if (io.json) {
+      io.printJson({ airlift: packageVersion(), node: process.version, platform, runtimes: { k3s: minors } })
+    } else {
+      io.print(
+        [
+          `airlift  ${packageVersion()}`,
+          `node     ${process.version} (${platform})`,
+          `k3s      installs ${minors[0]} to ${minors.at(-1)}`,
+        ].join('\n'),
+      )
+    }
+    return 0
+  })
+}
