@@ -2,7 +2,7 @@ import { AirliftError } from '../../core/errors.js'
 import type { JumpHop } from './resolved-host.js'
 
 const HOP =
-  /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:[\]]+)|([0-9a-fA-F:]+:[0-9a-fA-F:.]*))(?::(\d+))?\/?$/
+  /^(?:ssh:\/\/)?(?:(.+)@)?(?:\[([^\]]+)\]|([^:@[\]]+)|([0-9a-fA-F:]+:[0-9a-fA-F:.]*))(?::(\d+))?\/?$/
 
 /** Hops of `[user@]host[:port],…` or `ssh://…`. @throws AirliftError E_SSH_CONFIG */
 export function parseJump(text: string, machine: string): readonly JumpHop[] {
