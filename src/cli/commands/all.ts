@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CliDeps } from '../shared.js'
+import { registerCompletion } from './completion.js'
 import { registerCopy } from './copy.js'
 import { registerExec } from './exec.js'
 import { registerKubeconfig } from './kubeconfig.js'
@@ -8,6 +9,7 @@ import { registerPlan } from './plan.js'
 import { registerReset } from './reset.js'
 import { registerRun } from './run.js'
 import { registerStatus } from './status.js'
+import { registerVersion } from './version.js'
 
 /** Registers every command, in the order in which help shows them. These modules load commander and nothing else. */
 export function registerAll(program: Command, deps: CliDeps): void {
@@ -22,4 +24,6 @@ export function registerAll(program: Command, deps: CliDeps): void {
   registerExec(program, deps)
   registerCopy(program, deps)
   program.commandsGroup('Other:')
+  registerCompletion(program, deps)
+  registerVersion(program, deps)
 }
