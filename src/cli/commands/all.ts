@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { CliDeps } from '../shared.js'
 import { registerCompletion } from './completion.js'
 import { registerCopy } from './copy.js'
+import { registerDoctor } from './doctor.js'
 import { registerExec } from './exec.js'
 import { registerKubeconfig } from './kubeconfig.js'
 import { registerList } from './list.js'
@@ -23,6 +24,7 @@ export function registerAll(program: Command, deps: CliDeps): void {
   program.commandsGroup('Machines:')
   registerExec(program, deps)
   registerCopy(program, deps)
+  registerDoctor(program, deps)
   program.commandsGroup('Other:')
   registerCompletion(program, deps)
   registerVersion(program, deps)

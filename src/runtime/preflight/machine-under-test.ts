@@ -4,6 +4,9 @@ import { archOfUname } from '../../rootfs/arch-of.js'
 import type { RootfsFile, RootfsManifest } from '../../rootfs/manifest.js'
 import type { InstalledState } from '../runtime.js'
 
+/** airlift makes this file when the node has been seen ready; a probe that asks for it needs nothing else to know. */
+export const JOINED_MARK = '/var/lib/airlift/initialized'
+
 /** What preflight looks at: a machine of the world, or the same without an installation. */
 export interface PreflightMachine {
   readonly name: string
@@ -37,8 +40,8 @@ export function runsOurs(machine: PreflightMachine): boolean {
 }
 
 /** Whether the node has been ready before: then its space is already taken and its images are unpacked. */
-export function isJoined(machine: PreflightMachine): boolean {
-  return machine.installed?.initialized === true
+export function isJoined({ installed, facts }: PreflightMachine): boolean {
+  return installed?.initialized === true || facts.managed.files.some((file) => file.path === JOINED_MARK)
 }
 
 /** A value of the k3s configuration as a list of texts; none when it is absent. */

@@ -1,0 +1,43 @@
+import { buildSpec, type SpecFlags } from '../../cluster/build-spec.js'
+import { AirliftError } from '../../core/errors.js'
+import { doctor } from '../../operations/doctor.js'
+import { createSpecIo } from '../../registry/local-spec-io.js'
+import type { RootfsManifest } from '../../rootfs/manifest.js'
+import { openNamedRootfs } from '../open-named-rootfs.js'
+import { operationDeps } from '../operation-io.js'
+import { renderDoctor } from '../render/doctor.js'
+import type { ActionIo } from '../shared.js'
+
+/** Exit code where something refuses: the same as that of a run which preflight refuses. */
+const REFUSED = 5
+
+/** `airlift doctor`. */
+export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string, unknown>>): Promise<number> {
+  const { spec, warnings } = await buildSpec(flags as SpecFlags, createSpecIo(), { mastersRequired: false })
+  for (const warning of warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
+  const clean = flags.clean === true
+  if (clean && spec.masters.length + spec.nodes.length === 0) {
+    throw new AirliftError('E_USAGE', 'doctor --clean needs machines to look at', {
+      hint: 'name them: airlift doctor --clean --masters root@10.0.0.1 --nodes root@10.0.0.2',
+    })
+  }
+  const manifest = await manifestOf(flags)
+  const report = await doctor(
+    { spec, clean, ...(manifest ? { rootfs: manifest } : {}) },
+    io.ctx,
+    operationDeps(io),
+  )
+  if (io.json) io.printJson(report)
+  else io.print(renderDoctor(report, { clean, ignore: spec.ignore, style: io.style.out }))
+  return report.ok ? 0 : REFUSED
+}
+
+async function manifestOf(flags: Readonly<Record<string, unknown>>): Promise<RootfsManifest | undefined> {
+  if (flags.rootfs === undefined) return undefined
+  const rootfs = await openNamedRootfs(flags)
+  try {
+    return rootfs.manifest
+  } finally {
+    await rootfs.close()
+  }
+}

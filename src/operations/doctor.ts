@@ -1,0 +1,169 @@
+import type { ClusterSpec, NodeSpec, Role } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import { type AirliftError, type ErrorCode, toAirliftError } from '../core/errors.js'
+import { collectFacts } from '../machine/facts/collect-facts.js'
+import type { Machine } from '../machine/machine.js'
+import type { RootfsManifest } from '../rootfs/manifest.js'
+import { checkClean } from '../runtime/clean/check-clean.js'
+import { checkMachines } from '../runtime/preflight/check-machines.js'
+import type { PreflightCode } from '../runtime/preflight/codes.js'
+import { JOINED_MARK, type PreflightMachine } from '../runtime/preflight/machine-under-test.js'
+import { nodeIpOf } from '../runtime/preflight/node-ip.js'
+import { checkIgnore, type Problem, problem, refusals } from '../runtime/preflight/problem.js'
+import { type OperationDeps, openSession, type Session } from './session.js'
+import { checkThisComputer } from './this-computer.js'
+
+/** What `doctor` is asked for. */
+export interface DoctorInput {
+  /** Masters, nodes, ssh, config and ignore count. Without masters and nodes this computer is looked at. */
+  readonly spec: ClusterSpec
+  /** Lets the release, the architecture and the room for the files be checked as well. */
+  readonly rootfs?: RootfsManifest
+  /** Prove that nothing of airlift and k3s is on the machines, instead of looking for what would go wrong. */
+  readonly clean?: boolean
+}
+
+/** One machine as doctor found it. */
+export interface DoctorMachine {
+  /** The machine's id; as it was typed when it could not be reached. */
+  readonly machine: string
+  readonly name: string
+  readonly role: Role
+  /** Whether nothing on it refuses. */
+  readonly ok: boolean
+  readonly hostname?: string
+  readonly os?: string
+  readonly arch?: string
+  readonly init?: 'systemd' | 'openrc' | 'none'
+  readonly address?: string
+  readonly cpus?: number
+  readonly memoryBytes?: number
+}
+
+/** What doctor found. */
+export interface DoctorReport {
+  /** Whether nothing refuses: no error but those that were ignored. */
+  readonly ok: boolean
+  readonly machines: readonly DoctorMachine[]
+  readonly problems: readonly Problem[]
+}
+
+/** What a machine that cannot be looked at counts as. */
+const UNUSABLE: Partial<Record<ErrorCode, PreflightCode>> = {
+  E_SSH_AUTH: 'ssh-auth',
+  E_SSH_HOST_KEY: 'ssh-host-key',
+  E_SUDO: 'no-sudo',
+  E_COMMAND: 'probe-failed',
+}
+
+/**
+ * Looks for everything that would go wrong, on all machines at once, and changes nothing. Machines that cannot be reached are
+ * problems, not exceptions: the others are looked at all the same.
+ * @throws AirliftError E_USAGE for an unknown code in `spec.ignore`, E_INTERRUPTED, E_SSH_CONFIG
+ */
+export async function doctor(input: DoctorInput, ctx: Context, deps: OperationDeps): Promise<DoctorReport> {
+  const { spec } = input
+  checkIgnore(spec.ignore)
+  const nodes = [...spec.masters, ...spec.nodes]
+  if (nodes.length === 0) {
+    const problems = await checkThisComputer(ctx)
+    return { ok: refusals(problems, spec.ignore).length === 0, machines: [], problems }
+  }
+  await using session = await openSession(nodes, spec.ssh, ctx, deps)
+  const found = input.clean ? await findRemains(session, ctx) : await findProblems(input, session, ctx)
+  const unreached = session.failures.map(({ node, error }) => unusable(node, error))
+  const problems = [...unreached, ...found.problems]
+  const bad = new Set(refusals(problems, spec.ignore).map((entry) => entry.machine))
+  return {
+    ok: bad.size === 0,
+    machines: nodes.map((node) => describe(node, session, found.facts, bad)),
+    problems,
+  }
+}
+
+/** What a look at the machines gave. */
+interface Findings {
+  readonly problems: readonly Problem[]
+  /** Facts by the node that they belong to. */
+  readonly facts: ReadonlyMap<NodeSpec, PreflightMachine>
+}
+
+async function findProblems(input: DoctorInput, session: Session, ctx: Context): Promise<Findings> {
+  const { spec, rootfs } = input
+  const first = (spec.masters[0] ?? spec.nodes[0])?.target
+  const options = {
+    files: [JOINED_MARK],
+    units: ['k3s', 'k3s-agent'],
+    ...(first?.kind === 'ssh' ? { routeTo: first.host } : {}),
+  }
+  const looked = await eachMachine(session, ctx, async (machine, node) => ({
+    name: machine.name,
+    node,
+    facts: await collectFacts(machine, options, ctx),
+  }))
+  const machines = looked.results.map(({ result }) => result)
+  return {
+    problems: [...looked.problems, ...checkMachines(spec, machines, rootfs)],
+    facts: new Map(looked.results.map(({ node, result }) => [node, result])),
+  }
+}
+
+async function findRemains(session: Session, ctx: Context): Promise<Findings> {
+  const looked = await eachMachine(session, ctx, (machine) => checkClean(machine, ctx))
+  const remains = looked.results.flatMap(({ result }) => result)
+  return { problems: [...looked.problems, ...remains], facts: new Map() }
+}
+
+/** Does one thing on all machines at once; what fails on one becomes a problem of that one. */
+async function eachMachine<T>(
+  session: Session,
+  ctx: Context,
+  work: (machine: Machine, node: NodeSpec) => Promise<T>,
+): Promise<{ results: { node: NodeSpec; result: T }[]; problems: Problem[] }> {
+  const results: { node: NodeSpec; result: T }[] = []
+  const problems: Problem[] = []
+  const settled = await Promise.allSettled(session.machines.map(({ machine, node }) => work(machine, node)))
+  ctx.signal.throwIfAborted()
+  for (const [index, outcome] of settled.entries()) {
+    const entry = session.machines[index]
+    if (!entry) continue
+    if (outcome.status === 'fulfilled') results.push({ node: entry.node, result: outcome.value })
+    else problems.push(unusable(entry.node, toAirliftError(outcome.reason)))
+  }
+  return { results, problems }
+}
+
+function unusable(node: NodeSpec, error: AirliftError): Problem {
+  return problem(UNUSABLE[error.code] ?? 'unreachable', node.target.text, error.message, {
+    ...(error.hint ? { fix: error.hint.replaceAll('\n', '; ') } : {}),
+  })
+}
+
+function describe(
+  node: NodeSpec,
+  session: Session,
+  facts: ReadonlyMap<NodeSpec, PreflightMachine>,
+  bad: ReadonlySet<string>,
+): DoctorMachine {
+  const connected = session.machines.find((entry) => entry.node === node)?.machine
+  const known = facts.get(node)?.facts
+  const name = connected?.name ?? node.target.text
+  const address = known && nodeIpOf(known)
+  return {
+    machine: connected?.id ?? node.target.text,
+    name,
+    role: node.role,
+    ok: !bad.has(name) && !bad.has(node.target.text),
+    ...(known
+      ? {
+          hostname: known.hostname,
+          os: known.os.name,
+          arch: known.unameArch,
+          init: known.init,
+          cpus: known.cpus,
+          memoryBytes: known.memoryBytes,
+        }
+      : {}),
+    ...(address ? { address } : {}),
+  }
+}
