@@ -11,8 +11,8 @@ export function registerVersion(program: Command, deps: CliDeps): void {
     .description('Print the version of airlift, of Node.js, and the releases that each runtime can install.')
   addOutputFlags(command)
   onAction(command, deps, async (io) => {
-    const { K3S_RELEASES } = await import('../../runtime/k3s/versions.js')
-    const minors = K3S_RELEASES.map((release) => release.minor)
+    const { newRuntime } = await import('../../runtime/new-runtime.js')
+    const { minors } = (await newRuntime('k3s')).info
     const platform = `${process.platform}/${process.arch}`
     if (io.json) {
       io.printJson({ airlift: packageVersion(), node: process.version, platform, runtimes: { k3s: minors } })
