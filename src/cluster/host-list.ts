@@ -109,7 +109,7 @@ function readCount(word: Word, problems: SpecProblem[]): HostList {
 
 function wordProblem(word: Word, wrong: { message: string; hint: string; at: number }): SpecProblem {
   const shown = wrong.message.includes(word.text) || wrong.message.includes('password')
-  const where = word.line === undefined ? ` at position ${word.col + wrong.at}` : ''
+  const where = word.line === undefined ? ` (position ${word.col + wrong.at})` : ''
   return {
     code: 'E_HOST_INVALID',
     path: word.path,
