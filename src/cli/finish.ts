@@ -19,6 +19,7 @@ export function finishOperation(
   const result: OperationReport = { ...report, outcome }
   if (io.json) io.printJson({ ...result, ...text.extra, ...(error ? { error: errorJson(error) } : {}) })
   if (error) {
+    // What failed on machines is grouped by its cause; an error of the whole stands alone.
     const failures = renderFailures(result.machines, io.style.err)
     io.warn((failures || renderError(error, io)).trimEnd())
   }

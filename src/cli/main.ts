@@ -29,6 +29,8 @@ export async function main(argv: readonly string[], overrides: Partial<CliDeps> 
     .exitOverride()
     .showSuggestionAfterError(true)
     .enablePositionalOptions()
+    .helpCommand('help [command]', 'the help of a command')
+    .helpOption('-h, --help', 'this help')
   registerAll(program, deps)
   try {
     if (argv.length === 0) program.help({ error: false })
@@ -51,6 +53,7 @@ function describeOption(option: Option): string {
 /** Prints one error, as JSON where JSON was asked for, and gives its exit code. */
 async function report(error: unknown, argv: readonly string[], deps: CliDeps): Promise<number> {
   const { toReportable, renderError } = await import('./render/error.js')
+  const { errorEvent } = await import('./render/note-event.js')
   const known = toReportable(error, argv)
   const flags = outputOf(argv)
   if (flags.output === 'json') {
@@ -58,7 +61,7 @@ async function report(error: unknown, argv: readonly string[], deps: CliDeps): P
       `${JSON.stringify({ error: { code: known.code, message: known.message, hint: known.hint ?? null, machine: known.machine ?? null, ...(known.data ? { data: known.data } : {}) } }, null, 2)}\n`,
     )
   }
-  deps.stderr.write(renderError(known, flags))
+  deps.stderr.write(flags.events ? errorEvent(known) : renderError(known, flags))
   return known.exit
 }
 

@@ -1,6 +1,7 @@
 import { createContext, defaultLimits, type Limits } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { createEvents } from '../core/events.js'
+import { noteEvent } from './render/note-event.js'
 import { canDraw } from './render/progress.js'
 import { styleFor } from './render/style.js'
 import {
@@ -23,7 +24,7 @@ export async function runAction(
   const limits = readLimits(flags.concurrency)
   const renderer = await deps.createRenderer(output)
   const controller = new AbortController()
-  const forget = onSignals(controller, renderer, deps)
+  const forget = onSignals(controller, renderer, output, deps)
   const ctx = createContext({
     signal: controller.signal,
     events: createEvents([(event) => renderer.onEvent(event)]),
@@ -31,9 +32,9 @@ export async function runAction(
     limits,
   })
   const canAsk = deps.stdin.isTTY === true && deps.stderr.isTTY === true
-  const warn = (text: string): void => {
+  const say = (level: 'info' | 'warn', text: string): void => {
     renderer.stop()
-    deps.stderr.write(`${text}\n`)
+    deps.stderr.write(output.events ? noteEvent(level, text) : `${text}\n`)
   }
   const io: ActionIo = {
     ...output,
@@ -48,9 +49,9 @@ export async function runAction(
       deps.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
     },
     note: (text) => {
-      if (!output.quiet) warn(text)
+      if (!output.quiet) say('info', text)
     },
-    warn,
+    warn: (text) => say('warn', text),
     interactive: canDraw(deps.stderr, deps.env),
     style: { out: styleFor(deps.stdout, deps.env), err: styleFor(deps.stderr, deps.env) },
     confirm: async (question) => {
@@ -90,13 +91,17 @@ function readLimits(text: unknown): Limits {
 }
 
 /** First Ctrl-C: stop cleanly. Second: end at once. */
-function onSignals(controller: AbortController, renderer: EventRenderer, deps: CliDeps): () => void {
+function onSignals(
+  controller: AbortController,
+  renderer: EventRenderer,
+  output: OutputFlags,
+  deps: CliDeps,
+): () => void {
   const handler = (signal: NodeJS.Signals): void => {
     if (controller.signal.aborted) process.exit(130)
     renderer.stop()
-    deps.stderr.write(
-      `\n${signal === 'SIGINT' ? 'interrupted' : 'terminated'}: stopping cleanly (again to stop at once)\n`,
-    )
+    const what = `${signal === 'SIGINT' ? 'interrupted' : 'terminated'}: stopping cleanly (again to stop at once)`
+    deps.stderr.write(output.events ? noteEvent('warn', what) : `\n${what}\n`)
     controller.abort(
       new AirliftError('E_INTERRUPTED', 'interrupted', {
         hint: 'run the same command again: it goes on where it stopped',
