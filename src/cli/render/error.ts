@@ -2,26 +2,24 @@ import { CommanderError } from 'commander'
 import { AirliftError, toAirliftError } from '../../core/errors.js'
 import { type OutputFlags, UsageError } from '../shared.js'
 
+/** Commands that only hold others. */
+const PARENTS: readonly string[] = ['plan', 'rootfs']
+
 /** Maps whatever was thrown, also commander's own complaints, to an airlift error. */
 export function toReportable(error: unknown, argv: readonly string[]): AirliftError {
+  const words = argv.filter((word) => !word.startsWith('-'))
+  const unknown = error instanceof CommanderError && error.code === 'commander.unknownCommand'
+  const depth = (PARENTS.includes(words[0] ?? '') ? 2 : 1) - (unknown ? 1 : 0)
+  const hint = `see: ${['airlift', ...words.slice(0, depth), '--help'].join(' ')}`
   if (error instanceof CommanderError) {
-    const command = argv.find((word) => !word.startsWith('-'))
-    const known = command !== undefined && error.code !== 'commander.unknownCommand'
-    if (error.code === 'commander.help') {
-      return new AirliftError(
-        'E_USAGE',
-        `"${argv.filter((word) => !word.startsWith('-')).join(' ')}" needs a subcommand`,
-        {
-          hint: `see: airlift ${command ?? ''} --help`,
-        },
-      )
-    }
-    return new AirliftError('E_USAGE', error.message.replace(/^error: /, '').replace(/\n/g, ' '), {
-      hint: `see: airlift ${known ? `${command} ` : ''}--help`,
-    })
+    // That is what commander throws instead of naming what is missing.
+    const message =
+      error.code === 'commander.help'
+        ? `"${words[0]}" needs a subcommand`
+        : error.message.replace(/^error: /, '').replace(/\n/g, ' ')
+    return new AirliftError('E_USAGE', message, { hint })
   }
-  if (error instanceof UsageError)
-    return new AirliftError('E_USAGE', error.message, { hint: 'see: airlift --help' })
+  if (error instanceof UsageError) return new AirliftError('E_USAGE', error.message, { hint })
   return toAirliftError(error)
 }
 

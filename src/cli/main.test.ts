@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { writeRecord } from '../cluster/record.js'
+import { main } from './main.js'
+
+const home = mkdtempSync(join(tmpdir(), 'airlift-cli-'))
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+interface Ran {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+async function airlift(...argv: string[]): Promise<Ran> {
+  const out: string[] = []
+  const err: string[] = []
+  const code = await main(argv, {
+    env: { HOME: home, XDG_STATE_HOME: join(home, 'state'), NO_COLOR: '1' },
+    stdin: { isTTY: false },
+    stdout: { write: (text) => out.push(text) },
+    stderr: { write: (text) => err.push(text) },
+  })
+  return { code, stdout: out.join(''), stderr: err.join('') }
+}
+
+describe('a wrong command line is exit 2 with one clear error', () => {
+  it.each([
+    [['rn'], "error: unknown command 'rn' (Did you mean run?)", 'see: airlift --help'],
+    [
+      ['run', '--mastrs', 'x'],
+      "error: unknown option '--mastrs' (Did you mean --masters?)",
+      'see: airlift run --help',
+    ],
+    [['plan', 'rn'], "error: unknown command 'rn' (Did you mean run?)", 'see: airlift plan --help'],
+    [['plan'], 'error: "plan" needs a subcommand', 'see: airlift plan --help'],
+    [['copy', 'only-one'], "error: missing required argument 'target'", 'see: airlift copy --help'],
+    [
+      ['list', 'more'],
+      "error: too many arguments for 'list'. Expected 0 arguments but got 1.",
+      'see: airlift list --help',
+    ],
+    [['list', '-o', 'xml'], 'error: --output takes text or json, not "xml"', 'see: airlift list --help'],
+    [
+      ['run', '--concurrency', '0'],
+      'error: --concurrency takes a number from 1 to 1000, not "0"',
+      'see: airlift run --help',
+    ],
+    [
+      ['run'],
+      'error: --masters: no master is named',
+      'give --masters root@10.0.0.1, or --masters local for this computer',
+    ],
+    [
+      ['run', '--masters', '10.0.0.1'],
+      'error: no rootfs is given',
+      'build one with airlift rootfs build, then give --rootfs k3s.airlift',
+    ],
+    [['exec', '--', ' '], 'error: the command is empty', 'see: airlift exec --help'],
+    [
+      ['kubeconfig', '--kubeconfig', 'f'],
+      'error: --kubeconfig f needs --merge; without it the kubeconfig goes to stdout',
+      'see: airlift kubeconfig --help',
+    ],
+    [
+      ['exec', '--masters', '10.0.0.1', '--nodes', '--', 'true'],
+      'error: --masters and --nodes: give hosts to both, or to neither',
+      'see: airlift exec --help',
+    ],
+  ])('%j', async (argv, message, hint) => {
+    expect(await airlift(...argv)).toEqual({ code: 2, stdout: '', stderr: `${message}\nhint: ${hint}\n` })
+  })
+
+  it.each([
+    ['--image', 'rancher/k3s'],
+    ['-p', '80:80'],
+    ['--port', '80:80@loadbalancer'],
+    ['--volume', '/a:/b'],
+    ['--env', 'A=b'],
+    ['--k3s-arg', '--disable=traefik@masters:*'],
+    ['--api-port', '6550'],
+    ['--network', 'net'],
+    ['--subnet', '172.28.0.0/16'],
+    ['--no-lb'],
+    ['--memory', '2g'],
+    ['--cpus', '2'],
+    ['--gpus', 'all'],
+    ['--host-alias', '1.2.3.4:a'],
+    ['--ulimit', 'nofile=1:1'],
+    ['--file', 'a:/b'],
+  ])('refuses the flag of containers %s on hosts', async (...flag) => {
+    const ran = await airlift('run', '--masters', '10.0.0.1', ...flag)
+    const name = flag[0] === '-p' ? '--port' : flag[0]
+    expect(ran.stderr).toBe(
+      `error: ${[name, ...flag.slice(1)].join(' ')} is for containers, and these machines are hosts\nhint: leave it out\n`,
+    )
+    expect(ran.code).toBe(2)
+  })
+})
+
+describe('with -o json stdout is one document', () => {
+  it('also for an error of the command line', async () => {
+    const ran = await airlift('run', '-o', 'json', '--mastrs', 'x')
+    expect(JSON.parse(ran.stdout)).toEqual({
+      error: {
+        code: 'E_USAGE',
+        message: "unknown option '--mastrs' (Did you mean --masters?)",
+        hint: 'see: airlift run --help',
+        machine: null,
+      },
+    })
+    expect(ran.stderr).toMatch(/^error: unknown option/)
+  })
+  it('also when there is no such cluster (exit 6)', async () => {
+    for (const argv of [
+      ['status'],
+      ['kubeconfig'],
+      ['reset', '--yes'],
+      ['plan', 'reset'],
+      ['copy', import.meta.filename, '/x'],
+    ]) {
+      const ran = await airlift(...argv, '--name', 'ghost', '--output=json')
+      expect(JSON.parse(ran.stdout)).toMatchObject({
+        error: { code: 'E_NO_CLUSTER', message: expect.stringContaining('ghost') },
+      })
+      expect(ran.code).toBe(6)
+    }
+  })
+  it('which a terminal cannot share', async () => {
+    const ran = await airlift('exec', '-it', '-o', 'json', '--', 'sh')
+    expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: 'E_USAGE' } })
+    expect(ran.stderr).toMatch(/^error: -i and -t cannot be combined with -o json\n/)
+    expect(ran.code).toBe(2)
+  })
+  it('does not take the words after -- for its own flags', async () => {
+    const ran = await airlift('exec', '--name', 'ghost', '--', 'kubectl', '-o', 'json')
+    expect(ran.stdout).toBe('')
+    expect(ran.code).toBe(6)
+  })
+  it('tells with --events what went wrong as an event', async () => {
+    const ran = await airlift('status', '--name', 'ghost', '--events')
+    expect(JSON.parse(ran.stderr)).toMatchObject({
+      level: 'error',
+      code: 'error',
+      data: { errorCode: 'E_NO_CLUSTER', exit: 6 },
+    })
+  })
+})
+
+describe('list', () => {
+  it('is empty at first', async () => {
+    expect(JSON.parse((await airlift('list', '-o', 'json')).stdout)).toEqual({ clusters: [] })
+    expect(await airlift('list')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'no cluster is known on this computer; create one with airlift run\n',
+    })
+  })
+  it('shows what this computer remembers, and skips what it cannot read', async () => {
+    const env = { HOME: home, XDG_STATE_HOME: join(home, 'state') }
+    const ssh = {
+      identities: [],
+      hostKeys: 'accept-new',
+      askPass: false,
+      askSudoPass: false,
+      sudo: 'auto',
+      transport: 'auto',
+    } as const
+    const record = { runtime: 'k3s', version: 'v1.33.1+k3s1', ssh, updated: '2026-11-21T00:00:00Z' } as const
+    await writeRecord(
+      { ...record, name: 'prod', masters: ['10.0.0.1'], nodes: ['10.0.0.2', '10.0.0.3'] },
+      env,
+    )
+    await writeRecord({ ...record, name: 'dev', masters: ['local'], nodes: [] }, env)
+    writeFileSync(join(home, 'state/airlift/clusters/broken.json'), '{')
+    expect(JSON.parse((await airlift('list', '-o', 'json')).stdout)).toEqual({
+      clusters: [
+        { name: 'dev', runtime: 'k3s', version: 'v1.33.1+k3s1', masters: 1, workers: 0 },
+        { name: 'prod', runtime: 'k3s', version: 'v1.33.1+k3s1', masters: 1, workers: 2 },
+      ],
+    })
+    expect((await airlift('list')).stdout).toBe(
+      [
+        'NAME  RUNTIME  VERSION       MASTERS  WORKERS',
+        'dev   k3s      v1.33.1+k3s1  1        0',
+        'prod  k3s      v1.33.1+k3s1  1        2',
+        '',
+      ].join('\n'),
+    )
+  })
+})
+
+describe('help', () => {
+  it('groups the commands, and is exit 0 with and without --help', async () => {
+    const help = await airlift('--help')
+    expect(help).toMatchObject({ code: 0, stderr: '' })
+    expect(help.stdout).toMatch(/Clusters:\n {2}run [\s\S]*Machines:\n[\s\S]*Other:\n/)
+    expect((await airlift()).stdout).toBe(help.stdout)
+  })
+  it.each([
+    ['run'],
+    ['plan'],
+    ['plan', 'run'],
+    ['plan', 'reset'],
+    ['reset'],
+    ['status'],
+    ['list'],
+    ['kubeconfig'],
+    ['exec'],
+    ['copy'],
+  ])('of %s %s has two examples at least', async (...command) => {
+    const { stdout, code } = await airlift(...command, '--help')
+    const examples = stdout.slice(stdout.indexOf('Examples:')).match(/^ {2}airlift /gm)
+    expect(examples?.length).toBeGreaterThanOrEqual(2)
+    expect(stdout).not.toMatch(/\(default(: |\s)?(false|\[\])/)
+    expect(code).toBe(0)
+  })
+})
