@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { newerOptions } from '../cluster/k3s-options.js'
 import { recordOf, writeRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
@@ -62,6 +63,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const world = withToken(cluster.world)
   requireWorld(world)
   checkOwnership(spec, world)
+  warnOfNewerOptions(spec, rootfs.manifest.version, ctx)
   const problems = checkMachines(spec, world.machines, rootfs.manifest)
   // A cluster that is as it must be is not refused for a disk that has become full since.
   if (!isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
@@ -119,6 +121,15 @@ export function planRun(runtime: Runtime, spec: ClusterSpec, world: World): Plan
 function isSettled(runtime: Runtime, spec: ClusterSpec, world: World): boolean {
   if (world.machines.some((machine) => !machine.installed.active)) return false
   return planRun(runtime, spec, world).steps.length === 0
+}
+
+/** An option that this release does not have yet is passed on, since the table may be wrong, but not in silence. */
+function warnOfNewerOptions(spec: ClusterSpec, version: string, ctx: Context): void {
+  const minor = /(\d+\.\d+)/.exec(version)?.[1] ?? ''
+  for (const { key, since } of newerOptions(Object.keys(spec.config), minor)) {
+    const message = `${key} came with ${since}: ${version} may refuse it`
+    ctx.events.emit({ level: 'warn', code: 'config.newer', message, data: { key, since } })
+  }
 }
 
 /** A token that is known before the first master starts lets all machines be prepared at the same time. */

@@ -1,21 +1,11 @@
 import { renderConfig, splitConfig } from '../../cluster/config.js'
+import { isSecretOption } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import { secretRef } from '../../plan/fill-secrets.js'
 import type { MachineWorld, World } from '../runtime.js'
 import { K3S } from './paths.js'
-
-/** Keys whose values are passwords or hold them; plans show them by name only. */
-const SENSITIVE = new Set([
-  'token',
-  'agent-token',
-  'datastore-endpoint',
-  'etcd-s3-access-key',
-  'etcd-s3-secret-key',
-  'etcd-s3-session-token',
-  'vpn-auth',
-])
 
 const secretKey = (key: string): string => `config:${key}`
 
@@ -24,7 +14,7 @@ export function configSecrets(spec: ClusterSpec): Map<string, Secret> {
   const secrets = new Map<string, Secret>()
   for (const [key, value] of Object.entries(spec.config)) {
     // Escaped as inside a double-quoted YAML string, since that is where it is filled in.
-    if (SENSITIVE.has(key) && typeof value === 'string')
+    if (isSecretOption(key) && typeof value === 'string')
       secrets.set(secretKey(key), new Secret(JSON.stringify(value).slice(1, -1)))
   }
   return secrets
@@ -116,7 +106,7 @@ export function nodeConfig(input: NodeConfigInput): string {
   for (const [key, value] of Object.entries(splitConfig(spec.config, node.role))) {
     if (key === 'token' || (key === 'cluster-init' && join)) continue
     const mine = own[key]
-    const shown = SENSITIVE.has(key) ? secretRef(secretKey(key)) : value
+    const shown = isSecretOption(key) ? secretRef(secretKey(key)) : value
     merged[key] = Array.isArray(mine) ? [...mine, ...(Array.isArray(value) ? value : [String(value)])] : shown
   }
   return renderConfig(merged)
