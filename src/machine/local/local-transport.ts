@@ -1,6 +1,22 @@
+import type { ResultPromise } from 'execa'
 import { execa } from 'execa'
 import type { MachineProcess, ProcessExit, Transport } from '../session/process.js'
 import { BOOT_ARGS } from '../session/wire.js'
+
+/** Children that a script leaves running may hold its output open; it is over when it was silent for so long. */
+const LINGER_MS = 1_000
+
+/** Resolves when the process has ended and its output has been silent for a while. */
+function lingered(child: ResultPromise): Promise<ProcessExit> {
+  return new Promise((resolve) => {
+    child.on('exit', (code, signal) => {
+      const end: ProcessExit =
+        code === null ? { kind: 'signal', signal: signal ?? 'SIGKILL' } : { kind: 'code', code }
+      const timer = setTimeout(() => resolve(end), LINGER_MS)
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', () => timer.refresh())
+    })
+  })
+}
 
 /** Starts the processes of the machine that airlift runs on. Each gets a session of its own, so that it can be ended with its children. */
 export function createLocalTransport(): Transport {
@@ -16,12 +32,16 @@ export function createLocalTransport(): Transport {
         detached: true,
         cleanup: true,
       })
-      const exit = child.then((result): ProcessExit => {
-        if (result.signal) return { kind: 'signal', signal: result.signal }
-        if (result.exitCode === undefined)
-          return { kind: 'lost', reason: result.shortMessage ?? 'no exit status' }
-        return { kind: 'code', code: result.exitCode }
-      })
+      const exit = Promise.race([
+        child.then((result): ProcessExit => {
+          if (result.signal) return { kind: 'signal', signal: result.signal }
+          if (result.exitCode === undefined) {
+            return { kind: 'lost', reason: result.shortMessage ?? 'no exit status' }
+          }
+          return { kind: 'code', code: result.exitCode }
+        }),
+        lingered(child),
+      ])
       return {
         stdin: child.stdin,
         stdout: child.stdout,

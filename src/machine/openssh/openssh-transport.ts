@@ -33,7 +33,10 @@ export function createPrivateDir(): Promise<string> {
   return mkdtemp(join(base, 'airlift-'))
 }
 
-/** Processes through OpenSSH's own client: one master connection, a channel of it for each process. */
+/**
+ * Processes through OpenSSH's own client: one master connection, a channel of it for each process. Unlike ssh2 the client
+ * tells neither signals (they are 255) nor the end of a script whose children keep its output open.
+ */
 export function createOpensshTransport(parts: OpensshParts): SshTransport {
   const { args, alias, env, dir, host, ctx } = parts
   const ssh = (extra: readonly string[], rest: readonly string[] = []): string[] => [

@@ -53,6 +53,16 @@ describe.each(shells)('the upload script under %s', (...shell) => {
     expect(readdirSync(dir)).toEqual(["it's a file"])
   })
 
+  it('does not take a digest for a failure', () => {
+    // Its sha256 holds the letters "bad".
+    const content = Buffer.from(
+      Array.from({ length: 10_000 }, (_, i) => String(i)).find((each) =>
+        createHash('sha256').update(each).digest('hex').includes('bad'),
+      ) ?? '',
+    )
+    expect(receive(shell, request(content), content).error).toBeUndefined()
+  })
+
   it('makes the directory', () => {
     const wanted = request(small, { path: join(dir, 'a', 'b', 'file') })
     expect(receive(shell, wanted, small).error).toBeUndefined()

@@ -41,10 +41,10 @@ export function putScript(request: PutRequest): string {
     `[ -d "$d" ] || mkdir -p "$d" || exit ${EXIT.temp}`,
     "trap 'rm -f \"$t\"' EXIT; trap 'exit 70' HUP INT TERM PIPE",
     `(umask 077; : >"$t") || exit ${EXIT.temp}`,
-    // In a pipe the exit status of tee is lost, so a failure is written where the digest is read.
-    'if [ "$later" ]; then h=$(cat >"$t" && sum <"$t" || echo bad)',
-    'else h=$({ tee "$t" || echo bad >&3; } 3>&1 | sum 3>&-); fi',
-    `case $h in *bad*) df -Pk "$d" | tail -n 1; exit ${EXIT.write};; esac`,
+    // In a pipe the exit status of tee is lost, so a failure is written where the digest is read; no digest holds the word.
+    'if [ "$later" ]; then h=$(cat >"$t" && sum <"$t" || echo FAILED)',
+    'else h=$({ tee "$t" || echo FAILED >&3; } 3>&1 | sum 3>&-); fi',
+    `case $h in *FAILED*) df -Pk "$d" | tail -n 1; exit ${EXIT.write};; esac`,
     'n=$(wc -c <"$t")',
     `[ "$n" -eq ${request.sizeBytes} ] || { echo "$((n))"; exit ${EXIT.short}; }`,
     'h=${h%% *}',
