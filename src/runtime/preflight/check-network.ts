@@ -67,32 +67,46 @@ function checkCidrs({ spec, machine }: CheckInput): Problem[] {
     for (const text of texts.length > 0 ? texts : [fallback]) {
       const range = parseCidr(text)
       if (!range) continue
-      const evidence = overlapOf(range, machine.facts)
-      if (evidence === undefined) continue
+      const overlap = overlapOf(range, machine.facts)
+      if (!overlap) continue
       const what = key === 'cluster-cidr' ? 'pods' : 'services'
       found.push(
-        problem('cidr-overlap', machine.name, `${evidence} lies in the network of the ${what}, ${text}`, {
-          fix: `choose a free network: --set ${key}=NETWORK`,
-        }),
+        problem(
+          'cidr-overlap',
+          machine.name,
+          `${overlap.what} ${overlap.broader ? 'holds' : 'lies in'} the network of the ${what}, ${text}`,
+          {
+            severity: overlap.broader ? 'warning' : 'error',
+            fix: `choose a free network: --set ${key}=NETWORK`,
+          },
+        ),
       )
     }
   }
   return found
 }
 
-function overlapOf(range: IpRange, facts: CheckInput['machine']['facts']): string | undefined {
+/**
+ * An address inside, or a route. A route to a broader network is no conflict by itself: that of the pods is more specific, and
+ * only hides the hosts of that part.
+ */
+function overlapOf(
+  range: IpRange,
+  facts: CheckInput['machine']['facts'],
+): { readonly what: string; readonly broader: boolean } | undefined {
   const address = facts.addresses.find((entry) => {
     const own = parseCidr(entry.address)
     return own !== undefined && !OWN_DEVICES.test(entry.device) && overlaps(range, own)
   })
-  if (address) return `the address ${address.address} (${address.device})`
-  const route = (facts.routes ?? []).find((entry) => {
-    const net = parseCidr(entry.destination)
-    return (
-      net !== undefined && !OWN_DEVICES.test(entry.device) && net.first !== net.last && overlaps(range, net)
-    )
+  if (address) return { what: `the address ${address.address} (${address.device})`, broader: false }
+  const routes = (facts.routes ?? []).flatMap((route) => {
+    const net = parseCidr(route.destination)
+    if (!net || OWN_DEVICES.test(route.device) || net.first === net.last || !overlaps(range, net)) return []
+    const broader = net.first <= range.first && net.last >= range.last
+    const equal = net.first === range.first && net.last === range.last
+    return [{ what: `the route ${route.destination} (${route.device})`, broader: broader && !equal }]
   })
-  return route && `the route ${route.destination} (${route.device})`
+  return routes.find((route) => !route.broader) ?? routes[0]
 }
 
 function checkResolv({ spec, machine }: CheckInput): Problem[] {

@@ -29,7 +29,7 @@ export function problem(
     severity: more.severity ?? severity,
     machine,
     message,
-    fix: more.fix ?? fix.replaceAll('`', ''),
+    fix: more.fix ?? fix.replaceAll('`', '').replace(/\.$/, ''),
     ignorable,
   }
 }

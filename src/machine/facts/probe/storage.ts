@@ -6,7 +6,7 @@ import { quoteAll } from '../../quote.js'
  */
 export function storageSection(paths: readonly string[]): string {
   return String.raw`
-grep -v -e ' /run/k3s/' -e ' /var/lib/kubelet/' -e ' /run/netns/' -e ' /run/docker/' -e '/overlay2/' -e ' /proc/' /proc/self/mounts 2>/dev/null | block mounts
+grep -v -e ' /run/k3s/' -e ' /var/lib/kubelet/' -e ' /run/netns/' -e ' /run/docker/' -e ' /var/lib/docker/' -e ' /proc/' /proc/self/mounts 2>/dev/null | block mounts
 swaps=$(sed 1d /proc/swaps 2>/dev/null | grep -vc '/zram')
 kv swapDevices "$swaps"
 for path in ${quoteAll(paths)}; do
