@@ -19,8 +19,12 @@ export function archOfUname(uname: string): Arch | undefined {
 export function archOf(facts: { readonly unameArch: string; readonly hostname: string }): Arch {
   const arch = archOfUname(facts.unameArch)
   if (arch) return arch
-  throw new AirliftError('E_PREFLIGHT', `${facts.hostname} is ${facts.unameArch}, which k3s is not built for`, {
-    machine: facts.hostname,
-    hint: 'use a machine with x86_64, aarch64 or armv7l',
-  })
+  throw new AirliftError(
+    'E_PREFLIGHT',
+    `${facts.hostname} is ${facts.unameArch}, which k3s is not built for`,
+    {
+      machine: facts.hostname,
+      hint: 'use a machine with x86_64, aarch64 or armv7l',
+    },
+  )
 }

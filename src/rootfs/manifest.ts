@@ -44,8 +44,11 @@ export interface RootfsManifest {
 
 /** Where blobs come from when a machine lacks them. */
 export interface BlobSource {
-  /** Streams one blob. @throws AirliftError E_BUNDLE_DAMAGED naming the blob and the images that it hits */
-  openBlob(sha256: string): Readable
+  /**
+   * Streams one blob. Its digest is checked on the way, unless `verify` is false because the receiver checks it: then only
+   * its length is. @throws AirliftError E_BUNDLE_DAMAGED naming the blob and the images that it hits
+   */
+  openBlob(sha256: string, options?: { readonly verify?: boolean }): Readable
   /** What a blob is, for people: `images/mirrored-pause…tar (docker.io/rancher/mirrored-pause:3.6)`. */
   describeBlob(sha256: string): string
 }

@@ -8,9 +8,13 @@ import type { Arch, RootfsFile, RootfsManifest } from './manifest.js'
  */
 export function selectFiles(manifest: RootfsManifest, arch: Arch, _role: Role): RootfsFile[] {
   if (!manifest.arch.includes(arch)) {
-    throw new AirliftError('E_PREFLIGHT', `the rootfs holds ${manifest.arch.join(', ')}, and the machine is ${arch}`, {
-      hint: `build it with --arch ${[...manifest.arch, arch].join(' --arch ')}`,
-    })
+    throw new AirliftError(
+      'E_PREFLIGHT',
+      `the rootfs holds ${manifest.arch.join(', ')}, and the machine is ${arch}`,
+      {
+        hint: `build it with --arch ${[...manifest.arch, arch].join(' --arch ')}`,
+      },
+    )
   }
   // Masters run pods too, and k3s needs the same binary and images for both roles.
   return manifest.files.filter((file) => file.arch === undefined || file.arch === arch)

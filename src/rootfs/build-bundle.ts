@@ -1,0 +1,143 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { RuntimeName } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import { archOfUname } from './arch-of.js'
+import { assembleBundle } from './assemble.js'
+import type { InputFile } from './build-inputs.js'
+import { checkArchs, inspectPrograms, programFor, readInput, readTemplates } from './build-inputs.js'
+import { sha256 } from './digest.js'
+import { fetchReleaseFiles } from './download/fetch-release.js'
+import type { Arch, RootfsManifest } from './manifest.js'
+import { collectImages } from './oci/collect-images.js'
+import { openImageArchive } from './oci/read-archive.js'
+import type { ImageArchive } from './oci/source-image.js'
+import { k3sVersion } from './release.js'
+import { writeBundle } from './write-bundle.js'
+
+/** What a bundle is built from. */
+export interface BuildRequest {
+  readonly runtime: RuntimeName
+  readonly version: string
+  /** Default: what the programs are for, else this computer's. */
+  readonly arch?: readonly Arch[]
+  /** Programs, one for each architecture. What is not named is downloaded. */
+  readonly binary?: readonly string[]
+  /** Archives of images. For architectures of which they hold none, the release's are downloaded. */
+  readonly images?: readonly string[]
+  /** Programs of a registry, one for each architecture. */
+  readonly registry?: readonly string[]
+  /** A mirror or a directory with the names of the release, instead of the release itself. */
+  readonly from?: string
+  /** A directory whose files replace the packaged templates of the same name. */
+  readonly template?: string
+  readonly output: string
+}
+
+/** A bundle that was built. */
+export interface BuildResult {
+  readonly output: string
+  readonly size: number
+  /** `sha256:…` of its index. */
+  readonly digest: string
+  readonly manifest: RootfsManifest
+}
+
+/**
+ * Builds a bundle. Two builds of the same inputs are equal byte for byte, wherever and whenever they run.
+ * @throws AirliftError E_USAGE, E_UNSUPPORTED, E_LOCAL_FILE, E_DOWNLOAD, E_DISK_FULL, E_READ_ONLY; then there is no output
+ */
+export async function buildBundle(request: BuildRequest, ctx: Context): Promise<BuildResult> {
+  if (request.runtime !== 'k3s') {
+    throw new AirliftError('E_UNSUPPORTED', `rootfs build does not know the runtime "${request.runtime}"`, {
+      hint: 'use --runtime k3s',
+    })
+  }
+  const version = k3sVersion(request.version)
+  const output = resolve(request.output)
+  const programs = await inspectPrograms(request.binary ?? [], '--binary')
+  const registries = await inspectPrograms(request.registry ?? [], '--registry')
+  const temp = await mkdtemp(join(tmpdir(), 'airlift-build-'))
+  const archives: ImageArchive[] = []
+  try {
+    for (const path of request.images ?? []) archives.push(await openImageArchive(path, temp, ctx.signal))
+    const archs = chooseArchs(request, [...programs, ...registries], archives)
+    checkArchs(programs, archs, '--binary')
+    checkArchs(registries, archs, '--registry')
+    const files: InputFile[] = await readTemplates(request.runtime, request.template)
+    const many = archs.length > 1
+    for (const arch of archs) {
+      const given = archives.slice(0, request.images?.length ?? 0)
+      const hasImages = given.some((archive) => archive.images.some((image) => image.arch === arch))
+      const binary = programFor(programs, arch)
+      const fetched = await fetchReleaseFiles(
+        {
+          version,
+          arch,
+          binary: binary === undefined,
+          images: !hasImages,
+          ...(request.from ? { from: request.from } : {}),
+        },
+        ctx,
+      )
+      const program = binary ?? fetched.binary ?? ''
+      if (binary === undefined) checkArchs(await inspectPrograms([program], '--binary'), [arch], '--binary')
+      const path = many ? `bin/${arch}/k3s` : 'bin/k3s'
+      files.push(await readInput(program, { path, mode: '0755', role: 'binary', arch }))
+      if (fetched.images) archives.push(await openImageArchive(fetched.images, temp, ctx.signal))
+      const registry = programFor(registries, arch)
+      if (registry !== undefined) {
+        const target = many ? `registry/${arch}/registry` : 'registry/registry'
+        files.push(await readInput(registry, { path: target, mode: '0755', role: 'registry', arch }))
+      }
+    }
+    const images = collectImages(archives, archs)
+    const bundle = await assembleBundle({ runtime: request.runtime, version, arch: archs, files, images })
+    const { size } = await writeBundle(output, bundle, {
+      signal: ctx.signal,
+      onProgress: progress(ctx, output),
+    })
+    return { output, size, digest: `sha256:${sha256(bundle.index)}`, manifest: bundle.manifest }
+  } finally {
+    for (const archive of archives) await archive.close()
+    await rm(temp, { recursive: true, force: true })
+  }
+}
+
+/** The architectures of the bundle: as asked, else those of the programs, of the images, of this computer. */
+function chooseArchs(
+  request: BuildRequest,
+  programs: readonly { readonly arch?: Arch }[],
+  archives: readonly ImageArchive[],
+): Arch[] {
+  const asked = request.arch ?? []
+  const ofPrograms = programs.flatMap((program) => program.arch ?? [])
+  const ofImages = archives.flatMap((archive) => archive.images.map((image) => image.arch))
+  const own = archOfUname(
+    { x64: 'x86_64', arm64: 'aarch64', arm: 'armv7l' }[process.arch as string] ?? process.arch,
+  )
+  const chosen = [asked, ofPrograms, ofImages, own ? [own] : []].find((list) => list.length > 0) ?? []
+  if (chosen.length === 0) {
+    throw new AirliftError('E_USAGE', `k3s is not built for this computer (${process.arch})`, {
+      hint: 'name the architecture of the machines: --arch amd64',
+    })
+  }
+  return [...new Set(chosen)].sort()
+}
+
+function progress(ctx: Context, output: string): (written: number, total: number) => void {
+  let told = 0
+  return (written, total) => {
+    const now = ctx.clock.now()
+    if (now - told < 200 && written < total) return
+    told = now
+    ctx.events.emit({
+      level: 'debug',
+      code: 'rootfs.write',
+      message: `writing ${output}`,
+      data: { bytes: written, total },
+    })
+  }
+}

@@ -1,0 +1,131 @@
+import { access, readFile, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Context } from '../../core/context.js'
+import { AirliftError, isAirliftError } from '../../core/errors.js'
+import { canReadZstd } from '../decompress.js'
+import { sha256 } from '../digest.js'
+import type { Arch } from '../manifest.js'
+import { parseSums, releaseFiles, releaseUrl } from '../release.js'
+import { digestOfFile } from './digest-file.js'
+import { downloadFile } from './download-file.js'
+
+/** What is wanted of a release. */
+export interface FetchRequest {
+  readonly version: string
+  readonly arch: Arch
+  readonly binary: boolean
+  readonly images: boolean
+  /** URL of a mirror, or a directory; with the file names of the release. */
+  readonly from?: string
+}
+
+/** Local paths of what was wanted. */
+export interface FetchedFiles {
+  readonly binary?: string
+  readonly images?: string
+}
+
+/** Smallest first. The published sums say which of them a release has. */
+const IMAGE_SUFFIXES = ['.zst', '.gz', ''] as const
+
+/**
+ * Brings files of a k3s release, from where it is published, a mirror or a directory, and checks them against its sums.
+ * @throws AirliftError E_DOWNLOAD, E_LOCAL_FILE
+ */
+export async function fetchReleaseFiles(request: FetchRequest, ctx: Context): Promise<FetchedFiles> {
+  if (!request.binary && !request.images) return {}
+  const { from } = request
+  if (from !== undefined && !/^https?:\/\//.test(from)) return fromDirectory(request, resolve(from), ctx)
+  const base = from === undefined ? releaseUrl(request.version) : from.replace(/\/+$/, '')
+  return fromUrl(request, base, ctx)
+}
+
+async function fromUrl(request: FetchRequest, base: string, ctx: Context): Promise<FetchedFiles> {
+  const names = releaseFiles(request.arch)
+  const cache = join(cacheDir(ctx.env), 'downloads', sha256(base).slice(0, 16), request.version)
+  const get = (name: string, sum?: string): Promise<string> =>
+    downloadFile(
+      {
+        url: new URL(`${base}/${name}`),
+        target: join(cache, name),
+        ...(sum === undefined ? {} : { sha256: sum }),
+      },
+      ctx,
+    )
+  const attempt = async (): Promise<FetchedFiles> => {
+    const sums = parseSums(await readFile(await get(names.sums), 'utf8'))
+    const sumOf = (name: string): string => {
+      const sum = sums.get(name)
+      if (sum !== undefined) return sum
+      throw new AirliftError('E_DOWNLOAD', `${base}/${names.sums} has no sum of ${name}`, {
+        hint: 'use a mirror that holds the complete release',
+      })
+    }
+    const found: { binary?: string; images?: string } = {}
+    if (request.binary) found.binary = await get(names.binary, sumOf(names.binary))
+    if (request.images) {
+      const readable = IMAGE_SUFFIXES.filter((suffix) => suffix !== '.zst' || canReadZstd())
+      const suffix = readable.find((candidate) => sums.has(`${names.images}${candidate}`)) ?? '.gz'
+      const name = `${names.images}${suffix}`
+      found.images = await get(name, sumOf(name))
+    }
+    return found
+  }
+  const cached = await access(join(cache, names.sums)).then(
+    () => true,
+    () => false,
+  )
+  try {
+    return await attempt()
+  } catch (error) {
+    // A release does not change, but a mirror may be corrected: then the cached sums are the wrong ones.
+    if (!cached || !isAirliftError(error) || error.code !== 'E_DOWNLOAD') throw error
+    await rm(join(cache, names.sums), { force: true })
+    return attempt()
+  }
+}
+
+async function fromDirectory(request: FetchRequest, dir: string, ctx: Context): Promise<FetchedFiles> {
+  const names = releaseFiles(request.arch)
+  const sumsText = await readFile(join(dir, names.sums), 'utf8').catch(() => undefined)
+  if (sumsText === undefined) {
+    ctx.events.emit({
+      level: 'warn',
+      code: 'rootfs.unchecked',
+      message: `${dir} has no ${names.sums}: its files are taken without a check`,
+    })
+  }
+  const sums = parseSums(sumsText ?? '')
+  const take = async (candidates: readonly string[]): Promise<string> => {
+    for (const name of candidates) {
+      const path = join(dir, name)
+      if (!(await stat(path).catch(() => undefined))?.isFile()) continue
+      const sum = sums.get(name)
+      const found = sumsText === undefined ? undefined : await digestOfFile(path)
+      if (found !== undefined && sum !== found) {
+        const wanted = sum === undefined ? 'has no published sum' : `was published as ${sum}`
+        throw new AirliftError('E_LOCAL_FILE', `${path} has the sha256 ${found}, and ${wanted}`, {
+          hint: 'download the file again, or take its line into the list of sums',
+        })
+      }
+      return path
+    }
+    throw new AirliftError('E_LOCAL_FILE', `${dir} has no ${candidates.join(', ')}`, {
+      hint: 'give a directory with the file names of the release, or name the files with --binary and --images',
+    })
+  }
+  const found: { binary?: string; images?: string } = {}
+  if (request.binary) found.binary = await take([names.binary])
+  if (request.images)
+    found.images = await take([...IMAGE_SUFFIXES].reverse().map((suffix) => `${names.images}${suffix}`))
+  return found
+}
+
+/** Where downloads are kept: XDG_CACHE_HOME/airlift, by default ~/.cache/airlift. */
+function cacheDir(env: Context['env']): string {
+  const home = env.HOME ?? homedir()
+  const base = env.XDG_CACHE_HOME
+  // The XDG specification: a relative path is invalid and ignored.
+  return join(base?.startsWith('/') ? base : join(home, '.cache'), 'airlift')
+}

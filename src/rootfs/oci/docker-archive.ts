@@ -1,0 +1,126 @@
+import { AirliftError } from '../../core/errors.js'
+import { canonicalJson, digestOf, sha256 } from '../digest.js'
+import { normalizeImageName } from './image-name.js'
+import type { ArchiveFiles } from './read-archive.js'
+import { archOfImage, type SourceBlob, type SourceImage } from './source-image.js'
+import type { Descriptor, OciManifest } from './types.js'
+import { MEDIA } from './types.js'
+
+/** One entry of manifest.json. */
+interface DockerEntry {
+  readonly Config: string
+  readonly RepoTags?: readonly string[] | null
+  readonly Layers: readonly string[]
+}
+
+interface ImageConfig {
+  readonly architecture?: string
+  readonly variant?: string
+  readonly rootfs?: { readonly diff_ids?: readonly string[] }
+}
+
+/**
+ * Reads what `docker save` writes. Such an archive has no manifests, so they are made, always the same for the same image;
+ * layers stay as they are in the archive, uncompressed as a rule.
+ */
+export async function readDockerArchive(files: ArchiveFiles): Promise<SourceImage[]> {
+  const entries = JSON.parse((await files.read('manifest.json')).toString('utf8')) as readonly DockerEntry[]
+  const layers = new Map<string, Promise<Descriptor>>()
+  const images: SourceImage[] = []
+  for (const entry of entries) {
+    const image = await readEntry(files, entry, layers)
+    if (image) images.push(image)
+  }
+  return images
+}
+
+async function readEntry(
+  files: ArchiveFiles,
+  entry: DockerEntry,
+  known: Map<string, Promise<Descriptor>>,
+): Promise<SourceImage | undefined> {
+  const configBytes = await files.read(entry.Config)
+  const config = JSON.parse(configBytes.toString('utf8')) as ImageConfig
+  const arch = archOfImage(config.architecture, config.variant)
+  const names = namesOf(files.path, entry)
+  if (!arch) return undefined
+  const configHex = sha256(configBytes)
+  const named = /([0-9a-f]{64})(\.json)?$/.exec(entry.Config)?.[1]
+  if (named && named !== configHex)
+    throw damaged(files.path, names, `its configuration is not sha256:${named}`)
+  const blobs = new Map<string, SourceBlob>()
+  blobs.set(configHex, {
+    size: configBytes.length,
+    chunks: async function* () {
+      yield configBytes
+    },
+  })
+  const layers: Descriptor[] = []
+  for (const [position, name] of entry.Layers.entries()) {
+    const source = files.find(name)
+    if (!source) throw damaged(files.path, names, `its layer ${name} is not in the archive`)
+    const described = known.get(name) ?? describeLayer(source)
+    known.set(name, described)
+    const layer = await described
+    const wanted = config.rootfs?.diff_ids?.[position]
+    if (layer.mediaType === MEDIA.layer && wanted !== undefined && wanted !== layer.digest) {
+      throw damaged(files.path, names, `its layer ${name} is ${layer.digest}, not ${wanted}`)
+    }
+    blobs.set(layer.digest.slice(7), source)
+    layers.push(layer)
+  }
+  const manifest: OciManifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA.manifest,
+    config: { mediaType: MEDIA.config, digest: `sha256:${configHex}`, size: configBytes.length },
+    layers,
+  }
+  const bytes = canonicalJson(manifest)
+  return { names, arch, manifest: bytes, mediaType: MEDIA.manifest, digest: `sha256:${sha256(bytes)}`, blobs }
+}
+
+/** All names of an entry. @throws AirliftError E_LOCAL_FILE when there is none: no kubelet could ask for the image */
+export function namesOf(
+  path: string,
+  entry: { readonly Config: string; readonly RepoTags?: readonly string[] | null },
+): string[] {
+  const names = (entry.RepoTags ?? []).map((text) => {
+    const name = normalizeImageName(text)
+    if (name) return name
+    throw new AirliftError('E_LOCAL_FILE', `${path} holds an image with the name "${text}"`, {
+      hint: 'save it under a valid name',
+    })
+  })
+  if (names.length > 0) return [...new Set(names)].sort()
+  throw new AirliftError(
+    'E_LOCAL_FILE',
+    `${path} holds an image without a name (configuration ${entry.Config})`,
+    {
+      hint: 'save it by its name, not by its id: docker save NAME:TAG',
+    },
+  )
+}
+
+async function describeLayer(source: SourceBlob): Promise<Descriptor> {
+  let start: Buffer | undefined
+  const watched = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of source.chunks()) {
+      start ??= Buffer.from(chunk.subarray(0, 4))
+      yield chunk
+    }
+  }
+  const { sha256: hex, size } = await digestOf(watched())
+  const magic = start?.toString('hex') ?? ''
+  const mediaType = magic.startsWith('1f8b')
+    ? MEDIA.layerGzip
+    : magic === '28b52ffd'
+      ? MEDIA.layerZstd
+      : MEDIA.layer
+  return { mediaType, digest: `sha256:${hex}`, size }
+}
+
+function damaged(path: string, names: readonly string[], why: string): AirliftError {
+  return new AirliftError('E_LOCAL_FILE', `${path} is damaged: ${names.join(', ')}: ${why}`, {
+    hint: 'save or download the archive again',
+  })
+}

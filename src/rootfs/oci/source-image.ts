@@ -1,0 +1,36 @@
+import type { Arch } from '../manifest.js'
+
+/** A blob that can be read again and again. */
+export interface SourceBlob {
+  readonly size: number
+  chunks(): AsyncIterable<Buffer>
+}
+
+/** One image of an input, for one architecture. */
+export interface SourceImage {
+  /** Normalised names. */
+  readonly names: readonly string[]
+  readonly arch: Arch
+  readonly manifest: Buffer
+  readonly mediaType: string
+  /** `sha256:…` of the manifest. */
+  readonly digest: string
+  /** Config and layers, by hex digest. */
+  readonly blobs: ReadonlyMap<string, SourceBlob>
+  /** The index that it came in, whose names it carries. */
+  readonly index?: { readonly digest: string; readonly mediaType: string; readonly bytes: Buffer }
+}
+
+/** An input of images, open until it is closed. */
+export interface ImageArchive {
+  readonly path: string
+  readonly images: readonly SourceImage[]
+  close(): Promise<void>
+}
+
+/** The architecture of an OCI image; undefined for those that no k3s is built for. */
+export function archOfImage(architecture: unknown, variant?: unknown): Arch | undefined {
+  if (architecture === 'amd64' || architecture === 'arm64') return architecture
+  if (architecture === 'arm' && (variant === undefined || variant === '' || variant === 'v7')) return 'arm'
+  return undefined
+}
