@@ -5,8 +5,10 @@ import threading
 import time
 import urllib.parse
 
-from . import env, faults, host_marks, http_client, identity, images, kubeconfig, log, nodes, pki, version
+from . import env, faults, host_marks, http_client, identity, images, log, nodes, pki, version
+from .balancer import Balancer
 from .config import Config
+from .kubeconfig import write_kubelet_kubeconfig
 from .ports import occupy
 from .tokens import TokenError, parse
 from .unpack import unpack
@@ -21,6 +23,7 @@ class Agent:
         self.addresses = identity.addresses(cfg)
         self.servers = [urllib.parse.urlsplit(self.url).netloc]
         self.balancer = cfg.path("agent/etc/k3s-agent-load-balancer.json")
+        self.port = cfg.port if server else Balancer(cfg, lambda: self.servers).port
         self.ready = False
         self.gone_since = 0.0
 
@@ -120,7 +123,7 @@ class Agent:
             log.info(f"Waiting to retrieve agent configuration; server is not ready: {text}")
             return False
         self.kubelet = http_client.context(self.ca, self.cfg.path("agent/client-kubelet.crt"), self.cfg.path("agent/client-kubelet.key"))
-        kubeconfig.write_kubelet_kubeconfig(self.cfg, self.servers[0])
+        write_kubelet_kubeconfig(self.cfg, self.port)
         return True
 
     # -- the Node -------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from .resources import find
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 PATCHES = {"application/merge-patch+json": "merge", "application/strategic-merge-patch+json": "strategic",
            "application/json-patch+json": "json", "application/apply-patch+yaml": "apply"}
+#: Kinds that `kubectl get all` shows.
+_ALL = ("Pod", "Service", "Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "Job", "CronJob")
 
 
 class KubeHttp:
@@ -36,8 +38,10 @@ class KubeHttp:
                                       "gitTreeState": "stand-in", "goVersion": version.GO_VERSION,
                                       "compiler": "gc", "platform": "linux/amd64"})
         if parts[0] == "openapi":
-            # An empty protobuf document: kubectl then validates nothing.
-            return request.send_raw(200, b"", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
+            if parts[1:2] == ["v3"]:
+                return request.send(200, {"paths": {}})
+            # An empty protobuf document: kubectl then validates nothing. It parses the type, in which Kubernetes' own `@` is no letter.
+            return request.send_raw(200, b"", "application/octet-stream")
         if parts == ["api"]:
             return request.send(200, {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
         if parts == ["apis"]:
@@ -74,7 +78,8 @@ class KubeHttp:
             if (row.group, row.version) != (group, wanted):
                 continue
             out.append({"name": row.plural, "singularName": row.kind.lower(), "namespaced": row.namespaced,
-                        "kind": row.kind, "verbs": VERBS, "shortNames": list(row.short)})
+                        "kind": row.kind, "verbs": VERBS, "shortNames": list(row.short),
+                        "categories": ["all"] if row.kind in _ALL else []})
             if row.kind in ("Node", "Deployment", "Pod"):
                 out.append({"name": f"{row.plural}/status", "singularName": "", "namespaced": row.namespaced,
                             "kind": row.kind, "verbs": ["get", "patch", "update"]})

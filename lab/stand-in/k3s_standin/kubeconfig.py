@@ -57,14 +57,13 @@ users:
     env.write(cfg.path("server/cred/admin.kubeconfig"), text, 0o600)
 
 
-def write_kubelet_kubeconfig(cfg: Config, server: str) -> None:
-    """The kubelet's own access, by the files beside it. The real one names its load balancer on 127.0.0.1:6444."""
-    agent = cfg.path("agent")
-    env.write(agent + "/kubelet.kubeconfig", f"""apiVersion: v1
+def write_kubelet_kubeconfig(cfg: Config, port: int) -> None:
+    """agent/kubelet.kubeconfig: the kubelet's certificate, by way of the load balancer (or the server itself)."""
+    env.write(cfg.path("agent/kubelet.kubeconfig"), f"""apiVersion: v1
 clusters:
 - cluster:
-    server: https://{server}
-    certificate-authority: {agent}/server-ca.crt
+    certificate-authority: {cfg.path("agent/server-ca.crt")}
+    server: https://127.0.0.1:{port}
   name: local
 contexts:
 - context:
@@ -74,11 +73,12 @@ contexts:
   name: Default
 current-context: Default
 kind: Config
+preferences: {{}}
 users:
 - name: user
   user:
-    client-certificate: {agent}/client-kubelet.crt
-    client-key: {agent}/client-kubelet.key
+    client-certificate: {cfg.path("agent/client-kubelet.crt")}
+    client-key: {cfg.path("agent/client-kubelet.key")}
 """, 0o600)
 
 

@@ -53,6 +53,7 @@ def _service(command: str, rest: list) -> int:
         if str(failure).startswith("flag "):
             print(f"Incorrect Usage: {failure}\n", file=sys.stderr)
         log.fatal(f"Error: {failure}")
+    _rename(f"k3s-{command}")
     _cgroup(cfg)
     if command == "server":
         from .server import Server
@@ -61,6 +62,15 @@ def _service(command: str, rest: list) -> int:
         from .agent import run_agent
         run_agent(cfg)
     return 0
+
+
+def _rename(name: str) -> None:
+    """The name that ps and ss show, as k3s sets it for itself."""
+    try:
+        with open("/proc/self/comm", "w", encoding="ascii") as file:
+            file.write(name)
+    except OSError:
+        pass
 
 
 def _cgroup(cfg) -> None:

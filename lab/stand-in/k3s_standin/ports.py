@@ -10,7 +10,7 @@ _held = []
 
 
 def occupy(cfg: Config, main: int, server: bool) -> None:
-    """Hold kubelet's port, the client load balancer's and etcd's. BootstrapError when one is taken."""
+    """Hold kubelet's ports and etcd's. BootstrapError when one is taken."""
     if main:
         _probe("0.0.0.0", main, keep=False)
     if not env.knobs()["listen_ports"]:
@@ -18,8 +18,6 @@ def occupy(cfg: Config, main: int, server: bool) -> None:
     wanted = []
     if not cfg["disable-agent"]:
         wanted += [("0.0.0.0", 10250), ("127.0.0.1", 10248)]
-    if not server:
-        wanted.append(("127.0.0.1", int(cfg["lb-server-port"] or 6444)))
     if server and (cfg["cluster-init"] or cfg["server"]):
         wanted += [("0.0.0.0", 2379), ("0.0.0.0", 2380)]
     for address, port in wanted:

@@ -5,6 +5,7 @@ import os
 import time
 
 from . import env, log, snapshots, version
+from .authorize import authorize
 from .etcd import NoQuorum
 from .kube import ApiError
 from .kube_http import health
@@ -46,6 +47,7 @@ class Routes:
             raise error(503, "apiserver not ready")
         if request.user is None:
             raise unauthorized()
+        authorize(request, request.user)
         first = path.strip("/").partition("/")[0]
         if first in ("readyz", "livez", "healthz"):
             code, text = health(path, self.server.quorum(), "verbose" in request.url.query)
