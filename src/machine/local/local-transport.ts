@@ -1,4 +1,4 @@
-import type { ResultPromise } from 'execa'
+import type { ChildProcess } from 'node:child_process'
 import { execa } from 'execa'
 import type { MachineProcess, ProcessExit, Transport } from '../session/process.js'
 import { BOOT_ARGS } from '../session/wire.js'
@@ -7,7 +7,7 @@ import { BOOT_ARGS } from '../session/wire.js'
 const LINGER_MS = 1_000
 
 /** Resolves when the process has ended and its output has been silent for a while. */
-function lingered(child: ResultPromise): Promise<ProcessExit> {
+function lingered(child: Pick<ChildProcess, 'on' | 'stdout' | 'stderr'>): Promise<ProcessExit> {
   return new Promise((resolve) => {
     child.on('exit', (code, signal) => {
       const end: ProcessExit =

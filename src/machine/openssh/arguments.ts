@@ -10,8 +10,8 @@ export interface ArgumentParts {
   readonly dir: string
   /** True when a password may be used; it comes from the askpass script. */
   readonly password: boolean
-  /** True when ssh may ask on the terminal, for a PIN or a passphrase. */
-  readonly terminal: boolean
+  /** True when ssh may ask for a PIN or a passphrase: there is a terminal, or an askpass script that knows. */
+  readonly mayAsk: boolean
 }
 
 /**
@@ -45,7 +45,7 @@ export function sshArguments(parts: ArgumentParts): string[] {
   if (!parts.password) {
     set.PasswordAuthentication = 'no'
     set.KbdInteractiveAuthentication = 'no'
-    if (!parts.terminal) set.BatchMode = 'yes'
+    if (!parts.mayAsk) set.BatchMode = 'yes'
   }
   const user = target.user ?? options.user
   const port = target.port ?? options.port

@@ -42,12 +42,9 @@ export async function connectOpenssh(parts: OpensshMachineParts): Promise<Machin
       ...(secrets.given('key-passphrase') ? { passphrase: await secrets.keyPassphrase('the SSH key') } : {}),
     }
     const env = Object.keys(asked).length > 0 ? await prepareAskpass(dir, asked) : {}
-    const args = sshArguments({
-      ...parts,
-      dir,
-      password,
-      terminal: existsSync('/dev/tty') && process.stdin.isTTY === true,
-    })
+    const terminal = existsSync('/dev/tty') && process.stdin.isTTY === true
+    const mayAsk = terminal || Object.keys(asked).length > 0
+    const args = sshArguments({ ...parts, dir, password, mayAsk })
     const host = await askSsh(parts.host, target, args, env)
     const transport = createOpensshTransport({ host, args, alias: target.host, env, dir, ctx })
     await withRetries(ctx, () => transport.connect())
