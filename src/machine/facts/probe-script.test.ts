@@ -8,8 +8,8 @@ import type { Facts } from './facts.js'
 import { parseFacts } from './parse-facts.js'
 import { buildProbeScript, type ProbeOptions } from './probe-script.js'
 
-const SHELLS = [['dash'], ['bash'], ['busybox', 'sh']] as const
-const present = SHELLS.filter(([program]) => spawnSync(program, ['--help']).error === undefined)
+const SHELLS: readonly (readonly string[])[] = [['dash'], ['bash'], ['busybox', 'sh']]
+const present = SHELLS.filter(([program = '']) => spawnSync(program, ['--help']).error === undefined)
 
 let dir = ''
 beforeAll(() => {
@@ -83,47 +83,53 @@ describe('the probe', () => {
     }
   })
 
-  it.each(present)('looks at files, paths and fragments under %s', (...shell) => {
-    const facts = parseFacts(probe(shell, buildProbeScript(options())), options(), { before: 0, after: 0 })
-    expect(facts.managed.files).toEqual([
-      {
-        path: join(dir, "it's a file"),
-        sha256: createHash('sha256').update('content\n').digest('hex'),
-        mode: '0640',
-        sizeBytes: 8,
-        inode: expect.any(Number),
-      },
-      {
-        path: join(dir, 'big'),
-        mode: expect.any(String),
-        sizeBytes: 2 * 1024 * 1024,
-        inode: expect.any(Number),
-      },
-    ])
-    expect(facts.filesystems.map((fs) => [fs.path, fs.writable])).toEqual([
-      [dir, true],
-      [join(dir, 'not', 'yet', 'there'), true],
-      ['/proc/sys', false],
-    ])
-    expect(facts.managed.fragments).toEqual({
-      plain: 'two\nlines',
-      stdin: 'done\n',
-      fails: 'before\n',
-      facts: 'hostname\tevil\nend\tok\n',
-    })
-    expect(readdirSync(dir).sort()).toEqual(['big', "it's a file"])
-  })
+  it.each(present.map((shell) => [shell.join(' '), shell] as const))(
+    'looks at files, paths and fragments under %s',
+    (_name, shell) => {
+      const facts = parseFacts(probe(shell, buildProbeScript(options())), options(), { before: 0, after: 0 })
+      expect(facts.managed.files).toEqual([
+        {
+          path: join(dir, "it's a file"),
+          sha256: createHash('sha256').update('content\n').digest('hex'),
+          mode: '0640',
+          sizeBytes: 8,
+          inode: expect.any(Number),
+        },
+        {
+          path: join(dir, 'big'),
+          mode: expect.any(String),
+          sizeBytes: 2 * 1024 * 1024,
+          inode: expect.any(Number),
+        },
+      ])
+      expect(facts.filesystems.map((fs) => [fs.path, fs.writable])).toEqual([
+        [dir, true],
+        [join(dir, 'not', 'yet', 'there'), true],
+        ['/proc/sys', false],
+      ])
+      expect(facts.managed.fragments).toEqual({
+        plain: 'two\nlines',
+        stdin: 'done\n',
+        fails: 'before\n',
+        facts: 'hostname\tevil\nend\tok\n',
+      })
+      expect(readdirSync(dir).sort()).toEqual(['big', "it's a file"])
+    },
+  )
 
-  it.each(present)('is not held up by a fragment that hangs, nor by its children, under %s', (...shell) => {
-    const started = Date.now()
-    const asked = {
-      fragments: { hangs: 'echo early; sleep 20 & sleep 20; echo late', after: 'echo here' },
-      fragmentSeconds: 1,
-    }
-    const facts = parseFacts(probe(shell, buildProbeScript(asked)), asked, { before: 0, after: 0 })
-    expect(Date.now() - started).toBeLessThan(15_000)
-    expect(facts.managed.fragments).toEqual({ hangs: 'early\n', after: 'here\n' })
-  })
+  it.each(present.map((shell) => [shell.join(' '), shell] as const))(
+    'is not held up by a fragment that hangs, nor by its children, under %s',
+    (_name, shell) => {
+      const started = Date.now()
+      const asked = {
+        fragments: { hangs: 'echo early; sleep 20 & sleep 20; echo late', after: 'echo here' },
+        fragmentSeconds: 1,
+      }
+      const facts = parseFacts(probe(shell, buildProbeScript(asked)), {}, { before: 0, after: 0 })
+      expect(Date.now() - started).toBeLessThan(15_000)
+      expect(facts.managed.fragments).toEqual({ hangs: 'early\n', after: 'here\n' })
+    },
+  )
 
   it('finds its way through /proc where tools are missing', () => {
     const bin = join(dir, '..', `${dir.split('/').at(-1)}-bin`)
@@ -184,10 +190,14 @@ describe('the probe', () => {
     const asked = {
       fragments: { odd: 'cat <<AIRLIFT_FRAGMENT_0\nhi\nAIRLIFT_FRAGMENT_0\necho end' },
     }
-    const facts = parseFacts(probe(present[0] ?? ['sh'], buildProbeScript(asked)), asked, {
-      before: 0,
-      after: 0,
-    })
+    const facts = parseFacts(
+      probe(present[0] ?? ['sh'], buildProbeScript(asked)),
+      {},
+      {
+        before: 0,
+        after: 0,
+      },
+    )
     expect(facts.managed.fragments.odd).toBe('hi\nend\n')
   })
 })
