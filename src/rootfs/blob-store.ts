@@ -1,6 +1,7 @@
 import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AirliftError } from '../core/errors.js'
+import { fileReason } from './file-reason.js'
 import { type BlobPlace, blobHeader, OFFSETS, parseOffsets } from './layout.js'
 import { blobPath } from './oci/types.js'
 import { notABundle } from './sniff.js'
@@ -32,7 +33,7 @@ export async function openBlobStore(path: string): Promise<BlobStore> {
   try {
     kind = (await stat(path)).isDirectory() ? 'dir' : 'file'
   } catch (cause) {
-    throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${(cause as Error).message}`, {
+    throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${fileReason(cause)}`, {
       cause,
       hint: 'name a bundle that `airlift rootfs build` made',
     })
@@ -45,7 +46,7 @@ async function openTar(path: string): Promise<BlobStore> {
   try {
     file = await open(path, 'r')
   } catch (cause) {
-    throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${(cause as Error).message}`, { cause })
+    throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${fileReason(cause)}`, { cause })
   }
   try {
     const { size } = await file.stat()

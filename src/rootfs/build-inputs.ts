@@ -6,6 +6,7 @@ import { AirliftError } from '../core/errors.js'
 import { readStart } from './decompress.js'
 import { digestOf, sha256 } from './digest.js'
 import { programKind } from './elf.js'
+import { fileReason } from './file-reason.js'
 import type { Arch, FileRole, RootfsFile } from './manifest.js'
 import type { SourceBlob } from './oci/source-image.js'
 import { templateDir } from './templates.js'
@@ -26,7 +27,7 @@ export async function readInput(
     const { sha256: hex, size } = await digestOf(chunks())
     return { file: { ...target, sha256: hex, size }, blob: { size, chunks } }
   } catch (cause) {
-    throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${(cause as Error).message}`, {
+    throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${fileReason(cause)}`, {
       cause,
       hint: 'name a file that exists',
     })
@@ -48,7 +49,7 @@ export async function inspectPrograms(paths: readonly string[], flag: string): P
   const programs: ProgramInput[] = []
   for (const path of paths) {
     const info = await stat(path).catch((cause: unknown) => {
-      throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${(cause as Error).message}`, {
+      throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${fileReason(cause)}`, {
         cause,
         hint: `name an existing file with ${flag}`,
       })
@@ -109,14 +110,10 @@ export async function readTemplates(runtime: RuntimeName, own: string | undefine
   const found = new Map<string, string>()
   for (const dir of [templateDir(runtime), ...(own === undefined ? [] : [own])]) {
     const entries = await readdir(dir, { withFileTypes: true }).catch((cause: unknown) => {
-      throw new AirliftError(
-        'E_LOCAL_FILE',
-        `cannot read the templates in ${dir}: ${(cause as Error).message}`,
-        {
-          cause,
-          hint: 'name a directory with --template',
-        },
-      )
+      throw new AirliftError('E_LOCAL_FILE', `cannot read the templates in ${dir}: ${fileReason(cause)}`, {
+        cause,
+        hint: 'name a directory with --template',
+      })
     })
     for (const entry of entries) if (entry.isFile()) found.set(entry.name, join(dir, entry.name))
   }

@@ -6,6 +6,7 @@ import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
 import { AirliftError } from '../core/errors.js'
+import { fileReason } from './file-reason.js'
 import { sniffFile } from './sniff.js'
 
 /** zstd came to Node in 22.15; the types of Node 20 do not know it. */
@@ -34,7 +35,7 @@ export async function readStart(path: string, length = 512): Promise<Buffer> {
  */
 export async function decompressed(path: string, tempDir: string, signal: AbortSignal): Promise<string> {
   const start = await readStart(path).catch((cause: unknown) => {
-    throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${(cause as Error).message}`, { cause })
+    throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${fileReason(cause)}`, { cause })
   })
   const hex = start.subarray(0, 4).toString('hex')
   const gzip = hex.startsWith('1f8b')
@@ -64,7 +65,7 @@ export async function decompressed(path: string, tempDir: string, signal: AbortS
       })
     }
     if (cause instanceof AirliftError) throw cause
-    throw new AirliftError('E_LOCAL_FILE', `${path} cannot be unpacked: ${(cause as Error).message}`, {
+    throw new AirliftError('E_LOCAL_FILE', `${path} cannot be unpacked: ${fileReason(cause)}`, {
       cause,
       hint: 'download or copy the file again: it is damaged or was cut',
     })

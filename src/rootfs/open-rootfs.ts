@@ -3,7 +3,7 @@ import { AirliftError } from '../core/errors.js'
 import { type BlobStore, openBlobStore } from './blob-store.js'
 import { type BundleIndex, imageTitle, readBundleIndex } from './bundle-index.js'
 import { sha256 } from './digest.js'
-import type { Rootfs, RootfsImage } from './manifest.js'
+import type { Rootfs, RootfsImage, RootfsManifest } from './manifest.js'
 import { layoutImageFile } from './oci/image-file.js'
 import { hexOf } from './oci/types.js'
 import { byteStream } from './tar/member-stream.js'
@@ -32,6 +32,7 @@ async function makeRootfs(store: BlobStore, index: BundleIndex): Promise<Rootfs>
     const file = manifest.files.find((candidate) => candidate.path === image.file)
     if (file) imageByFile.set(file.sha256, image)
   }
+  for (const [hex, image] of imageByFile) checkImageFile(store.ref, manifest, index, hex, image)
   const describe = (hex: string): string => {
     const file = manifest.files.find((candidate) => candidate.sha256 === hex)
     const image = imageByFile.get(hex)
@@ -61,6 +62,30 @@ async function makeRootfs(store: BlobStore, index: BundleIndex): Promise<Rootfs>
     describeBlob: describe,
     close: () => store.close(),
   }
+}
+
+/**
+ * The archive of an image is computed: a release that lays it out in another way must not stage it under the old digest.
+ * @throws AirliftError E_BUNDLE_INVALID
+ */
+function checkImageFile(
+  ref: string,
+  manifest: RootfsManifest,
+  index: BundleIndex,
+  hex: string,
+  image: RootfsImage,
+): void {
+  const file = manifest.files.find((candidate) => candidate.sha256 === hex)
+  const bytes = index.imageManifests.get(image.digest)
+  if (!file || !bytes) return
+  const openBlob = async function* (): AsyncGenerator<Buffer> {}
+  const layout = layoutImageFile({ names: image.names, arch: image.arch, manifest: bytes, openBlob })
+  if (layout.size === file.size) return
+  throw new AirliftError(
+    'E_BUNDLE_INVALID',
+    `${ref} was built by another release of airlift: ${file.path} would have ${layout.size} bytes, not ${file.size}`,
+    { hint: 'build the bundle again with this release' },
+  )
 }
 
 /** Streams a blob of the store and refuses it at its end when it was not what its digest says. */

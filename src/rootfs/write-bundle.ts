@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { AirliftError, isAirliftError } from '../core/errors.js'
+import { fileReason } from './file-reason.js'
 import { blobHeader, layoutBundle } from './layout.js'
 import type { SourceBlob } from './oci/source-image.js'
 import { padding, TAR_END } from './tar/header.js'
@@ -116,7 +117,7 @@ function writeError(output: string, size: number, cause: unknown): AirliftError 
       hint: 'choose another --output',
     })
   }
-  return new AirliftError('E_LOCAL_FILE', `cannot write ${output}: ${(cause as Error).message}`, {
+  return new AirliftError('E_LOCAL_FILE', `cannot write ${output}: ${fileReason(cause)}`, {
     cause,
     hint: 'choose an --output in a directory that exists and that you may write to',
   })

@@ -8,6 +8,7 @@ import { registerKubeconfig } from './kubeconfig.js'
 import { registerList } from './list.js'
 import { registerPlan } from './plan.js'
 import { registerReset } from './reset.js'
+import { registerRootfs } from './rootfs.js'
 import { registerRun } from './run.js'
 import { registerStatus } from './status.js'
 import { registerVersion } from './version.js'
@@ -25,6 +26,8 @@ export function registerAll(program: Command, deps: CliDeps): void {
   registerDoctor(program, deps)
   registerExec(program, deps)
   registerCopy(program, deps)
+  program.commandsGroup('Bundles:')
+  registerRootfs(program, deps)
   program.commandsGroup('Other:')
   registerCompletion(program, deps)
   registerVersion(program, deps)

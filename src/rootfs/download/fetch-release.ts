@@ -123,7 +123,7 @@ async function fromDirectory(request: FetchRequest, dir: string, ctx: Context): 
 }
 
 /** Where downloads are kept: XDG_CACHE_HOME/airlift, by default ~/.cache/airlift. */
-function cacheDir(env: Context['env']): string {
+export function cacheDir(env: Context['env']): string {
   const home = env.HOME ?? homedir()
   const base = env.XDG_CACHE_HOME
   // The XDG specification: a relative path is invalid and ignored.
