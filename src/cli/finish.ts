@@ -1,4 +1,4 @@
-import type { AirliftError } from '../core/errors.js'
+import { AirliftError } from '../core/errors.js'
 import type { OperationReport } from '../operations/report.js'
 import { renderError } from './render/error.js'
 import { type ReportText, renderFailures, renderReport } from './render/report.js'
@@ -17,7 +17,10 @@ export function finishOperation(
   // All steps were done, and yet what was read back is not what was asked for.
   const outcome = error && report.outcome !== 'partial' ? 'failed' : report.outcome
   const result: OperationReport = { ...report, outcome }
-  if (io.json) io.printJson({ ...result, ...text.extra, ...(error ? { error: errorJson(error) } : {}) })
+  if (io.json) {
+    const whole = error && outcome === 'partial' ? partialError(result, error) : error
+    io.printJson({ ...result, ...text.extra, ...(whole ? { error: errorJson(whole) } : {}) })
+  }
   if (error) {
     // What failed on machines is grouped by its cause; an error of the whole stands alone.
     const failures = renderFailures(result.machines, io.style.err)
@@ -26,6 +29,14 @@ export function finishOperation(
   if (!io.json) io.print(renderReport(result, io.style.out, text))
   if (outcome === 'partial') return 3
   return outcome === 'failed' ? (error?.exit ?? 1) : 0
+}
+
+/** Each machine holds its own error; the whole has one that says how many. */
+function partialError(report: OperationReport, first: AirliftError): AirliftError {
+  const failed = report.machines.filter((machine) => machine.outcome === 'failed').length
+  return new AirliftError('E_PARTIAL', `${failed} of ${report.machines.length} machines failed`, {
+    hint: first.hint ?? 'repair what `machines` names, then run the same command again',
+  })
 }
 
 /** An error as every JSON document of airlift holds it. */

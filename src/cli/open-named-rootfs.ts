@@ -1,13 +1,27 @@
+import type { RuntimeName } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
+import { openReleasedRootfs } from '../operations/released-rootfs.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { openRootfs } from '../rootfs/open-rootfs.js'
 
 /**
- * Opens what --rootfs names.
- * @throws AirliftError E_USAGE without it; E_LOCAL_FILE, E_BUNDLE_INVALID, E_BUNDLE_DAMAGED
+ * Opens what --rootfs or --version names.
+ * @throws AirliftError E_USAGE with none or both; E_LOCAL_FILE, E_BUNDLE_INVALID, E_BUNDLE_DAMAGED, E_DOWNLOAD
  */
-export async function openNamedRootfs(flags: Readonly<Record<string, unknown>>): Promise<Rootfs> {
+export async function openNamedRootfs(
+  flags: Readonly<Record<string, unknown>>,
+  runtime: RuntimeName,
+  ctx: Context,
+): Promise<Rootfs> {
   const path = typeof flags.rootfs === 'string' ? flags.rootfs : undefined
+  const version = typeof flags.version === 'string' ? flags.version : undefined
+  if (path !== undefined && version !== undefined) {
+    throw new AirliftError('E_USAGE', `--rootfs ${path} and --version ${version} name two rootfs`, {
+      hint: 'give one of them: a bundle has its own version',
+    })
+  }
+  if (version !== undefined) return openReleasedRootfs(runtime, version, ctx)
   if (path === undefined) {
     throw new AirliftError('E_USAGE', 'no rootfs is given', {
       hint: 'build one with airlift rootfs build, then give --rootfs k3s.airlift',

@@ -23,7 +23,6 @@ export const ERROR_CODES = {
   E_PARTIAL: code(3),
   E_INTERRUPTED: code(130),
   E_DECLINED: code(1),
-  E_FAILED: code(1),
   E_INTERNAL: code(1),
   E_COMMAND: code(1),
   E_SSH_UNREACHABLE: code(1, true),
@@ -46,7 +45,6 @@ export const ERROR_CODES = {
   E_MOUNT: code(1),
   E_KUBECONFIG: code(1),
   E_LOCKED: code(1, true),
-  E_DOCKER_UNREACHABLE: code(1, true),
 } as const satisfies Record<string, CodeFacts>
 
 /** The name of an error, stable across releases. */

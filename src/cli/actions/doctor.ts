@@ -1,4 +1,6 @@
 import { buildSpec, type SpecFlags } from '../../cluster/build-spec.js'
+import type { RuntimeName } from '../../cluster/spec.js'
+import type { Context } from '../../core/context.js'
 import { AirliftError } from '../../core/errors.js'
 import { doctor } from '../../operations/doctor.js'
 import { createSpecIo } from '../../registry/local-spec-io.js'
@@ -21,7 +23,7 @@ export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string,
       hint: 'name them: airlift doctor --clean --masters root@10.0.0.1 --nodes root@10.0.0.2',
     })
   }
-  const manifest = await manifestOf(flags)
+  const manifest = await manifestOf(flags, spec.runtime, io.ctx)
   const report = await doctor(
     { spec, clean, ...(manifest ? { rootfs: manifest } : {}) },
     io.ctx,
@@ -32,9 +34,13 @@ export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string,
   return report.ok ? 0 : REFUSED
 }
 
-async function manifestOf(flags: Readonly<Record<string, unknown>>): Promise<RootfsManifest | undefined> {
+async function manifestOf(
+  flags: Readonly<Record<string, unknown>>,
+  runtime: RuntimeName,
+  ctx: Context,
+): Promise<RootfsManifest | undefined> {
   if (flags.rootfs === undefined) return undefined
-  const rootfs = await openNamedRootfs(flags)
+  const rootfs = await openNamedRootfs(flags, runtime, ctx)
   try {
     return rootfs.manifest
   } finally {

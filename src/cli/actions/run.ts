@@ -13,7 +13,7 @@ export async function runCommand(
   planOnly: boolean,
 ): Promise<number> {
   const spec = await specFromFlags(io, flags)
-  const rootfs = await openNamedRootfs(flags)
+  const rootfs = await openNamedRootfs(flags, spec.runtime, io.ctx)
   try {
     const path = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : undefined
     const outcome = await run(
