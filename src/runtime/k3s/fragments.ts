@@ -1,3 +1,4 @@
+import { logScript } from './diagnose.js'
 import { INITIALIZED, K3S } from './paths.js'
 
 /**
@@ -10,6 +11,8 @@ export function k3sFragments(): Record<string, string> {
     'k3s-initialized': `[ -f ${INITIALIZED} ] && echo yes`,
     'k3s-api': `[ -f ${K3S.kubeconfig} ] && [ -x ${K3S.binary} ] && timeout 8 ${K3S.binary} kubectl get --raw /readyz 2>/dev/null`,
     'k3s-nodes': `[ -f ${K3S.kubeconfig} ] && [ -x ${K3S.binary} ] && timeout 8 ${K3S.binary} kubectl get nodes -o json 2>/dev/null`,
+    // A password that the cluster has refused is as good as none: the machine was installed anew under its old name.
+    'k3s-node-password': `if [ -s /etc/rancher/node/password ]; then if [ ! -f ${INITIALIZED} ] && { ${logScript('k3s', 40)}; ${logScript('k3s-agent', 40)}; } | grep -q 'Node password rejected'; then echo refused; else echo kept; fi; fi`,
     'k3s-token': `cat ${K3S.tokenFile} 2>/dev/null`,
     'k3s-join-token': `cat ${K3S.dataDir}/server/token 2>/dev/null`,
     'k3s-datastore': `[ -d ${K3S.dataDir}/server/db/etcd ] && echo etcd; [ -f ${K3S.dataDir}/server/db/state.db ] && echo sqlite; :`,

@@ -4,6 +4,7 @@ import type { MachineWorld, World } from '../runtime.js'
 import { nodeName, usesEtcd } from './config.js'
 import { entryOf, founderOf, machineOf } from './first-master.js'
 import { ANSWERS } from './init.js'
+import { forgetStep } from './leftover-node.js'
 import { joinThrough, knownNode, nodeSteps, stepId } from './node-steps.js'
 import { waitApi, waitMasterReady } from './waits.js'
 
@@ -20,11 +21,13 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
     const machine = machineOf(world, node)
     const waits: Action[] = [waitApi(spec.timeoutMs)]
     if (spec.wait !== 'api') waits.push(waitMasterReady(nodeName(machine), usesEtcd(spec), spec.timeoutMs))
+    // Its old member leaves etcd only when the master before it has joined: one change of members at a time.
+    const forget = forgetStep(world, machine, entry, before)
     const own = nodeSteps(
       { spec, world, node, machine, join: joinThrough(spec, world, machine, entry) },
-      { needs: before, waits, warmUp: true },
+      { needs: forget ? [...before, forget.id] : before, waits, warmUp: true, restart: forget !== undefined },
     )
-    steps.push(...own)
+    steps.push(...(forget ? [forget] : []), ...own)
     if (own.some((step) => step.id === stepId.start(machine))) before = [stepId.start(machine)]
   }
   return { operation: 'run', name: spec.name, runtime: 'k3s', steps, summary: summarize(steps) }

@@ -4,12 +4,13 @@ import type { World } from '../runtime.js'
 import { nodeName } from './config.js'
 import { entryOf, machineOf } from './first-master.js'
 import { ANSWERS } from './init.js'
+import { forgetStep } from './leftover-node.js'
 import { joinThrough, nodeSteps, stepId } from './node-steps.js'
 import { waitWorkerReady } from './waits.js'
 
 /**
  * Workers: staged and installed at once, while the first master still starts; each is started as soon as that one can be
- * asked. A worker that asks before would back off and lose seconds.
+ * asked. A worker that asks before would back off and lose seconds. One that was installed anew is forgotten first.
  */
 export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan {
   const entry = entryOf(spec, world)
@@ -25,10 +26,12 @@ export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly N
       spec.wait === 'nodes' || spec.wait === 'system'
         ? [waitWorkerReady(nodeName(machine), spec.timeoutMs)]
         : []
+    const forget = forgetStep(world, machine, entry, [])
     steps.push(
+      ...(forget ? [forget] : []),
       ...nodeSteps(
         { spec, world, node, machine, join: joinThrough(spec, world, machine, entry) },
-        { needs, waits, warmUp: true },
+        { needs: forget ? [...needs, forget.id] : needs, waits, warmUp: true, restart: forget !== undefined },
       ),
     )
   }

@@ -2,7 +2,7 @@ import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { Action, Step } from '../../plan/plan.js'
 import { archOf } from '../../rootfs/arch-of.js'
 import type { RootfsManifest } from '../../rootfs/manifest.js'
-import type { MachineWorld, World } from '../runtime.js'
+import type { MachineWorld, NodeStatus, World } from '../runtime.js'
 import { nodeName } from './config.js'
 import { type Desired, type Difference, desiredState, difference } from './desired.js'
 import { machineOf } from './first-master.js'
@@ -36,12 +36,16 @@ export interface StartOptions {
   readonly waits: readonly Action[]
   /** Unpacks k3s' own data before the start, while another machine is still being waited for. */
   readonly warmUp: boolean
+  /** Restarts a service that runs already: the cluster has forgotten its node, and only a start registers it again. */
+  readonly restart?: boolean
 }
 
 /** The steps that bring one node from what it is to what it must be; none where it is so already. */
 export function nodeSteps(plan: NodePlan, options: StartOptions): Step[] {
   const desired = desiredState(plan.spec, plan.world, plan.node, plan.machine, plan.join)
-  const diff = difference(desired, plan.machine, plan.world)
+  const found = difference(desired, plan.machine, plan.world)
+  const diff: Difference =
+    options.restart && found.service === 'none' ? { ...found, service: 'restart' } : found
   const ready = isReady(plan)
   const steps: Step[] = []
   const { machine } = plan
@@ -80,7 +84,7 @@ export function joinThrough(
 }
 
 /** The node as the cluster knows it, wherever its API answers. */
-export function knownNode(world: World, name: string): { readonly ready: boolean } | undefined {
+export function knownNode(world: World, name: string): NodeStatus | undefined {
   for (const machine of world.machines) {
     const found = machine.installed.nodes?.find((node) => node.name === name)
     if (found) return found
