@@ -1,7 +1,9 @@
 """The command line: which program this is by its name, and which subcommand is asked for."""
+import faulthandler
 import os
 import signal
 import sys
+import threading
 
 from . import version
 
@@ -45,8 +47,7 @@ def main() -> int:
 def _service(command: str, rest: list) -> int:
     from . import log
     from .config import UsageError, load_config
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    _end_on_signal()
     try:
         cfg = load_config(command, rest)
     except UsageError as failure:
@@ -62,6 +63,27 @@ def _service(command: str, rest: list) -> int:
         from .agent import run_agent
         run_agent(cfg)
     return 0
+
+
+def _end_on_signal() -> None:
+    """End at once on SIGTERM or SIGINT.
+
+    The kernel may give a signal to any thread, and Python runs handlers in the main one, which sleeps on. The wake-up
+    descriptor is written wherever the signal lands, so a thread that reads it is told always.
+    """
+    # As Go programs do on SIGQUIT: say where every thread is, for the tests of this very program.
+    faulthandler.register(signal.SIGQUIT, all_threads=True, chain=False)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+    def wait() -> None:
+        os.read(reader, 1)
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _rename(name: str) -> None:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unittest
+from signal import SIGQUIT as QUIT
 
 HERE = pathlib.Path(__file__).parent.parent
 QUICK = {"listen_ports": False, "boot_ms": 200, "join_ms": 50, "ready_ms": 100, "etcd_ms": 100, "promote_ms": 300, "addon_ms": 100,
@@ -80,8 +81,15 @@ class Node:
     def stop(self, signal: str = "terminate") -> None:
         if self.process:
             getattr(self.process, signal)()
-            self.process.wait()
-            self.process = None
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.send_signal(QUIT)
+                time.sleep(0.5)
+                self.process.kill()
+                raise AssertionError(f"{self.name} did not end within 10 s of {signal}") from None
+            finally:
+                self.process = None
 
     def k3s(self, *args: str, data: str = None) -> subprocess.CompletedProcess:
         return subprocess.run([self.release / "k3s", *args], env=self.environment(), input=data, capture_output=True, text=True, check=False)
