@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { execa } from 'execa'
 import type { MachineTarget, SshOptions } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
 import type { Machine } from '../machine.js'
 import type { SudoPolicy } from '../session/session-machine.js'
 import { createSessionMachine } from '../session/session-machine.js'
+import { localFacts } from '../ssh/local-facts.js'
 import type { ResolvedHost } from '../ssh/resolved-host.js'
 import { hostPort, machineId } from '../ssh/resolved-host.js'
 import { withRetries } from '../ssh/retries.js'
 import type { SecretSource } from '../ssh/secret-source.js'
-import { sshArguments } from './arguments.js'
+import { sshArguments, sshConfigText } from './arguments.js'
 import type { AskpassSecrets } from './askpass.js'
 import { prepareAskpass } from './askpass.js'
 import { opensshError } from './openssh-error.js'
@@ -44,7 +46,11 @@ export async function connectOpenssh(parts: OpensshMachineParts): Promise<Machin
     const env = Object.keys(asked).length > 0 ? await prepareAskpass(dir, asked) : {}
     const terminal = existsSync('/dev/tty') && process.stdin.isTTY === true
     const mayAsk = terminal || Object.keys(asked).length > 0
-    const args = sshArguments({ ...parts, dir, password, mayAsk })
+    const configFiles = ownConfigFiles(options, ctx)
+    const wanted = { ...parts, dir, password, mayAsk, configFiles }
+    const configFile = join(dir, 'config')
+    await writeFile(configFile, sshConfigText(wanted), { mode: 0o600 })
+    const args = sshArguments(wanted, configFile)
     const host = await askSsh(parts.host, target, args, env)
     const transport = createOpensshTransport({ host, args, alias: target.host, env, dir, ctx })
     await withRetries(ctx, () => transport.connect())
@@ -66,6 +72,13 @@ export async function connectOpenssh(parts: OpensshMachineParts): Promise<Machin
     await rm(dir, { recursive: true, force: true })
     throw error
   }
+}
+
+/** The files that ssh would read by itself. ssh passes over an include that does not exist. */
+function ownConfigFiles(options: SshOptions, ctx: Context): readonly string[] {
+  if (options.configFile === 'none') return []
+  if (options.configFile !== undefined) return [resolve(options.configFile)]
+  return [join(localFacts(ctx.env).home, '.ssh', 'config'), '/etc/ssh/ssh_config']
 }
 
 /** Host, user and port as ssh resolves them: `Match exec` may have decided about them. */
