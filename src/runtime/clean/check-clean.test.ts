@@ -9,7 +9,7 @@ const shells = [['dash'], ['bash'], ['busybox', 'sh']].filter(
   ([program = '']) => spawnSync(program, ['--help']).error === undefined,
 )
 
-describe('the script', () => {
+describe('the script', { timeout: 60_000 }, () => {
   it('says the same under every shell, and comes to its end', () => {
     const answers = shells.map(([program = '', ...rest]) =>
       execFileSync(program, rest, {

@@ -1,4 +1,4 @@
-import type { CheckInput } from './machine-under-test.js'
+import { type CheckInput, isContainer } from './machine-under-test.js'
 import { type Problem, problem } from './problem.js'
 
 /** Certificates of k3s are valid from the second in which they are made; half a minute is what a first start takes. */
@@ -23,7 +23,7 @@ export function checkClock({ machine, machines }: CheckInput): Problem[] {
       }),
     )
   }
-  if (timeSynchronized === false && machine.facts.virtualization === undefined) {
+  if (timeSynchronized === false && !isContainer(machine.facts.virtualization)) {
     found.push(problem('clock-unsynchronized', machine.name, 'the clock is not synchronised'))
   }
   return found

@@ -1,4 +1,4 @@
-import { type CheckInput, configFlag, configList, configText } from './machine-under-test.js'
+import { type CheckInput, configFlag, configList, configText, isContainer } from './machine-under-test.js'
 import { type Problem, problem } from './problem.js'
 
 /** cgroups, modules, iptables, security modules and kernel settings. */
@@ -135,8 +135,7 @@ function checkSysctls({ spec, machine }: CheckInput): Problem[] {
     }
   }
   const instances = Number(sysctls['fs.inotify.max_user_instances'])
-  const container = virtualization !== undefined && /docker|podman|lxc|container|nspawn/.test(virtualization)
-  if (container && instances > 0 && instances < 512) {
+  if (isContainer(virtualization) && instances > 0 && instances < 512) {
     found.push(problem('inotify', machine.name, `fs.inotify.max_user_instances is ${instances}`))
   }
   return found

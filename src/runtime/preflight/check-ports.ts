@@ -4,7 +4,7 @@ import {
   configFlag,
   configList,
   configText,
-  runsOurs,
+  isOurs,
   wantsEtcd,
 } from './machine-under-test.js'
 import { type Problem, problem } from './problem.js'
@@ -18,10 +18,10 @@ interface WantedPort {
   readonly loopback?: boolean
 }
 
-/** Ports that another program has. A port of our own running k3s is not one. */
+/** Ports that another program has. A port of our own k3s is not one; the kernel's vxlan port outlives a stopped service. */
 export function checkPorts(input: CheckInput): Problem[] {
   const { machine, spec } = input
-  const ours = runsOurs(machine)
+  const ours = isOurs(machine)
   const foreign = machine.facts.listeners.filter((entry) => !(ours && isK3s(entry)))
   const found: Problem[] = []
   for (const wanted of wantedPorts(input)) {

@@ -30,15 +30,6 @@ export function isOurs({ facts }: PreflightMachine): boolean {
   return facts.managed.record !== undefined || facts.managed.journal.length > 0
 }
 
-/** Whether our own k3s runs there, or tries to. */
-export function runsOurs(machine: PreflightMachine): boolean {
-  if (!isOurs(machine)) return false
-  return machine.facts.managed.units.some(
-    ({ unit, active }) =>
-      /^k3s(-agent)?(\.service)?$/.test(unit) && /^(active|activating|reloading)$/.test(active),
-  )
-}
-
 /** Whether the node has been ready before: then its space is already taken and its images are unpacked. */
 export function isJoined({ installed, facts }: PreflightMachine): boolean {
   return installed?.initialized === true || facts.managed.files.some((file) => file.path === JOINED_MARK)
@@ -79,4 +70,9 @@ export function filesFor(rootfs: RootfsManifest, machine: PreflightMachine): rea
 export function sizeText(bytes: number): string {
   const mebibytes = bytes / 1024 ** 2
   return mebibytes >= 1000 ? `${(mebibytes / 1024).toFixed(1)} GiB` : `${Math.floor(mebibytes)} MiB`
+}
+
+/** Whether a machine is a container, whose kernel and clock are another's. */
+export function isContainer(virtualization: string | undefined): boolean {
+  return virtualization !== undefined && /docker|podman|lxc|container|nspawn|wsl/.test(virtualization)
 }

@@ -4,6 +4,7 @@ import { KERNEL_MODULES, SYSCTLS, TOOLS } from './names.js'
  * What the host is: names, system, kernel, init, memory, cgroups, modules, sysctls, security modules, tools.
  * systemd counts only where it was booted (/run/systemd/system, as sd_booted(3) says). OpenRC wins as in k3s' own installer,
  * except on a host that booted systemd and merely has OpenRC's files: there its services would never be started.
+ * timedatectl is not asked whether the clock is kept right: the question alone would start a service.
  */
 export const hostSection = String.raw`
 kv hostname "$(first /proc/sys/kernel/hostname || uname -n)"
@@ -64,10 +65,13 @@ if [ -r /sys/fs/selinux/enforce ]; then kv selinux "$(first /sys/fs/selinux/enfo
 elif [ -e /etc/selinux/config ]; then kv selinux disabled; fi
 if [ -e /usr/share/selinux/packages/k3s.pp ]; then kv selinuxPolicy k3s; fi
 if [ -r /sys/module/apparmor/parameters/enabled ]; then kv apparmor "$(first /sys/module/apparmor/parameters/enabled)"; fi
-synchronized=$(limit 3 timedatectl show -p NTPSynchronized --value 2>/dev/null)
-if [ -z "$synchronized" ] && has adjtimex; then
+synchronized=
+if [ -e /run/systemd/timesync/synchronized ]; then synchronized=yes
+elif has chronyc && tracking=$(limit 3 chronyc -n tracking 2>/dev/null); then
+  case $tracking in *'Leap status     : Normal'*) synchronized=yes ;; *'Not synchronised'*) synchronized=no ;; esac
+elif has adjtimex; then
   status=$(adjtimex 2>/dev/null | sed -n 's/^ *status: *\([0-9]*\).*/\1/p')
   if [ -n "$status" ]; then if [ $((status & 64)) -eq 0 ]; then synchronized=yes; else synchronized=no; fi; fi
-fi
+elif ! grep -qx -e chronyd -e ntpd -e openntpd -e ntpsec -e systemd-timesyn /proc/[0-9]*/comm 2>/dev/null; then synchronized=no; fi
 kv synchronized "$synchronized"
 `
