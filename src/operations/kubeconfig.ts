@@ -27,7 +27,8 @@ export async function kubeconfig(
 ): Promise<KubeconfigResult> {
   const { spec, cluster } = await observeKnownCluster(await resolveCluster(ref, ctx), ctx, deps)
   await using _ = cluster
-  return readKubeconfig(spec.name, cluster.world, cluster.session.byId, ctx)
+  // Awaited here: leaving this function closes the connections.
+  return await readKubeconfig(spec.name, cluster.world, cluster.session.byId, ctx)
 }
 
 /** Reads it over connections that are open already. */
