@@ -10,7 +10,7 @@ import { mergePlans, type Plan } from '../plan/plan.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { stageBlobs } from '../rootfs/stage.js'
 import { checkMachines } from '../runtime/preflight/check-machines.js'
-import { type Problem, refuse } from '../runtime/preflight/problem.js'
+import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
 import { observeCluster } from './observe-cluster.js'
 import { checkOwnership } from './ownership.js'
@@ -57,6 +57,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
       },
     )
   }
+  checkIgnore(spec.ignore)
   await using cluster = await observeCluster(spec, { rootfs }, ctx, deps)
   const { runtime, session } = cluster
   requireAll(session)

@@ -59,6 +59,10 @@ empty "$data"
 for dir in /var/lib/rancher/k3s /var/lib/rancher; do [ -d "$dir" ] && rmdir "$dir" 2>/dev/null; done
 empty /var/lib/kubelet
 rm -rf /var/lib/cni /var/log/pods /var/log/containers
+# What an interrupted write may have left under its temporary name.
+for dir in "$bin" /etc/systemd/system /etc/init.d /etc/logrotate.d; do
+  rm -f "$dir"/*.airlift-tmp "$dir"/.*.airlift-*
+done
 rm -f "$bin/k3s" "$bin/k3s-killall.sh" "$bin/k3s-uninstall.sh" "$bin/k3s-agent-uninstall.sh"
 empty /var/lib/airlift
 exit 0

@@ -27,7 +27,8 @@ export async function runCommand(
       io.ctx,
       operationDeps(io),
     )
-    if (outcome.problems.length > 0) io.note(problemLines(outcome.problems, spec.ignore).join('\n'))
+    const warnings = problemLines(outcome.problems, spec.ignore)
+    if (warnings.length > 0) io.note(warnings.join('\n'))
     if (planOnly || !outcome.report) {
       if (io.json) io.printJson(outcome.plan)
       else io.print(renderPlan(outcome.plan, io.style.out))
