@@ -25,7 +25,9 @@ it.each(commands.map(({ name }) => name))('docs/cli.md has the command %s', (nam
 })
 
 it.each([
-  ...new Set(commands.flatMap(({ command }) => command.options.map((option) => option.long ?? option.short ?? ''))),
+  ...new Set(
+    commands.flatMap(({ command }) => command.options.map((option) => option.long ?? option.short ?? '')),
+  ),
 ])('docs/cli.md has the flag %s', (flag) => {
   expect(page).toMatch(new RegExp(`${flag}(?![-a-z])`))
 })

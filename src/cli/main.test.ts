@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { writeRecord } from '../cluster/record.js'
+import { copyPaths } from './actions/copy.js'
 import { main } from './main.js'
 
 const home = mkdtempSync(join(tmpdir(), 'airlift-cli-'))
@@ -98,6 +99,21 @@ describe('a wrong command line is exit 2 with one clear error', () => {
     )
     expect(ran.code).toBe(2)
   })
+})
+
+describe('copyPaths', () => {
+  const none = {}
+  it.each([
+    [none, ['a', '/b'], { source: 'a', target: '/b', flags: none }],
+    [{ nodes: 'a' }, ['/b'], { source: 'a', target: '/b', flags: { nodes: true } }],
+    [{ masters: '/b' }, ['a'], { source: 'a', target: '/b', flags: { masters: true } }],
+    [{ nodes: '10.0.0.1' }, ['a', '/b'], { source: 'a', target: '/b', flags: { nodes: '10.0.0.1' } }],
+  ])('of %j %j', (flags, words, expected) => expect(copyPaths(flags, words)).toEqual(expected))
+  it.each([
+    [none, ['a'], "missing required argument 'target'"],
+    [{ nodes: 'a', masters: 'b' }, ['/b'], "missing required argument 'target'"],
+    [{ nodes: '/a' }, ['/b'], '--nodes took "/a" for hosts; write the flag last: copy SOURCE TARGET --nodes'],
+  ])('refuses %j %j', (flags, words, message) => expect(() => copyPaths(flags, words)).toThrow(message))
 })
 
 describe('with -o json stdout is one document', () => {

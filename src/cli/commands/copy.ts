@@ -11,7 +11,9 @@ export function registerCopy(program: Command, deps: CliDeps): void {
       'Copy a file or directory to all machines of a cluster at once, as root. Every file is verified and renamed\ninto place, its mode is kept; a directory is added to what is there.',
     )
     .argument('<source>', 'file or directory on this computer')
-    .argument('<target>', 'absolute path on the machines; ends in / to copy a file into it')
+    // Not required for commander: "--nodes ./models /x" looks to it as if ./models were hosts; see copyPaths.
+    .argument('[target]', 'absolute path on the machines; ends in / to copy a file into it')
+    .usage('[options] <source> <target>')
   addSelectionFlags(command).option('--concurrency <n>', 'machines at once (default 8)')
   addOutputFlags(command)
   addSshFlags(command)

@@ -42,7 +42,7 @@ export function createProgressState(): ProgressState {
     const known = machines.get(id)
     if (known) {
       // The name of the node says more than an address, and comes with the first step.
-      if (label !== machineLabel(id)) known.label = label
+      if (known.label === machineLabel(id)) known.label = label
       return known
     }
     const fresh: Entry = {
@@ -75,11 +75,17 @@ export function createProgressState(): ProgressState {
   return { machines, apply }
 }
 
-/** The node's name is the first part of a step's id: `bare1/install`. */
+/** Whom a step is about, for people: the node, else the machine. */
 export function stepLabel(event: Pick<AirliftEvent, 'machine' | 'step'>): string {
-  const slash = event.step?.indexOf('/') ?? -1
-  if (event.step && slash > 0) return event.step.slice(0, slash)
-  return event.machine === undefined ? '' : machineLabel(event.machine)
+  const node = event.step === undefined ? undefined : nodeOfStep(event.step)
+  return node ?? (event.machine === undefined ? '' : machineLabel(event.machine))
+}
+
+/** The node's name is the first part of a step's id: `bare1/install`. Steps of the whole cluster have none: `cluster/answers`. */
+export function nodeOfStep(id: string): string | undefined {
+  const slash = id.indexOf('/')
+  const name = slash > 0 ? id.slice(0, slash) : undefined
+  return name === 'cluster' ? undefined : name
 }
 
 function applyStep(machine: Entry, event: AirliftEvent, step: string, nowMs: number): boolean {
