@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -12,6 +12,7 @@ import {
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AirliftEvent } from '../../src/core/events.js'
 import type { OwnSshd } from './own-sshd.js'
@@ -566,5 +567,76 @@ describe.runIf(root).each(kinds)('noise over %s', (transport) => {
     } finally {
       await forced.stop()
     }
+  })
+})
+
+describe.runIf(root).each(kinds)('an interactive command over %s', (transport) => {
+  it('has the stdin, stdout and exit code of the process that asked', () => {
+    const fixture = fileURLToPath(new URL('interact-fixture.ts', import.meta.url))
+    const command = 'read -r line; echo "got $line"; echo problem >&2; exit 9'
+    const result = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', fixture, String(sshd.port), sshd.identity, transport, command],
+      { input: 'a line\n', encoding: 'utf8' },
+    )
+    expect({ status: result.status, stdout: result.stdout }).toEqual({ status: 9, stdout: 'got a line\n' })
+    expect(result.stderr).toContain('problem')
+  })
+})
+
+describe.runIf(root)('a bastion', () => {
+  const write = (text: string): string => {
+    const file = join(dir, `bastion-${Math.random().toString(36).slice(2)}`)
+    writeFileSync(
+      file,
+      `${text}\nHost *\n  UserKnownHostsFile ${dir}/bastion-hosts\n  IdentityFile ${sshd.identity}\n  ConnectTimeout 2\n`,
+    )
+    return file
+  }
+
+  it('that only OpenSSH can reach makes OpenSSH reach the host', async () => {
+    const proxy = `${process.execPath} -e "const s=require('net').connect(%p,'%h');process.stdin.pipe(s);s.pipe(process.stdout)"`
+    const events: AirliftEvent[] = []
+    const configFile = write(
+      `Host gate\n  HostName 127.0.0.1\n  Port ${sshd.port}\n  User root\n  ProxyCommand ${proxy}`,
+    )
+    const machine = await reach({
+      host: 'localhost',
+      port: sshd.port,
+      flags: { configFile, jump: 'gate' },
+      events,
+    })
+    expect(machine.kind).toBe('openssh')
+    expect(events.find((event) => event.code === 'machine.openssh')?.data?.why).toBe(
+      'ProxyCommand of the bastion gate',
+    )
+    await machine.close()
+  })
+
+  it('that cannot reach the host is named', async () => {
+    const configFile = write(`Host gate\n  HostName 127.0.0.1\n  Port ${sshd.port}\n  User root`)
+    const port = await freePort()
+    await expect(
+      reach({ port, flags: { configFile, jump: 'gate', transport: 'ssh' } }),
+    ).rejects.toMatchObject({
+      code: 'E_SSH_UNREACHABLE',
+      machine: 'web1',
+      message: expect.stringContaining(
+        `the bastion root@127.0.0.1:${sshd.port} cannot reach 127.0.0.1:${port}`,
+      ),
+    })
+  })
+
+  it('that refuses us is named, for each host behind it', async () => {
+    const closed = await freePort()
+    const error = reach({
+      port: sshd.port,
+      flags: { configFile: write('# none'), jump: `root@localhost:${closed}`, transport: 'ssh' },
+    })
+    await expect(error).rejects.toMatchObject({
+      code: 'E_SSH_UNREACHABLE',
+      machine: 'web1',
+      message: expect.stringContaining(`localhost: connection to localhost:${closed} refused`),
+    })
   })
 })

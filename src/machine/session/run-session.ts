@@ -71,6 +71,7 @@ class Session {
     this.#onStarted = resolve
   })
   #answered = false
+  #asking = false
 
   constructor(
     child: MachineProcess,
@@ -128,12 +129,15 @@ class Session {
     const onAbort = (): void => this.#fail(interrupted(machine, signal.reason))
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
-    const timer =
-      timeoutMs > 0 ? setTimeout(() => this.#fail(timedOut(machine, timeoutMs)), timeoutMs) : undefined
+    const timer = setInterval(() => {
+      // While the user types a password the clock stands still.
+      if (!this.#asking) this.#fail(timedOut(machine, timeoutMs))
+    }, timeoutMs || 1_000_000)
+    if (timeoutMs === 0) clearInterval(timer)
     try {
       return await Promise.race([this.child.exit, failed])
     } finally {
-      clearTimeout(timer)
+      clearInterval(timer)
       signal.removeEventListener('abort', onAbort)
     }
   }
@@ -163,10 +167,14 @@ class Session {
     if (prompts > 1) this.#fail(wrongSudoPassword(this.#request.machine))
     if (prompts < 1 || this.#answered) return
     this.#answered = true
+    this.#asking = true
     this.#request
       .sudoPassword()
       .then((password) => this.child.stdin.write(`${password.reveal()}\n`))
       .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#asking = false
+      })
   }
 
   #endInput(): void {

@@ -60,7 +60,7 @@ describe.each(shells)('the wire under %s', (_name, shell) => {
     expect(result.own).toContain('found')
   })
 
-  it.skipIf(!present)('carries any text through', () => {
+  it.skipIf(!present)('carries any text through', { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', maxLength: 200 }).filter((text) => !text.includes('\0')),

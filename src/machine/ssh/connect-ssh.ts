@@ -49,22 +49,53 @@ export async function connectSsh(host: ResolvedHost, socket: Duplex, shared: Ssh
   return client
 }
 
-/** A stream to `target` through a connected bastion. @throws AirliftError E_SSH_UNREACHABLE */
-export function openThrough(bastion: Client, via: string, target: ResolvedHost): Promise<Duplex> {
+/**
+ * A stream to `target` through a connected bastion.
+ * @throws AirliftError E_SSH_UNREACHABLE, also when the bastion gets no answer in time; E_INTERRUPTED
+ */
+export function openThrough(
+  bastion: Client,
+  via: string,
+  target: ResolvedHost,
+  signal: AbortSignal,
+): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    bastion.forwardOut('127.0.0.1', 0, target.hostName, target.port, (error, channel) => {
-      if (!error) {
-        resolve(channel)
-        return
-      }
-      const at = hostPort(target.hostName, target.port)
-      reject(
-        new AirliftError('E_SSH_UNREACHABLE', `the bastion ${via} cannot reach ${at}: ${error.message}`, {
-          machine: target.alias,
-          hint: `check with "ssh -W ${at} ${via}"; the bastion's sshd must allow TCP forwarding`,
-          cause: error,
-        }),
+    const finish = (settle: () => void): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      settle()
+    }
+    const fail = (reason: string, cause?: unknown): void =>
+      finish(() => reject(notThrough(via, target, reason, cause)))
+    const onAbort = (): void =>
+      finish(() =>
+        reject(
+          new AirliftError('E_INTERRUPTED', 'interrupted', { machine: target.alias, cause: signal.reason }),
+        ),
       )
-    })
+    const timer = setTimeout(
+      () => fail(`no answer within ${target.connectTimeoutMs / 1000} s`),
+      target.connectTimeoutMs,
+    )
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      bastion.forwardOut('127.0.0.1', 0, target.hostName, target.port, (error, channel) => {
+        if (error) fail(error.message, error)
+        else finish(() => resolve(channel))
+      })
+    } catch (error) {
+      // ssh2 throws when the bastion's connection has just gone.
+      fail(error instanceof Error ? error.message : String(error), error)
+    }
+  })
+}
+
+function notThrough(via: string, target: ResolvedHost, reason: string, cause: unknown): AirliftError {
+  const at = hostPort(target.hostName, target.port)
+  return new AirliftError('E_SSH_UNREACHABLE', `the bastion ${via} cannot reach ${at}: ${reason}`, {
+    machine: target.alias,
+    hint: `check with "ssh -W ${at} ${via}"; the bastion's sshd must allow TCP forwarding`,
+    cause,
+    data: { host: target.hostName, port: target.port, via },
   })
 }

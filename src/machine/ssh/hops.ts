@@ -19,11 +19,19 @@ export interface DialerParts {
   readonly resolveHop: (hop: JumpHop) => Promise<ResolvedHost>
 }
 
+/** Makes connections, and knows the way to a host. */
+export interface Dialer {
+  /** @throws AirliftError see {@link connectSsh} */
+  dial(host: ResolvedHost): Promise<Client>
+  /** The bastions on the way to a host, the nearest to it first. @throws AirliftError E_SSH_CONFIG when they form a loop */
+  hops(host: ResolvedHost): Promise<readonly ResolvedHost[]>
+}
+
 /**
  * Makes connections, through as many bastions as the configuration names. A bastion is connected to once, whatever is
  * behind it, and sees a limited number of handshakes at once: its sshd drops what is over MaxStartups.
  */
-export function createDialer(parts: DialerParts): (host: ResolvedHost) => Promise<Client> {
+export function createDialer(parts: DialerParts): Dialer {
   const { shared } = parts
   const { ctx } = shared
   const bastions = createBastionPool()
@@ -46,17 +54,17 @@ export function createDialer(parts: DialerParts): (host: ResolvedHost) => Promis
     return machineId(hop) === machineId(host) ? undefined : hop
   }
 
-  const dial = async (host: ResolvedHost, behind: readonly string[]): Promise<Client> => {
-    if (behind.includes(machineId(host))) {
-      throw new AirliftError(
-        'E_SSH_CONFIG',
-        `the jump hosts form a loop: ${[...behind, machineId(host)].join(' behind ')}`,
-        {
-          machine: host.alias,
-          hint: 'add "ProxyJump none" for the first of them to ~/.ssh/config',
-        },
-      )
+  const hops = async (host: ResolvedHost): Promise<readonly ResolvedHost[]> => {
+    const way: ResolvedHost[] = []
+    for (let hop = await hopBefore(host); hop; hop = await hopBefore(hop)) {
+      const name = machineId(hop)
+      if ([host, ...way].some((each) => machineId(each) === name)) throw loop(host, [...way, hop])
+      way.push(hop)
     }
+    return way
+  }
+
+  const dial = async (host: ResolvedHost): Promise<Client> => {
     const hop = await hopBefore(host)
     if (!hop) {
       return parts.handshakes(() =>
@@ -64,12 +72,12 @@ export function createDialer(parts: DialerParts): (host: ResolvedHost) => Promis
       )
     }
     const via = `${hop.user}@${hostPort(hop.hostName, hop.port)}`
-    const { client: bastion, release } = await bastions.use(chainName(hop), () =>
-      dial(hop, [...behind, machineId(host)]),
-    )
+    const { client: bastion, release } = await bastions.use(chainName(hop), () => dial(hop))
     try {
       const client = await gateOf(via)(() =>
-        withRetries(ctx, async () => connectSsh(host, await openThrough(bastion, via, host), shared)),
+        withRetries(ctx, async () =>
+          connectSsh(host, await openThrough(bastion, via, host, ctx.signal), shared),
+        ),
       )
       client.once('close', release)
       return client
@@ -78,7 +86,15 @@ export function createDialer(parts: DialerParts): (host: ResolvedHost) => Promis
       throw error
     }
   }
-  return (host) => dial(host, [])
+  return { dial, hops }
+}
+
+function loop(host: ResolvedHost, way: readonly ResolvedHost[]): AirliftError {
+  const names = [host, ...way].map(machineId).join(' behind ')
+  return new AirliftError('E_SSH_CONFIG', `the jump hosts form a loop: ${names}`, {
+    machine: host.alias,
+    hint: 'add "ProxyJump none" for the outermost of them to ~/.ssh/config',
+  })
 }
 
 function chainName(hop: ResolvedHost): string {

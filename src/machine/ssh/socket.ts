@@ -83,6 +83,11 @@ function sentence(host: ResolvedHost, code: string, at: string): [string, string
     case 'ENETUNREACH':
     case 'EADDRNOTAVAIL':
       return [`no route to ${at}`, 'check the network and the routes of this computer, or use --jump']
+    case 'HANDSHAKE_TIMEOUT':
+      return [
+        `${at} accepted the connection but did not finish the SSH handshake`,
+        'check that sshd answers on that port and is not overloaded',
+      ]
     case 'ECONNRESET':
     case 'EPIPE':
       return [

@@ -1,7 +1,7 @@
 import type { LimitFunction } from 'p-limit'
 import type { MachineTarget, SshOptions } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
-import { AirliftError } from '../../core/errors.js'
+import { AirliftError, isAirliftError } from '../../core/errors.js'
 import type { Machine } from '../machine.js'
 import type { SudoPolicy } from '../session/session-machine.js'
 import { createSessionMachine } from '../session/session-machine.js'
@@ -46,7 +46,7 @@ export function createSshConnector(parts: SshConnectorParts): (target: MachineTa
   }
   // --user, --ssh-port and --jump are about the targets; keys and known hosts are good for bastions too.
   const { user: _user, port: _port, jump: _jump, ...flagsForHops } = options
-  const dial = createDialer({
+  const dialer = createDialer({
     shared,
     handshakes: parts.handshakes,
     resolveHop: (hop) => resolve(hop, flagsForHops),
@@ -73,10 +73,21 @@ export function createSshConnector(parts: SshConnectorParts): (target: MachineTa
     )
   }
 
-  return async (target) => {
+  /** Why the host, or a bastion on the way to it, is beyond ssh2. */
+  const whyThrough = async (host: ResolvedHost): Promise<string | undefined> => {
+    const own = await whyOpenssh(host, shared)
+    if (own !== undefined) return own
+    for (const hop of await dialer.hops(host)) {
+      const why = await whyOpenssh(hop, shared)
+      if (why !== undefined) return `${why} of the bastion ${hop.alias}`
+    }
+    return undefined
+  }
+
+  const connect = async (target: MachineTarget): Promise<Machine> => {
     const host = await resolve(target, options)
     if (options.transport === 'openssh') return throughOpenssh(target, host, 'asked for with --transport')
-    const why = await whyOpenssh(host, shared)
+    const why = await whyThrough(host)
     if (why !== undefined) {
       if (options.transport === 'auto') return throughOpenssh(target, host, why)
       throw new AirliftError('E_UNSUPPORTED', `only OpenSSH's client can reach ${target.text}: ${why}`, {
@@ -84,7 +95,7 @@ export function createSshConnector(parts: SshConnectorParts): (target: MachineTa
         hint: 'leave out "--transport ssh"',
       })
     }
-    const transport = createSshTransport(() => dial(host), target.text)
+    const transport = createSshTransport(() => dialer.dial(host), target.text)
     try {
       await transport.connect()
     } catch (error) {
@@ -106,6 +117,27 @@ export function createSshConnector(parts: SshConnectorParts): (target: MachineTa
       ctx,
     })
   }
+  return async (target) => {
+    try {
+      return await connect(target)
+    } catch (error) {
+      throw isAirliftError(error) ? about(target, error) : error
+    }
+  }
+}
+
+/** The same error with the machine as the user wrote it. A new one, since all hosts behind a bastion share the bastion's. */
+function about(target: MachineTarget, error: AirliftError): AirliftError {
+  const { machine, hint, data, log, exit, cause } = error
+  const elsewhere = machine !== undefined && machine !== target.host && machine !== target.text
+  return new AirliftError(error.code, elsewhere ? `${machine}: ${error.message}` : error.message, {
+    machine: target.text,
+    log,
+    exit,
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+    ...(data === undefined ? {} : { data }),
+  })
 }
 
 function isNoCommonAlgorithm(error: unknown): error is Error {
