@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tests the stand-in on this machine: temporary directories, free ports, no root. About a minute on two quiet cores.
+# Tests the stand-in on this machine: temporary directories, free ports, no root. About two minutes on two busy cores.
 #   test.sh                                   everything, the two modules at once
 #   test.sh -v test_etcd.Etcd.test_refusals   one test
 set -eu

@@ -130,7 +130,7 @@ class Case(unittest.TestCase):
         self.nodes.append(made)
         return made
 
-    def until(self, what, seconds: float = 15):
+    def until(self, what, seconds: float = 60):
         """The first true value of a function, or a failure."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -146,7 +146,7 @@ class Case(unittest.TestCase):
         path = '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'
         self.until(lambda: all(f"{name}=True" in on.kubectl("get", "nodes", "-o", f"jsonpath={path}").split() for name in names))
 
-    def says(self, node: Node, text: str, seconds: float = 15) -> None:
+    def says(self, node: Node, text: str, seconds: float = 60) -> None:
         """Until the node's log has a text."""
         self.until(lambda: text in node.log(), seconds)
 

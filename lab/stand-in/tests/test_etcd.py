@@ -19,7 +19,7 @@ class Etcd(Case):
         return self.node(name, config=config + f"server: {to.url}\n", **rest)
 
     def voters(self, on, *names: str) -> None:
-        self.until(lambda: all(f"{name}=True" in on.kubectl("get", "nodes", "-o", f"jsonpath={VOTERS}").split() for name in names), 20)
+        self.until(lambda: all(f"{name}=True" in on.kubectl("get", "nodes", "-o", f"jsonpath={VOTERS}").split() for name in names))
 
     def healthy(self, node) -> bool:
         return node.kubectl("get", "--raw", "/readyz") == "ok"
