@@ -33,9 +33,9 @@ export interface SessionRequest {
 }
 
 /** How long a killed script may take to be gone before its connection is let go. */
-const KILL_GRACE_MS = 4_000
+const KILL_GRACE_MS = 6_000
 /** How long a script that is to be killed may take to start. */
-const START_GRACE_MS = 2_000
+const START_GRACE_MS = 4_000
 
 /**
  * Runs one script over a transport.
