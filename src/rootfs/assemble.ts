@@ -30,9 +30,11 @@ export interface AssembledBundle extends BundleContents {
  */
 export async function assembleBundle(parts: BundleParts): Promise<AssembledBundle> {
   const blobs = new Map<string, SourceBlob>()
+  const manifests = new Set<string>()
   const add = (bytes: Buffer): { readonly digest: string; readonly size: number } => {
     const hex = sha256(bytes)
     blobs.set(hex, bytesBlob(bytes))
+    manifests.add(hex)
     return { digest: `sha256:${hex}`, size: bytes.length }
   }
   for (const { file, blob } of parts.files) blobs.set(file.sha256, blob)
@@ -78,7 +80,7 @@ export async function assembleBundle(parts: BundleParts): Promise<AssembledBundl
     artifactType: MEDIA.rootfs,
     manifests: [root, ...namedDescriptors(parts.images, add)],
   }
-  return { index: canonicalJson(index), blobs, manifest }
+  return { index: canonicalJson(index), blobs, manifests, manifest }
 }
 
 async function describeImage(source: SourceImage): Promise<{ image: RootfsImage; file: RootfsFile }> {

@@ -7,7 +7,7 @@ import { blobPath } from './oci/types.js'
 import { notABundle } from './sniff.js'
 import { BLOCK, parseHeader } from './tar/header.js'
 import { readRange } from './tar/member-stream.js'
-import { scanTar } from './tar/scan.js'
+import { scanTar, type TarMember } from './tar/scan.js'
 
 /** The blobs of a bundle or of an unpacked rootfs, by hex digest. Nothing is verified here. */
 export interface BlobStore {
@@ -118,7 +118,23 @@ async function readByScan(file: FileHandle, fileSize: number, path: string): Pro
     else if (!['oci-layout', 'index.json', OFFSETS].includes(member.name)) strangers.push(member.name)
   }
   const index = await readExactly(file, indexMember.offset, indexMember.size)
-  return { index, places, strangers, ...(cut === undefined ? {} : { cut }) }
+  const short = cut ?? (await shorterThanBuilt(file, fileSize, members.get(OFFSETS)))
+  return { index, places, strangers, ...(short === undefined ? {} : { cut: short }) }
+}
+
+/** A file that was cut inside its end mark has all its blobs, but it is not the file that was built. */
+async function shorterThanBuilt(
+  file: FileHandle,
+  fileSize: number,
+  member: TarMember | undefined,
+): Promise<string | undefined> {
+  if (!member) return undefined
+  const built = parseOffsets((await readExactly(file, member.offset, member.size)).toString('latin1'))
+  const first = built?.places[0]
+  if (!built || !first || built.size <= fileSize) return undefined
+  // Packed anew, the blobs are elsewhere and another size means nothing.
+  const header = await readExactly(file, first.offset - BLOCK, BLOCK)
+  return header.equals(blobHeader(first)) ? `it has ${fileSize} of ${built.size} bytes` : undefined
 }
 
 function cutBeforeIndex(path: string, fileSize: number): AirliftError {

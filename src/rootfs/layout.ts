@@ -23,13 +23,19 @@ const LINE = 64 + 1 + 15 + 1 + 15 + 1
 const digits = (value: number): string => String(value).padStart(15, '0')
 
 /**
- * Lays out a bundle: `oci-layout`, `index.json`, `airlift/offsets`, then the blobs in the order of their digests. A reader
- * needs only the head to know all, and the size in it tells at once when the file was cut.
+ * Lays out a bundle: `oci-layout`, `index.json`, `airlift/offsets`, then the blobs in the order of their digests, those
+ * that describe others (`first`) before the rest. A reader needs only the head to know all, the size in it tells at once
+ * when the file was cut, and what is left of such a file still tells what it lacks.
  */
-export function layoutBundle(index: Buffer, sizes: ReadonlyMap<string, number>): BundleLayout {
-  const sorted = [...sizes].sort(([a], [b]) => (a < b ? -1 : 1))
-  const first = `airlift-offsets 1 ${digits(sorted.length)} `.length + 15 + 1
-  const offsetsSize = first + sorted.length * LINE
+export function layoutBundle(
+  index: Buffer,
+  sizes: ReadonlyMap<string, number>,
+  first: ReadonlySet<string> = new Set(),
+): BundleLayout {
+  const rank = (hex: string): string => `${first.has(hex) ? 0 : 1}${hex}`
+  const sorted = [...sizes].sort(([a], [b]) => (rank(a) < rank(b) ? -1 : 1))
+  const firstLine = `airlift-offsets 1 ${digits(sorted.length)} `.length + 15 + 1
+  const offsetsSize = firstLine + sorted.length * LINE
   let position = memberSize(OCI_LAYOUT.length) + memberSize(index.length) + memberSize(offsetsSize)
   const places: BlobPlace[] = []
   for (const [hex, size] of sorted) {

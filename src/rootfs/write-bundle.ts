@@ -12,6 +12,8 @@ export interface BundleContents {
   readonly index: Buffer
   /** By hex digest. */
   readonly blobs: ReadonlyMap<string, SourceBlob>
+  /** Hex digests of the manifests: they stand before all other blobs. */
+  readonly manifests: ReadonlySet<string>
 }
 
 /**
@@ -25,7 +27,7 @@ export async function writeBundle(
   options: { readonly signal: AbortSignal; readonly onProgress?: (written: number, total: number) => void },
 ): Promise<{ readonly size: number }> {
   const sizes = new Map([...contents.blobs].map(([hex, blob]) => [hex, blob.size]))
-  const layout = layoutBundle(contents.index, sizes)
+  const layout = layoutBundle(contents.index, sizes, contents.manifests)
   const temp = join(dirname(output), `.${basename(output)}.${randomBytes(6).toString('hex')}.tmp`)
   let file: FileHandle | undefined
   try {
