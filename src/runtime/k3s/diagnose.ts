@@ -25,7 +25,7 @@ const FATAL: readonly {
     pattern: 'Node password rejected|duplicate hostname or contents',
     code: 'E_JOIN',
     message: 'a node of this name is already known to the cluster, with another password',
-    hint: 'delete the old one on a master (k3s kubectl delete node NAME), or give this machine another host name',
+    hint: 'if this machine was installed anew, run the same command again: the cluster then forgets the old node; else give it another host name',
   },
   {
     pattern: 'duplicate node name found',
@@ -93,12 +93,22 @@ export function fatalScript(unit: string): string {
     `  if [ -d /run/systemd/system ]; then id=$(systemctl show -p InvocationID --value ${unit} 2>/dev/null); if [ -n "$id" ]; then log=$(journalctl _SYSTEMD_INVOCATION_ID="$id" -n 60 --no-pager -o cat 2>/dev/null); else log=; fi`,
     `  else log=$(tail -n 40 /var/log/${unit}.log 2>/dev/null); fi`,
     ...cases.map((line) => `  ${line}`),
+    // A service that ends again and again will not heal by being waited for, whatever its reason.
+    `  if [ -d /run/systemd/system ]; then again=$(systemctl show -p NRestarts --value ${unit} 2>/dev/null); if [ "\${again:-0}" -ge ${CRASHES} ]; then ${lastWords(unit)} | sed 's/^/@@log /'; printf '@@fail E_START %s\\n@@hint %s\\n' "k3s has ended $again times since it was started" 'its last words are below; the whole log: journalctl -u ${unit}'; exit 11; fi; fi`,
     '  return 1',
     '}',
   ].join('\n')
 }
 
+/** So many restarts of its service mean that k3s cannot start; a joining node may need one or two. */
+const CRASHES = 5
+
+/** The lines of a log that tell why k3s ended. */
+function lastWords(unit: string): string {
+  return `{ ${logScript(unit, 300)}; } | grep -E 'level=(fatal|error)|^panic|^[EF][0-9]{4} |unknown flag' | tail -n 5 | cut -c1-300`
+}
+
 /** What is shown when a wait ends without success: the state of the unit and the end of its log. */
 export function diagnoseScript(unit: string): string {
-  return `systemctl show -p ActiveState,SubState,NRestarts ${unit} 2>/dev/null | tr '\\n' ' '; echo; ${logScript(unit, 15)}`
+  return `systemctl show -p ActiveState,SubState,NRestarts ${unit} 2>/dev/null | tr '\\n' ' '; echo; ${lastWords(unit)}; ${logScript(unit, 10)}`
 }
