@@ -52,6 +52,7 @@ export async function runAction(
       if (!output.quiet) say('info', text)
     },
     warn: (text) => say('warn', text),
+    endProgress: () => renderer.stop(),
     interactive: canDraw(deps.stderr, deps.env),
     style: { out: styleFor(deps.stdout, deps.env), err: styleFor(deps.stderr, deps.env) },
     confirm: async (question) => {

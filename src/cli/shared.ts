@@ -24,6 +24,8 @@ export interface ActionIo extends OutputFlags {
   note(text: string): void
   /** Writes a line to stderr, also when quiet: what must not be missed. */
   warn(text: string): void
+  /** Ends any drawing, so that something else can have the terminal. */
+  endProgress(): void
   /** True when stderr is a terminal that may be drawn on. */
   readonly interactive: boolean
   /** Colours for what `print` prints, and for what `note` and `warn` write. */

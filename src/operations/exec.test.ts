@@ -190,9 +190,12 @@ describe('execInteractive', () => {
 
   it('gives the terminal to one machine, and its exit code back', async () => {
     const asked: unknown[] = []
-    const machine = Object.assign(fake('a'), {
+    const plain = fake('a')
+    const machine = Object.assign(plain, {
       interact: async (...args: unknown[]) => {
         asked.push(args)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        expect(plain.closed, 'closed only when the command has ended').toBe(false)
         return 42
       },
     })

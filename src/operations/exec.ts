@@ -59,7 +59,11 @@ export async function exec(input: ExecInput, ctx: Context, deps: OperationDeps):
 
 /** Runs a command on the one selected machine with this terminal; resolves with its exit code. @throws AirliftError E_USAGE */
 export async function execInteractive(
-  input: Omit<ExecInput, 'timeoutMs'> & { readonly tty: boolean },
+  input: Omit<ExecInput, 'timeoutMs'> & {
+    readonly tty: boolean
+    /** Called when the machine is connected and the command is about to have the terminal. */
+    readonly onReady?: () => void
+  },
   ctx: Context,
   deps: OperationDeps,
 ): Promise<number> {
@@ -82,7 +86,8 @@ export async function execInteractive(
       hint: 'leave out -i and -t',
     })
   }
-  return only.machine.interact(commandLine(input.command), { tty: input.tty, root: input.root })
+  input.onReady?.()
+  return await only.machine.interact(commandLine(input.command), { tty: input.tty, root: input.root })
 }
 
 /** The user's words as one shell line: one word as it is, several quoted. */

@@ -22,7 +22,8 @@ export async function execCommand(
   const timeoutMs = parseDuration(String(flags.timeout)) ?? DEFAULT_TIMEOUT_MS
   if (interactive) {
     const tty = flags.tty === true
-    return execInteractive({ selection, command, root, tty }, io.ctx, operationDeps(io))
+    const onReady = (): void => io.endProgress()
+    return execInteractive({ selection, command, root, tty, onReady }, io.ctx, operationDeps(io))
   }
   const result = await exec({ selection, command, root, timeoutMs }, io.ctx, operationDeps(io))
   if (io.json) io.printJson(result)

@@ -39,7 +39,7 @@ export function createLiveView(flags: OutputFlags, stderr: CliDeps['stderr'], st
   const above = (line: string): void => {
     stderr.write(`${erase(drawn.length)}${line}\n`)
     drawn = []
-    if (state.machines.size > 0) draw()
+    draw()
   }
   return {
     onEvent: (event: AirliftEvent) => {
@@ -64,6 +64,8 @@ export function createLiveView(flags: OutputFlags, stderr: CliDeps['stderr'], st
     pending = undefined
     ticker = undefined
     if (state.machines.size > 0) draw()
+    // How many were connected says nothing afterwards.
+    else if (drawn.length > 0) stderr.write(erase(drawn.length))
     drawn = []
   }
 }

@@ -8,9 +8,16 @@ export const MAX_ROWS = 8
 /** The lines that a terminal shows at a moment, none wider than `columns`. Pure. */
 export function progressFrame(state: ProgressState, nowMs: number, columns: number, style: Style): string[] {
   const machines = [...state.machines.values()]
+  if (machines.length === 0) return arrivals(state).map((line) => truncate(line, columns - 1))
   const rows =
     machines.length <= MAX_ROWS ? machines.map((one) => row(one, machines, nowMs)) : summary(machines)
   return rows.map(({ mark, text }) => paint(mark, truncate(text, columns - 4), style))
+}
+
+/** While machines are connected and looked at. */
+function arrivals({ arrived: { connected, looked } }: ProgressState): string[] {
+  if (connected + looked === 0) return []
+  return [` • ${count(Math.max(connected, looked), 'machine')} connected, ${looked} looked at`]
 }
 
 interface Row {

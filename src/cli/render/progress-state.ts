@@ -31,6 +31,8 @@ type Entry = Omit<Mutable<MachineProgress>, 'running'> & { readonly running: Map
 /** Progress as it follows from the events; what the live view draws. */
 export interface ProgressState {
   readonly machines: ReadonlyMap<string, MachineProgress>
+  /** Before there is a plan: connections made, and machines whose facts were read. */
+  readonly arrived: { readonly connected: number; readonly looked: number }
   /** Takes an event in. True when what is drawn may have changed. */
   apply(event: AirliftEvent): boolean
 }
@@ -38,6 +40,7 @@ export interface ProgressState {
 /** Makes the state of one command. */
 export function createProgressState(): ProgressState {
   const machines = new Map<string, Entry>()
+  const arrived = { connected: 0, looked: 0 }
   const entry = (id: string, label: string, nowMs: number): Entry => {
     const known = machines.get(id)
     if (known) {
@@ -66,13 +69,18 @@ export function createProgressState(): ProgressState {
       if (typeof counts !== 'object' || counts === null) return false
       for (const [id, planned] of Object.entries(counts))
         entry(id, machineLabel(id), nowMs).planned = Number(planned)
-      return true
+      // Nothing has begun yet: the first step follows at once.
+      return false
     }
-    if (event.machine === undefined || event.step === undefined) return false
+    if (machines.size === 0 && event.code === 'machine.connected') arrived.connected += 1
+    else if (machines.size === 0 && event.code === 'facts.collected') arrived.looked += 1
+    if (event.machine === undefined || event.step === undefined) {
+      return /^(machine\.connected|facts\.collected)$/.test(event.code)
+    }
     const machine = entry(event.machine, stepLabel(event), nowMs)
     return applyStep(machine, event, event.step, nowMs)
   }
-  return { machines, apply }
+  return { machines, arrived, apply }
 }
 
 /** Whom a step is about, for people: the node, else the machine. */

@@ -202,6 +202,21 @@ describe('on a terminal', () => {
       '\x1b[1A\r\x1b[J ✓ bare1  1 step in 0.0s\n',
     ])
   })
+  it('counts connections until there is a plan, and leaves no trace of it', () => {
+    const { stderr, renderer } = live()
+    const arrive = (code: string): void =>
+      renderer.onEvent(at(0, { level: 'debug', code, message: '', machine: id(1) }))
+    arrive('machine.connected')
+    arrive('machine.connected')
+    arrive('facts.collected')
+    vi.advanceTimersByTime(100)
+    expect(stderr.writes).toEqual([
+      ' • 1 machine connected, 0 looked at\n',
+      '\x1b[1A\r\x1b[J • 2 machines connected, 1 looked at\n',
+    ])
+    renderer.stop()
+    expect(stderr.writes.at(-1)).toBe('\x1b[1A\r\x1b[J')
+  })
   it('keeps no process alive', () => {
     vi.useRealTimers()
     const { renderer } = live()
