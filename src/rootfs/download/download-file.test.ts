@@ -65,7 +65,7 @@ describe('downloadFile', () => {
     await get()
     expect(readFileSync(target).equals(CONTENT)).toBe(true)
     expect(server.requests).toHaveLength(9)
-    expect(server.requests.at(-1)).toMatch(/bytes=2\d+-/)
+    expect(server.requests.at(-1)).toMatch(/bytes=[1-9]\d*-/)
   })
 
   it('goes on when nothing arrives any more', async () => {
