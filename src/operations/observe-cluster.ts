@@ -34,7 +34,7 @@ export async function observeCluster(
           unreachable: session.failures.map(({ node, error }) => ({
             node,
             id: `ssh://${node.target.text}`,
-            error: error.message,
+            error,
           })),
           templates,
           ...(options.rootfs ? { rootfs: { manifest: options.rootfs.manifest } } : {}),

@@ -35,7 +35,7 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
   const started = ctx.clock.now()
   await using cluster = await observeCluster(spec, {}, ctx, deps)
   const { runtime, session, world } = cluster
-  requireAll(session)
+  requireAll(world)
   refuseForeign(spec, world)
   const plan = runtime.reset(spec, world)
   if (input.dryRun) return { plan, left: [] }

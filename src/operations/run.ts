@@ -12,7 +12,7 @@ import { stageBlobs } from '../rootfs/stage.js'
 import { checkMachines } from '../runtime/preflight/check-machines.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
-import { observeCluster } from './observe-cluster.js'
+import { type ObservedCluster, observeCluster } from './observe-cluster.js'
 import { checkOwnership } from './ownership.js'
 import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 import { type OperationReport, reportOf } from './report.js'
@@ -60,9 +60,8 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   checkIgnore(spec.ignore)
   await using cluster = await observeCluster(spec, { rootfs }, ctx, deps)
   const { runtime, session } = cluster
-  requireAll(session)
+  requireAll(cluster.world)
   const world = withToken(cluster.world)
-  requireWorld(world)
   checkOwnership(spec, world)
   warnOfNewerOptions(spec, rootfs.manifest.version, ctx)
   const problems = checkMachines(spec, world.machines, rootfs.manifest)
@@ -71,21 +70,19 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const plan = planRun(runtime, spec, world)
   if (input.dryRun) return { plan, problems }
 
-  const result = await executePlan(
-    plan,
-    {
-      machines: session.byId,
-      secrets: world.secrets,
-      stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
-    },
-    ctx,
-  )
+  const handlers: Parameters<typeof executePlan>[1] = {
+    machines: session.byId,
+    secrets: world.secrets,
+    stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
+  }
+  const result = await executePlan(plan, handlers, ctx)
   const failed = result.steps.find((step) => step.outcome === 'failed')
   let after = world
   if (plan.steps.length > 0 && !result.interrupted) {
     // What failed is worth telling even when the machines cannot be looked at again.
     after = await (failed ? cluster.observe().catch(() => world) : cluster.observe())
-    if (!failed) verify(spec, runtime, after)
+    if (!failed) after = await settle(spec, cluster, after, handlers, ctx)
+    if (!failed && !ctx.signal.aborted) verify(spec, runtime, after)
   }
   const report = reportOf({
     plan,
@@ -98,7 +95,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0) {
     await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
   }
-  if (result.interrupted) throw interrupted(report)
+  if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
   const kubeconfig = await publishKubeconfig(input.kubeconfig ?? 'none', spec.name, after, session.byId, ctx)
   return {
     plan,
@@ -141,13 +138,21 @@ function withToken(world: World): World {
   return { ...world, secrets }
 }
 
-/** Machines that were connected but could not be looked at. */
-function requireWorld(world: World): void {
-  const [first] = world.unreachable
-  if (!first) return
-  throw new AirliftError('E_SSH_LOST', `cannot look at ${first.node.target.text}: ${first.error}`, {
-    machine: first.node.target.text,
-  })
+/**
+ * A master that was ready may not be so for a moment, such as while members of etcd come and go. Where nothing is left but
+ * to wait, that is done, once, and the machines are looked at again.
+ */
+async function settle(
+  spec: ClusterSpec,
+  { runtime, observe }: Pick<ObservedCluster, 'runtime' | 'observe'>,
+  world: World,
+  handlers: Parameters<typeof executePlan>[1],
+  ctx: Context,
+): Promise<World> {
+  const rest = planRun(runtime, spec, world)
+  if (rest.steps.length === 0 || rest.steps.some((step) => step.effect !== undefined)) return world
+  await executePlan(rest, { ...handlers, secrets: world.secrets }, ctx)
+  return ctx.signal.aborted ? world : observe()
 }
 
 /** Plans again from what was read again: a cluster that is as it must be gives an empty plan. */

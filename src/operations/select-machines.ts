@@ -108,9 +108,7 @@ async function connectKnown(ref: ClusterRef, ctx: Context, deps: OperationDeps):
   const known = new Set(failed.map(({ entry }) => entry.node))
   const unseen = world.unreachable
     .filter(({ node }) => !known.has(node.target.text))
-    .map(({ node, id, error }) =>
-      lost(node, id, new AirliftError('E_SSH_LOST', error, { machine: node.target.text })),
-    )
+    .map(({ node, id, error }) => lost(node, id, error))
   return { all: [...reached, ...failed, ...unseen], session: cluster }
 }
 

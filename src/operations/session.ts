@@ -4,6 +4,7 @@ import { AirliftError, isAirliftError } from '../core/errors.js'
 import { type Connector, connectAll, createConnector } from '../machine/connect.js'
 import type { Machine } from '../machine/machine.js'
 import type { SecretSource } from '../machine/ssh/secret-source.js'
+import type { World } from '../runtime/runtime.js'
 
 /** Connected machines of one operation. Disposing closes every connection. */
 export interface Session extends AsyncDisposable {
@@ -65,16 +66,19 @@ export async function openSession(
   return session
 }
 
-/** Throws one error for all machines that could not be connected; the first one's code, with every reason. */
-export function requireAll(session: Session): void {
-  const [first, ...others] = session.failures
+/**
+ * Throws one error for all machines that could not be connected or looked at: the first one's code and remedy, with every
+ * reason. What changes a cluster needs all of its machines; what only looks does not.
+ */
+export function requireAll(world: World): void {
+  const [first, ...others] = world.unreachable
   if (!first) return
   if (others.length === 0) throw first.error
-  throw new AirliftError(first.error.code, `${session.failures.length} machines cannot be used`, {
-    log: session.failures.map(({ node, error }) => `${node.target.text}: ${error.message}`),
+  throw new AirliftError(first.error.code, `${world.unreachable.length} machines cannot be used`, {
+    log: world.unreachable.map(({ node, error }) => `${node.target.text}: ${error.message}`),
     ...(first.error.hint ? { hint: first.error.hint } : {}),
     data: {
-      machines: session.failures.map(({ node, error }) => ({
+      machines: world.unreachable.map(({ node, error }) => ({
         machine: node.target.text,
         code: error.code,
         message: error.message,

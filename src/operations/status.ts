@@ -102,7 +102,7 @@ function unreachableReports(world: World, known: readonly NodeStatus[]): NodeRep
     const base = found
       ? strip(found)
       : { name: node.target.host, role: node.role, ready: false, version: '', address: node.target.host }
-    return { ...base, message: found?.ready ? '' : error, machine: id }
+    return { ...base, message: found?.ready ? '' : error.message, machine: id }
   })
 }
 
@@ -110,7 +110,7 @@ function machineProblems(world: World, answering: MachineWorld | undefined): Sta
   const problems: StatusProblem[] = world.unreachable.map(({ id, error }) => ({
     code: 'unreachable',
     machine: id,
-    message: error,
+    message: error.message,
     hint: 'check that it is switched on and that ssh reaches it',
   }))
   if (!answering) {

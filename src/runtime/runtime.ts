@@ -1,5 +1,6 @@
 import type { ClusterSpec, NodeSpec, RuntimeName } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
+import type { AirliftError } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
 import type { Facts } from '../machine/facts/facts.js'
 import type { Machine } from '../machine/machine.js'
@@ -78,7 +79,11 @@ export interface InstalledState {
 export interface World {
   readonly machines: readonly MachineWorld[]
   /** Machines that could not be looked at, with the reason. */
-  readonly unreachable: readonly { readonly node: NodeSpec; readonly id: string; readonly error: string }[]
+  readonly unreachable: readonly {
+    readonly node: NodeSpec
+    readonly id: string
+    readonly error: AirliftError
+  }[]
   /** Values that plans refer to by name: `token`, `registries`, … */
   readonly secrets: ReadonlyMap<string, Secret>
   readonly rootfs?: RootfsRef

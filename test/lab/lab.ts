@@ -21,7 +21,7 @@ export interface Lab {
   readonly bastion: { readonly name: string; readonly ip: string; readonly port: number } | null
 }
 
-export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url))
+export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const LAB = `${ROOT}/lab/lab.sh`
 
 /** Why lab tests cannot run here; undefined when they can. Set by the global setup. */

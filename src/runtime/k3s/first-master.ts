@@ -2,14 +2,12 @@ import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import type { MachineWorld, World } from '../runtime.js'
 
-/** The machine of a node. @throws AirliftError E_SSH_UNREACHABLE when it could not be looked at */
+/** The machine of a node. @throws AirliftError the reason why it could not be looked at */
 export function machineOf(world: World, node: NodeSpec): MachineWorld {
   const found = world.machines.find((machine) => machine.node === node)
   if (found) return found
   const reason = world.unreachable.find((entry) => entry.node === node)?.error
-  throw new AirliftError('E_SSH_UNREACHABLE', reason ?? `${node.target.text} was not looked at`, {
-    machine: node.target.text,
-  })
+  throw reason ?? new AirliftError('E_INTERNAL', `${node.target.text} was not looked at`)
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
-import { AirliftError } from '../../core/errors.js'
+import { AirliftError, toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import { collectFacts } from '../../machine/facts/collect-facts.js'
 import type { Facts } from '../../machine/facts/facts.js'
@@ -31,7 +31,7 @@ export async function observeK3s(spec: ClusterSpec, input: ObserveInput, ctx: Co
           unreachable.push({
             node,
             id: machine.id,
-            error: error instanceof Error ? error.message : String(error),
+            error: toAirliftError(error, 'E_SSH_LOST'),
           })
           return undefined
         }
