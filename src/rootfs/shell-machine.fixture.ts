@@ -39,22 +39,26 @@ export function createShellMachine(options: ShellMachineOptions): Machine & { re
     child.stdin.on('error', () => {})
     let sent = 0
     let lost = false
-    for await (const chunk of (runOptions.stdin ?? []) as Readable) {
-      const bytes = first && options.garble ? options.garble(chunk as Buffer) : (chunk as Buffer)
-      sent += bytes.length
-      lost = first && options.loseAfter !== undefined && sent > options.loseAfter
-      if (lost) child.stdin.write(bytes.subarray(0, bytes.length - (sent - (options.loseAfter ?? 0))))
-      if (lost || child.exitCode !== null) break
-      if (!child.stdin.write(bytes)) {
-        await new Promise<void>((resolve) => {
-          child.stdin.once('drain', resolve)
-          child.stdin.once('close', resolve)
-          child.once('close', () => resolve())
-        })
+    const feed = async (): Promise<void> => {
+      for await (const chunk of (runOptions.stdin ?? []) as Readable) {
+        const bytes = first && options.garble ? options.garble(chunk as Buffer) : (chunk as Buffer)
+        sent += bytes.length
+        lost = first && options.loseAfter !== undefined && sent > options.loseAfter
+        if (lost) child.stdin.write(bytes.subarray(0, bytes.length - (sent - (options.loseAfter ?? 0))))
+        if (lost || child.exitCode !== null) break
+        if (!child.stdin.write(bytes)) {
+          await new Promise<void>((resolve) => {
+            child.stdin.once('drain', resolve)
+            child.stdin.once('close', resolve)
+            child.once('close', () => resolve())
+          })
+        }
       }
     }
+    const failure = await feed().catch((error: unknown) => error)
     child.stdin.end()
     const result: RunResult = { exitCode: await ended, stdout, stderr }
+    if (failure !== undefined) throw failure
     for (const line of stdout.split('\n')) runOptions.onLine?.(line)
     if (lost) throw new AirliftError('E_SSH_LOST', 'the connection was lost', { machine: 'shell' })
     return result

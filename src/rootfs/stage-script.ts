@@ -21,6 +21,8 @@ export function stageScript(ordered: readonly StageBlob[], dir = '/var/lib/airli
 umask 077
 export LC_ALL=C
 b=${quote(`${dir}/blobs`)} s=${quote(`${dir}/blobs/sha256`)} last=${ordered.length - 1}
+nl='
+'
 fail() { echo "@@fail $*"; exit 1; }
 # Why a write failed, from what the tool said.
 broken() {
@@ -68,10 +70,9 @@ free=$(room)
 [ -z "$free" ] || [ "$need" -le "$free" ] || fail full "$need" "$free"
 blob() {
   if [ "$(size "$s/$2")" = "$3" ]; then input "$1" "$3" >/dev/null; return; fi
-  # tee says on stderr why it could not write; its exit status is lost in the pipe.
-  if [ "$1" = $last ]; then h=$(tee "$t/blob" 2>"$t/said" | sum "$3"); else h=$(take "$3" | tee "$t/blob" 2>"$t/said" | sum "$3"); fi
-  e=$(cat "$t/said")
-  [ -z "$e" ] || broken "$e"
+  # What tee says when it cannot write goes the way of the digest and stands before it: the disk may have no room for a file.
+  h=$( { input "$1" "$3" | tee "$t/blob" 2>&3 | sum "$3" 3>&-; } 3>&1 )
+  case $h in *"$nl"*) broken "\${h%"$nl"*}";; esac
   n=$(size "$t/blob")
   [ "$n" = "$3" ] || fail short "$1" "$n"
   [ "\${h%% *}" = "$2" ] || fail digest "$1" "\${h%% *}"
