@@ -5,9 +5,9 @@ import { INITIALIZED, K3S } from './paths.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
 
-/** Looks for a hopeless log every tenth poll (about two seconds), which costs less than k3s' own start would notice. */
+/** Looks for a hopeless log every fourth poll, which costs less than the polls themselves. */
 function poll(unit: string, check: string): string {
-  return `${fatalScript(unit)}\n${check}\nif [ $((n % 10)) = 9 ]; then fatal; fi\nexit 1`
+  return `${fatalScript(unit)}\n${check}\nif [ $((n % 4)) = 3 ]; then fatal; fi\nexit 1`
 }
 
 const kubectl = (rest: string): string => `timeout 10 ${K3S.binary} kubectl ${rest}`
