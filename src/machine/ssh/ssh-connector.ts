@@ -86,6 +86,7 @@ export function createSshConnector(parts: SshConnectorParts): (target: MachineTa
 
   const connect = async (target: MachineTarget): Promise<Machine> => {
     const host = await resolve(target, options)
+    if (options.identities.length > 0) await checkNamedKeys(host, shared)
     if (options.transport === 'openssh') return throughOpenssh(target, host, 'asked for with --transport')
     const why = await whyThrough(host)
     if (why !== undefined) {
@@ -123,6 +124,26 @@ export function createSshConnector(parts: SshConnectorParts): (target: MachineTa
     } catch (error) {
       throw isAirliftError(error) ? about(target, error) : error
     }
+  }
+}
+
+/** A key that a flag names must be there: to go on with other keys would hide the mistake. */
+async function checkNamedKeys(host: ResolvedHost, shared: SshShared): Promise<void> {
+  for (const name of host.identityFiles) {
+    const { file, problem } = await shared.keys.load(name)
+    if (problem === undefined) continue
+    if (problem === 'not found') {
+      throw new AirliftError('E_LOCAL_FILE', `there is no key ${file}`, {
+        machine: host.alias,
+        hint: 'give the path of a private key with --identity',
+      })
+    }
+    shared.ctx.events.emit({
+      level: 'warn',
+      code: 'ssh.key-skipped',
+      message: `the key ${file} is not offered: ${problem}`,
+      machine: host.alias,
+    })
   }
 }
 

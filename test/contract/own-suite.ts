@@ -1,0 +1,43 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { OwnSshd } from './own-sshd.js'
+import { startOwnSshd } from './own-sshd.js'
+
+/** These suites start an sshd, which takes root. */
+export const root: boolean = process.getuid?.() === 0
+
+/** The two ways over SSH. */
+export const kinds = ['ssh', 'openssh'] as const
+
+/** What a suite works with. */
+export interface OwnSuite {
+  readonly sshd: OwnSshd
+  readonly dir: string
+  /** A home directory with an empty `.ssh`. */
+  readonly home: string
+  stop(): Promise<void>
+}
+
+/** Starts an sshd and makes directories. */
+export async function startOwnSuite(): Promise<OwnSuite> {
+  const dir = mkdtempSync(join(tmpdir(), 'contract-'))
+  const home = join(dir, 'home')
+  mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o700 })
+  const sshd = await startOwnSshd()
+  return {
+    sshd,
+    dir,
+    home,
+    stop: async () => {
+      await sshd.stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Writes a known_hosts file with those lines. */
+export function writeKnownHosts(file: string, ...lines: string[]): string {
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(''))
+  return file
+}
