@@ -9,7 +9,7 @@ RUN apt-get update -q \
  && rm -f brightness checkfs.sh checkroot-bootclean.sh checkroot.sh hwclock.sh kmod mount-configfs mountall-bootclean.sh \
       mountall.sh mountdevsubfs.sh mountkernfs.sh urandom hostname.sh \
  && cd /etc/runlevels/off && rm -f savecache umountfs umountnfs.sh umountroot \
- && cd /etc/runlevels/shutdown && rm -f umountfs umountnfs.sh umountroot \
  && sed -i -e '/getty/d' -e 's|^ca:.*|ca:12345:ctrlaltdel:/sbin/shutdown -h now|' /etc/inittab
 STOPSIGNAL SIGINT
-CMD ["/sbin/lab-init", "/sbin/init"]
+# A shutdown leaves / read-only, and the engine gives a container the same mount again.
+CMD ["/bin/sh", "-c", "mount -o remount,rw /; exec /sbin/lab-init /sbin/init"]
