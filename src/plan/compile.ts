@@ -8,6 +8,8 @@ import type { Action } from './plan.js'
 export const STATE_DIR = '/var/lib/airlift'
 /** The content-addressed store. */
 export const BLOB_DIR = `${STATE_DIR}/blobs/sha256`
+/** For each blob that had to be copied: its digest, and inode, size and change time of the copy. */
+export const COPY_DIR = `${STATE_DIR}/copies`
 /** One line per started and finished step. */
 export const JOURNAL = `${STATE_DIR}/journal`
 
@@ -105,6 +107,8 @@ function compileLink(action: Extract<Action, { kind: 'link' }>): string {
     `if [ ${path} -ef ${blob} ]; then chmod ${action.mode} ${path}; else`,
     `rm -f ${temp}; ln ${blob} ${temp} 2>/dev/null || cp ${blob} ${temp} 2>/dev/null || put_check ${temp} ${path}`,
     `chmod ${action.mode} ${temp} && mv -f ${temp} ${path} || put_check ${temp} ${path}; fi`,
+    // Another file system: hashing the copy at every look would cost seconds, so its inode is remembered.
+    `if ! [ ${path} -ef ${blob} ]; then mkdir -p ${COPY_DIR} && printf '%s %s\\n' ${action.sha256} "$(stat -L -c '%i %s %Z' ${path})" > ${COPY_DIR}/${quote(action.path.replaceAll('/', '%'))}; fi`,
   ].join('\n')
 }
 

@@ -36,6 +36,7 @@ def leave(cfg: Config) -> None:
     _network(cfg["flannel-backend"])
     _mounts()
     _shim(cfg)
+    _slice()
 
 
 def _registries(cfg: Config) -> None:
@@ -97,6 +98,13 @@ def _shim(cfg: Config) -> None:
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=True, cwd="/")
     except OSError as failure:
         log.warn(f"stand-in: no shim process: {failure}")
+
+
+def _slice() -> None:
+    """The kubelet's slice with a pod in it: under systemd it is a transient unit that outlives the service."""
+    if os.path.isdir("/run/systemd/system"):
+        _try("systemd-run", "--quiet", "--collect", "--unit", "cri-containerd-standin", "--slice", "kubepods-burstable.slice",
+             "sleep", "2147483647")
 
 
 def resolv_conf(cfg: Config) -> None:

@@ -62,6 +62,8 @@ fi
 if command -v ipset >/dev/null 2>&1; then
   ipset list -n 2>/dev/null | grep -E '^(inet6:)?KUBE-|^(inet6:)?kube-router' | while read -r set; do ipset destroy "$set" 2>/dev/null; done
 fi
+# With the systemd driver the kubelet's cgroups are transient units: removing only their directories would leave those.
+[ -d /run/systemd/system ] && systemctl stop kubepods.slice 2>/dev/null
 for root in /sys/fs/cgroup /sys/fs/cgroup/*; do
   for top in "$root/kubepods" "$root/kubepods.slice" "$root/k8s.io"; do
     [ -d "$top" ] && find "$top" -depth -type d -exec rmdir {} \; 2>/dev/null
