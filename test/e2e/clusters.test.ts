@@ -134,7 +134,7 @@ describe.skipIf(labMissing())('two clusters that one computer knows', () => {
     chmodSync(`${dir}/sub/run.sh`, 0o755)
     const file = await scene.cli(['copy', '--name', 'north', `${dir}/one`, '/opt/airlift-one', '-o', 'json'])
     expect(file.json, file.stderr).toMatchObject({ outcome: 'done' })
-    const tree = await scene.cli(['copy', '--name', 'north', '--nodes', dir, '/opt/tree', '-o', 'json'])
+    const tree = await scene.cli(['copy', '--name', 'north', dir, '/opt/tree', '-o', 'json', '--nodes'])
     expect(tree.json, tree.stderr).toMatchObject({ outcome: 'done' })
     for (const host of north) expect(await onHost(host, 'cat /opt/airlift-one')).toBe('first')
     expect(await onHost(north[1], 'cd /opt/tree; find . -type f | sort | xargs stat -c "%a %n"')).toMatch(
