@@ -3,6 +3,9 @@ import { type CliResult, lab, labMissing } from '../lab/lab.js'
 import { killAt, type Scenario, startScenario } from './cluster.js'
 import { hostOf, onHost, outcomes } from './hosts.js'
 
+/** Milliseconds for a test that installs several hosts anew. */
+const LONG = 420_000
+
 interface Failure {
   readonly error?: { readonly code: string; readonly message: string; readonly hint: string | null }
 }
@@ -52,26 +55,30 @@ describe.skipIf(labMissing())('three masters and a worker', () => {
     await mustBeWhole()
   })
 
-  it('take back a master whose host was installed anew, the founder too', async () => {
-    for (const index of [2, 0]) {
-      await lab('fresh', hostOf(scene, index).name)
-      const plan = await scene.cli([
-        'run',
-        '--rootfs',
-        scene.bundle,
-        ...scene.where(3),
-        '--dry-run',
-        '-o',
-        'json',
-      ])
-      expect((plan.json as { steps: { id: string }[] }).steps.map((step) => step.id)).toContain(
-        `${hostOf(scene, index).name}/forget`,
-      )
-      const result = await run()
-      expect(result.json, result.stderr).toMatchObject({ outcome: 'done' })
-      await mustBeWhole()
-    }
-  })
+  it(
+    'take back a master whose host was installed anew, the founder too',
+    async () => {
+      for (const index of [2, 0]) {
+        await lab('fresh', hostOf(scene, index).name)
+        const plan = await scene.cli([
+          'run',
+          '--rootfs',
+          scene.bundle,
+          ...scene.where(3),
+          '--dry-run',
+          '-o',
+          'json',
+        ])
+        expect((plan.json as { steps: { id: string }[] }).steps.map((step) => step.id)).toContain(
+          `${hostOf(scene, index).name}/forget`,
+        )
+        const result = await run()
+        expect(result.json, result.stderr).toMatchObject({ outcome: 'done' })
+        await mustBeWhole()
+      }
+    },
+    LONG,
+  )
 
   it('refuse a host of the same name at another address: it may be another machine', async () => {
     const worker = hostOf(scene, 3)
