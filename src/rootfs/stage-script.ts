@@ -11,7 +11,7 @@ export function stageOrder(blobs: readonly StageBlob[]): StageBlob[] {
 
 /**
  * The script that receives blobs on standard input, one after the other, in the order of {@link stageOrder}. It works under
- * dash, bash and busybox. Each blob is hashed while it is written, and gets its name only when the digest is right; what
+ * dash, bash and busybox. Each blob gets its name only when its size and digest are right; what
  * is there already is passed over. It prints `@@have N`, `@@done N` and, when it gives up, `@@fail WORD …`.
  */
 export function stageScript(ordered: readonly StageBlob[], dir = '/var/lib/airlift'): string {
@@ -70,9 +70,16 @@ free=$(room)
 [ -z "$free" ] || [ "$need" -le "$free" ] || fail full "$need" "$free"
 blob() {
   if [ "$(size "$s/$2")" = "$3" ]; then input "$1" "$3" >/dev/null; return; fi
-  # What tee says when it cannot write goes the way of the digest and stands before it: the disk may have no room for a file.
-  h=$( { input "$1" "$3" | tee "$t/blob" 2>&3 | sum "$3" 3>&-; } 3>&1 )
-  case $h in *"$nl"*) broken "\${h%"$nl"*}";; esac
+  if [ -z "$fast" ] && [ "$3" -ge ${LARGE_BYTES} ]; then
+    # A slow hash runs beside the transfer. What tee says when it cannot write goes the way of the digest, before it.
+    h=$( { input "$1" "$3" | tee "$t/blob" 2>&3 | sum "$3" 3>&-; } 3>&1 )
+    case $h in *"$nl"*) broken "\${h%"$nl"*}";; esac
+  else
+    # A quick one reads what just went into the page cache: less than half the work of a second pipe for every byte.
+    if [ "$1" = $last ]; then e=$( { cat >"$t/blob"; } 2>&1 ); else e=$( { take "$3" | cat >"$t/blob"; } 2>&1 ); fi
+    [ -z "$e" ] || broken "$e"
+    h=$(sum "$3" <"$t/blob")
+  fi
   n=$(size "$t/blob")
   [ "$n" = "$3" ] || fail short "$1" "$n"
   [ "\${h%% *}" = "$2" ] || fail digest "$1" "\${h%% *}"

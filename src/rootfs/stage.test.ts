@@ -173,7 +173,7 @@ describe('stageBlobs refuses', () => {
     ['Read-only file system', 'E_READ_ONLY'],
     ['Input/output error', 'E_COMMAND'],
   ])('a write that fails: %s', async (said, code) => {
-    const bin = tool('tee', `echo "tee: $1: ${said}" >&2; cat >/dev/null; exit 1`)
+    const bin = tool('cat', `echo "cat: write error: ${said}" >&2; exit 1`)
     const from = source([randomBytes(3000)])
     await expect(
       stageBlobs(createShellMachine({ dir, path: bin }), from.blobs, from, options),
@@ -182,6 +182,18 @@ describe('stageBlobs refuses', () => {
     })
     expect(store()).toEqual([])
     expect(temps()).toEqual([])
+  })
+
+  it('a write that fails where the hash runs beside the transfer', async () => {
+    const bin = tool('tee', 'echo "tee: No space left on device" >&2; cat >/dev/null; exit 1')
+    tool('openssl', 'exit 1')
+    const from = source([randomBytes(9 << 20)])
+    await expect(
+      stageBlobs(createShellMachine({ dir, path: bin }), from.blobs, from, options),
+    ).rejects.toMatchObject({ code: 'E_DISK_FULL' })
+    rmSync(join(bin, 'tee'))
+    await stageBlobs(createShellMachine({ dir, path: bin }), from.blobs, from, options)
+    expect(store()).toEqual([from.blobs[0]?.sha256])
   })
 
   it('a transfer that arrives damaged twice', async () => {

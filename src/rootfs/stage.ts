@@ -16,8 +16,8 @@ export interface StageOptions {
 const PROGRESS_MS = 100
 
 /**
- * Puts blobs into a machine's store, all in one round trip. The machine hashes each while it writes it and gives it its
- * name only when it is right, so nothing is hashed here: only when a digest is wrong is the local blob read again, to tell a
+ * Puts blobs into a machine's store, all in one round trip. The machine hashes each and gives it its name only
+ * when it is right, so nothing is hashed here: only when a digest is wrong is the local blob read again, to tell a
  * damaged bundle from a damaged transfer. A connection that breaks or a damaged transfer is tried once more, with what is
  * still missing.
  * @throws AirliftError E_DIGEST_MISMATCH, E_DISK_FULL, E_READ_ONLY, E_BUNDLE_DAMAGED and what `Machine.run` throws
