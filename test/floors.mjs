@@ -40,7 +40,7 @@ for (const file of sources(join(root, 'src'))) {
   if (lines > MAX_LINES) problems.push(`${path}: ${lines} lines, at most ${MAX_LINES}`)
   const floor = FLOORS.indexOf(path.split('/')[1])
   // src/index.ts is the library's door and may name anything below the command line.
-  const from = floor < 0 ? 0 : floor
+  const from = Math.max(floor, 0)
   for (const [, name] of text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
     if (!name.startsWith('.')) {
       const pkg = name.split('/')[0]
