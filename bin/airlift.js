@@ -7,5 +7,11 @@ try {
 } catch {
   // A read-only home directory must not stop the tool.
 }
+// `airlift … | head` closes the pipe early. What is under way on machines must not end half-way for that.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
 const { main } = await import('../dist/cli/main.js')
 process.exitCode = await main(process.argv.slice(2))
