@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { createContext } from '../../src/core/context.js'
 import { createConnector } from '../../src/machine/connect.js'
+import type { Machine } from '../../src/machine/machine.js'
 import { createSecretSource } from '../../src/machine/ssh/secret-source.js'
 import type { BlobSource } from '../../src/rootfs/manifest.js'
 import { stageBlobs } from '../../src/rootfs/stage.js'
@@ -99,18 +100,20 @@ async function stage(
   }
   const watch = setInterval(() => rss.push(process.memoryUsage.rss()), 50)
   try {
-    return await seconds(() =>
+    const machines: Machine[] = []
+    const spent = await seconds(() =>
       Promise.all(
         hosts.map(async (host) => {
           const machine = await connector.connect({ kind: 'ssh', text: host.ip, host: host.ip, user: 'root' })
-          await stageBlobs(machine, [{ sha256, sizeBytes: SIZE, name: 'blob' }], source, {
-            signal: ctx.signal,
-            onProgress: () => {},
-          })
-          await machine.run('rm -rf /var/lib/airlift')
+          machines.push(machine)
+          const blob = { sha256, sizeBytes: SIZE, name: 'blob' }
+          await stageBlobs(machine, [blob], source, { signal: ctx.signal, onProgress: () => {} })
         }),
       ),
     )
+    // The peer removes its file outside its time, too.
+    await Promise.all(machines.map((machine) => machine.run('rm -rf /var/lib/airlift')))
+    return spent
   } finally {
     clearInterval(watch)
     await connector.close()
