@@ -4,6 +4,7 @@ import { AirliftError } from '../core/errors.js'
 import { mergeKubeconfig } from '../kubeconfig/merge.js'
 import { retarget } from '../kubeconfig/retarget.js'
 import type { Machine } from '../machine/machine.js'
+import { machineHost } from '../machine/machine-host.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import type { OperationDeps } from './session.js'
@@ -84,7 +85,7 @@ export async function saveKubeconfig(
 
 /** Addresses under which this computer may reach a master, the likeliest first; all are in its certificate. */
 function candidateHosts(machine: MachineWorld): string[] {
-  const resolved = /^ssh:\/\/(?:[^@]*@)?(\[[^\]]+\]|[^:/]+)/.exec(machine.id)?.[1]?.replace(/^\[|\]$/g, '')
+  const resolved = machineHost(machine.id)
   const { routeSource, defaultRoute } = machine.facts
   const local = machine.node.target.kind === 'local' ? '127.0.0.1' : undefined
   return [

@@ -3,7 +3,9 @@ import { isSecretOption } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
+import { machineHost } from '../../machine/machine-host.js'
 import { secretRef } from '../../plan/fill-secrets.js'
+import { nodeIpOf } from '../preflight/node-ip.js'
 import type { MachineWorld, World } from '../runtime.js'
 import { K3S } from './paths.js'
 
@@ -27,13 +29,8 @@ export function nodeName(machine: MachineWorld): string {
 
 /** The address under which the other nodes reach a machine: the source of its route to the first master. */
 export function nodeAddress(machine: MachineWorld): string {
-  const { routeSource, defaultRoute, addresses } = machine.facts
-  const usable = (address: string | undefined): address is string =>
-    address !== undefined && !address.startsWith('127.') && address !== '::1' && !address.startsWith('fe80:')
-  if (usable(routeSource?.address)) return routeSource.address
-  if (usable(defaultRoute?.source)) return defaultRoute.source
-  const onDefault = addresses.find((entry) => entry.device === defaultRoute?.device && usable(entry.address))
-  if (onDefault) return onDefault.address
+  const address = nodeIpOf(machine.facts)
+  if (address !== undefined) return address
   throw new AirliftError(
     'E_PREFLIGHT',
     `cannot tell which address ${machine.name} has towards the first master`,
@@ -114,8 +111,7 @@ export function nodeConfig(input: NodeConfigInput): string {
 
 /** Every name under which an operator may reach this master: as it was typed, as ssh resolved it, as its nodes know it. */
 export function certificateNames(machine: MachineWorld): string[] {
-  const resolved = /^ssh:\/\/(?:[^@]*@)?(\[[^\]]+\]|[^:/]+)/.exec(machine.id)?.[1]?.replace(/^\[|\]$/g, '')
-  const names = [machine.node.target.host, resolved, nodeAddress(machine)]
+  const names = [machine.node.target.host, machineHost(machine.id), nodeAddress(machine)]
   return [...new Set(names)].filter((name): name is string => name !== undefined && name !== 'local')
 }
 
