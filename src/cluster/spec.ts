@@ -1,4 +1,5 @@
 import type { Secret } from '../core/secret.js'
+import type { ContainerNodeSpec, ContainerSpec } from './container-spec.js'
 
 /** Which implementation installs and runs the cluster. */
 export type RuntimeName = 'k3s' | 'k3d' | 'k0s'
@@ -8,10 +9,10 @@ export type Role = 'master' | 'worker'
 
 /** A machine as the user named it, before ~/.ssh/config is asked. */
 export interface MachineTarget {
-  readonly kind: 'ssh' | 'local'
-  /** As typed, after expansion of ranges: `root@10.0.0.1:22`. */
+  readonly kind: 'ssh' | 'local' | 'container'
+  /** As typed, after expansion of ranges: `root@10.0.0.1:22`; the name of a container. */
   readonly text: string
-  /** Host name, IPv4, or IPv6 without brackets; for `local` it is `local`. */
+  /** Host name, IPv4, or IPv6 without brackets; for `local` it is `local`; the name of a container. */
   readonly host: string
   readonly user?: string
   readonly port?: number
@@ -60,6 +61,8 @@ export interface NodeSpec {
   readonly role: Role
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly Taint[]
+  /** Of a container only: what the user gave for it. */
+  readonly container?: ContainerNodeSpec
 }
 
 /** A file that goes onto machines because the user named it. */
@@ -99,6 +102,8 @@ export interface ClusterSpec {
   readonly config: Readonly<Record<string, ConfigValue>>
   readonly registries?: RegistriesSpec
   readonly manifests: readonly ManifestSpec[]
+  /** Present when the machines are containers. */
+  readonly containers?: ContainerSpec
   /** Preflight codes that may not refuse. */
   readonly ignore: readonly string[]
   readonly wait: 'none' | 'api' | 'nodes' | 'system'

@@ -45,6 +45,15 @@ export const ERROR_CODES = {
   E_MOUNT: code(1),
   E_KUBECONFIG: code(1),
   E_LOCKED: code(1, true),
+  E_REFUSED: code(5),
+  E_DRAIN: code(4),
+  E_ENGINE: code(1),
+  E_ENGINE_UNREACHABLE: code(1, true),
+  E_ENGINE_CONFLICT: code(1),
+  E_ENGINE_NOT_FOUND: code(1),
+  E_ENGINE_PRIVILEGE: code(5),
+  E_IMAGE_MISSING: code(5),
+  E_IMAGE_INVALID: code(2),
 } as const satisfies Record<string, CodeFacts>
 
 /** The name of an error, stable across releases. */

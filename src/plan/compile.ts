@@ -70,6 +70,10 @@ function compileAction(action: Action, secrets: Secrets): string {
       return compileWait(action, secrets)
     case 'capture':
     case 'stage':
+    case 'network':
+    case 'volume':
+    case 'image':
+    case 'container':
       throw new TypeError(`${action.kind} is not compiled into a script`)
   }
 }

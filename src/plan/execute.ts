@@ -4,6 +4,7 @@ import type { Secret } from '../core/secret.js'
 import { Secret as SecretValue } from '../core/secret.js'
 import type { Machine } from '../machine/machine.js'
 import { compileActions } from './compile.js'
+import { type EngineHandler, isEngineAction } from './engine-action.js'
 import { fillSecrets } from './fill-secrets.js'
 import type { Action, Plan, StageBlob, Step } from './plan.js'
 import { stepError } from './step-error.js'
@@ -21,6 +22,8 @@ export interface ExecuteOptions {
   readonly machines: ReadonlyMap<string, Machine>
   readonly secrets: ReadonlyMap<string, Secret>
   readonly stage: StageHandler
+  /** Present where the plan has actions for a container engine. */
+  readonly engine?: EngineHandler
 }
 
 /** How a step ended. `skipped`: something it needs failed, or the run was interrupted first. */
@@ -100,11 +103,6 @@ async function runStep(step: Step, options: StepContext, ctx: Context): Promise<
   const machine = options.machines.get(step.machine)
   const about = { machine: step.machine, step: step.id, message: step.title }
   try {
-    if (!machine)
-      throw new AirliftError(
-        'E_INTERNAL',
-        `the plan names the machine ${step.machine}, which is not connected`,
-      )
     await options.windows.run(step.window, ctx.signal, async () => {
       ctx.events.emit({ level: 'info', code: 'step.start', ...about })
       for (const batch of batches(step.actions)) await runBatch(step, batch, machine, options, ctx)
@@ -129,34 +127,49 @@ function batches(actions: readonly Action[]): Action[][] {
   const result: Action[][] = []
   for (const action of actions) {
     const last = result.at(-1)
-    const alone = action.kind === 'stage' || action.kind === 'capture'
-    const joinable = last?.[0] && last[0].kind !== 'stage' && last[0].kind !== 'capture'
-    if (!alone && last && joinable) last.push(action)
+    const joinable = last?.[0] && !isAlone(last[0])
+    if (!isAlone(action) && last && joinable) last.push(action)
     else result.push([action])
   }
   return result
 }
 
+/** What is not compiled into a script. */
+function isAlone(action: Action): boolean {
+  return action.kind === 'stage' || action.kind === 'capture' || isEngineAction(action)
+}
+
 async function runBatch(
   step: Step,
   batch: readonly Action[],
-  machine: Machine,
+  machine: Machine | undefined,
   options: StepContext,
   ctx: Context,
 ): Promise<void> {
   const first = batch[0]
+  const uploaded = (sentBytes: number, totalBytes: number): void => {
+    ctx.events.emit({
+      level: 'debug',
+      code: 'upload.progress',
+      message: step.title,
+      machine: step.machine,
+      step: step.id,
+      data: { sentBytes, totalBytes },
+    })
+  }
+  if (first && isEngineAction(first)) {
+    if (!options.engine) throw new AirliftError('E_INTERNAL', `no engine is there for ${first.kind}`)
+    const fill = (text: string): string => fillSecrets(text, options.secrets)
+    await options.engine(first, { fill, signal: ctx.signal, onProgress: uploaded })
+    return
+  }
+  if (!machine) {
+    const message = `the plan names the machine ${step.machine}, which is not connected`
+    throw new AirliftError('E_INTERNAL', message)
+  }
   if (first?.kind === 'stage') {
     const totalBytes = first.blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0)
-    const onProgress = (sentBytes: number): void => {
-      ctx.events.emit({
-        level: 'debug',
-        code: 'upload.progress',
-        message: step.title,
-        machine: step.machine,
-        step: step.id,
-        data: { sentBytes, totalBytes },
-      })
-    }
+    const onProgress = (sentBytes: number): void => uploaded(sentBytes, totalBytes)
     await options.stage(machine, first.blobs, { signal: ctx.signal, onProgress })
     return
   }

@@ -1,3 +1,5 @@
+import type { EngineAction } from './engine-action.js'
+
 /**
  * A plan is data: it can be printed, compared and executed later. Secrets appear in it only by name, as
  * `{{secret:NAME}}` inside texts; the interpreter fills them in on the way to the machine.
@@ -79,6 +81,7 @@ export type Action =
     }
   /** Runs a script and keeps its stdout as a secret under the name, for later steps. */
   | { readonly kind: 'capture'; readonly secret: string; readonly script: string }
+  | EngineAction
 
 /** Counts steps by what they do to machines. */
 export function summarize(steps: readonly Step[]): Plan['summary'] {

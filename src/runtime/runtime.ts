@@ -2,6 +2,15 @@ import type { ClusterSpec, NodeSpec, RuntimeName } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { AirliftError } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
+import type {
+  Engine,
+  EngineContainer,
+  EngineEndpoint,
+  EngineImage,
+  EngineInfo,
+  EngineNetwork,
+  EngineVolume,
+} from '../machine/docker/engine.js'
 import type { Facts } from '../machine/facts/facts.js'
 import type { Machine } from '../machine/machine.js'
 import type { Plan } from '../plan/plan.js'
@@ -75,6 +84,25 @@ export interface InstalledState {
   readonly foreign?: string
 }
 
+/** What a container engine holds; containers are found by their labels. */
+export interface EngineWorld {
+  readonly endpoint: EngineEndpoint
+  readonly info: EngineInfo
+  /** Of this cluster, running or not. */
+  readonly containers: readonly EngineContainer[]
+  /** All of the engine: their names, ports and addresses are taken. */
+  readonly others: readonly EngineContainer[]
+  readonly networks: readonly EngineNetwork[]
+  /** Of this cluster. */
+  readonly volumes: readonly EngineVolume[]
+  /** By the reference that planning may choose from; an absent one is not there. */
+  readonly images: ReadonlyMap<string, EngineImage>
+  /** Destinations of the routes of the engine's computer, as CIDR, as far as they can be known. */
+  readonly routes: readonly string[]
+  /** Ports of the engine's computer that are free, to choose from; in the order of choice. */
+  readonly freePorts: readonly number[]
+}
+
 /** What is: all machines and what the cluster says. */
 export interface World {
   readonly machines: readonly MachineWorld[]
@@ -87,6 +115,8 @@ export interface World {
   /** Values that plans refer to by name: `token`, `registries`, … */
   readonly secrets: ReadonlyMap<string, Secret>
   readonly rootfs?: RootfsRef
+  /** Present where the machines are containers. */
+  readonly engine?: EngineWorld
   /** Units and scripts by path, from the bundle where there is one, else airlift's own. */
   readonly templates: Readonly<Record<string, string>>
 }
@@ -97,6 +127,8 @@ export interface ObserveInput {
   readonly unreachable?: World['unreachable']
   readonly rootfs?: RootfsRef
   readonly templates: Readonly<Record<string, string>>
+  /** Where the containers are. */
+  readonly engine?: Engine
 }
 
 /** One way to install and run a cluster. Every verb is pure: it decides and returns a plan. */

@@ -1,4 +1,5 @@
 import type { Action, Plan, Step } from '../../plan/plan.js'
+import { engineLine } from './engine-line.js'
 import { machineLabel } from './machine-label.js'
 import { nodeOfStep } from './progress-state.js'
 import { count, formatBytes } from './quantity.js'
@@ -86,5 +87,7 @@ export function actionLine(action: Action): string {
       return `wait for ${action.what}, at most ${Math.round(action.timeoutMs / 1000)}s`
     case 'capture':
       return `read ${action.secret}`
+    default:
+      return engineLine(action)
   }
 }

@@ -1,0 +1,97 @@
+/** A port that containers publish on the computer of the engine. */
+export interface PortSpec {
+  /** Address that is bound there; 127.0.0.1 unless the user names another. IPv6 without brackets. */
+  readonly address: string
+  /** 0 lets airlift choose a free one. */
+  readonly hostPort: number
+  readonly containerPort: number
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  /** `proxy` goes through the load balancer (or the first master where there is none), `direct` to one node. */
+  readonly via: 'proxy' | 'direct'
+  /** Names of the node containers that it leads to. */
+  readonly nodes: readonly string[]
+}
+
+/** A directory or volume that is mounted into a container. */
+export interface MountSpec {
+  /** Absolute path on the engine's computer, or the name of a volume. */
+  readonly source: string
+  readonly kind: 'bind' | 'volume'
+  /** Absolute path in the container. */
+  readonly target: string
+  readonly readOnly: boolean
+  /** Bind propagation (`rshared` …) and other options of `docker run -v` after the second colon. */
+  readonly options: readonly string[]
+}
+
+/** A file that is put into a container before it starts. */
+export interface ContainerFileSpec {
+  /** Absolute path in the container. */
+  readonly path: string
+  readonly content: Buffer
+  /** Octal, `0644`. */
+  readonly mode: string
+}
+
+/** What the user gave for one container with filters. */
+export interface ContainerNodeSpec {
+  readonly mounts: readonly MountSpec[]
+  /** May hold secrets, such as the password of a proxy: never in labels. */
+  readonly env: Readonly<Record<string, string>>
+  /** Arguments of k3s as they are, `--kubelet-arg=v=4`. */
+  readonly k3sArgs: readonly string[]
+  readonly files: readonly ContainerFileSpec[]
+  /** Docker labels. */
+  readonly runtimeLabels: Readonly<Record<string, string>>
+}
+
+/** `--ulimit nofile=1024:2048`; -1 is without limit. */
+export interface UlimitSpec {
+  readonly name: string
+  readonly soft: number
+  readonly hard: number
+}
+
+/** What holds for all containers of a cluster. */
+export interface ContainerSpec {
+  /** `--image`; absent: `rancher/k3s:VERSION` where it is present, else one that is built from the rootfs. */
+  readonly image?: string
+  /** `--network`: an existing network, which airlift never removes. */
+  readonly network?: string
+  /** `--subnet` as CIDR; absent: the first free one of airlift's pool. */
+  readonly subnet?: string
+  /** False with `--no-lb`. There is none for one master anyway. */
+  readonly loadBalancer: boolean
+  /** Where the API is published. `host` is the name that goes into the kubeconfig and the certificate. */
+  readonly api: { readonly host?: string; readonly address: string; readonly port?: number }
+  readonly ports: readonly PortSpec[]
+  readonly memoryBytes?: number
+  /** May be a fraction. */
+  readonly cpus?: number
+  /** As `docker run --gpus` takes it, parsed: -1 is all. */
+  readonly gpus?: {
+    readonly count: number
+    readonly ids: readonly string[]
+    readonly capabilities: readonly string[]
+  }
+  readonly ulimits: readonly UlimitSpec[]
+  readonly hostAliases: readonly { readonly ip: string; readonly names: readonly string[] }[]
+  /** Of the load balancer. */
+  readonly lb: ContainerNodeSpec
+  /** `--keep`: a run that fails leaves what it made. */
+  readonly keep: boolean
+}
+
+/** A container without anything special. */
+export const PLAIN_CONTAINER: ContainerNodeSpec = {
+  mounts: [],
+  env: {},
+  k3sArgs: [],
+  files: [],
+  runtimeLabels: {},
+}
+
+/** Name of a container, which is also the name of its node. */
+export function containerName(cluster: string, role: 'master' | 'worker' | 'lb', index = 0): string {
+  return role === 'lb' ? `airlift-${cluster}-lb` : `airlift-${cluster}-${role}-${index}`
+}

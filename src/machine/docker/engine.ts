@@ -1,0 +1,189 @@
+import type { Readable } from 'node:stream'
+import type { MachineProcess } from '../session/process.js'
+
+/** Which engine is spoken to, and how. */
+export interface EngineEndpoint {
+  /** `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2376`, `ssh://user@host`. */
+  readonly url: string
+  /** Where it was found: `DOCKER_HOST`, `context desktop-linux`, `default`. */
+  readonly source: string
+  /** Whether published ports of 127.0.0.1 are on this computer. */
+  readonly local: boolean
+  /** Host name or address that published ports are reached under from here. */
+  readonly host: string
+}
+
+/** What an engine says of itself and of the computer that it runs on. */
+export interface EngineInfo {
+  readonly kind: 'docker' | 'podman'
+  readonly version: string
+  /** `1.41` */
+  readonly apiVersion: string
+  /** GOARCH of the engine's computer: amd64, arm64, … */
+  readonly arch: string
+  readonly os: string
+  readonly cgroupVersion: '1' | '2'
+  readonly rootless: boolean
+  readonly usernsRemap: boolean
+  readonly memoryBytes: number
+  readonly cpus: number
+  readonly storageDriver: string
+  /** Docker's containerd image store: images have other ids and one tag may hold several platforms. */
+  readonly containerdStore: boolean
+  readonly serverName: string
+}
+
+export interface EngineContainer {
+  readonly id: string
+  /** Without the leading slash. */
+  readonly name: string
+  readonly image: string
+  readonly state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
+  readonly exitCode: number
+  readonly labels: Readonly<Record<string, string>>
+  /** Address by network name; of a stopped container the one that it was given. */
+  readonly addresses: Readonly<Record<string, string>>
+  readonly ports: readonly {
+    readonly address: string
+    readonly hostPort: number
+    readonly containerPort: number
+    readonly protocol: 'tcp' | 'udp' | 'sctp'
+  }[]
+  readonly mounts: readonly { readonly kind: string; readonly source: string; readonly target: string }[]
+  readonly restarts: number
+  readonly startedAt: string
+  /** Whole answer of `inspect`, for what is rarely needed. */
+  readonly raw: unknown
+}
+
+export interface EngineNetwork {
+  readonly id: string
+  readonly name: string
+  readonly driver: string
+  readonly subnets: readonly string[]
+  readonly gateway?: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Addresses of attached containers by name. */
+  readonly containers: Readonly<Record<string, string>>
+}
+
+export interface EngineVolume {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface EngineImage {
+  readonly id: string
+  readonly tags: readonly string[]
+  readonly arch: string
+  readonly sizeBytes: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly entrypoint: readonly string[]
+  readonly env: readonly string[]
+}
+
+/** A container to create; what is not named is the engine's default. */
+export interface ContainerConfig {
+  readonly name: string
+  readonly image: string
+  readonly hostname: string
+  readonly entrypoint: readonly string[]
+  readonly command: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  readonly privileged: boolean
+  readonly capabilities: readonly string[]
+  readonly sysctls: Readonly<Record<string, string>>
+  /** Path to mount options: `{'/run': ''}`. */
+  readonly tmpfs: Readonly<Record<string, string>>
+  readonly mounts: readonly {
+    readonly kind: 'bind' | 'volume'
+    readonly source: string
+    readonly target: string
+    readonly readOnly: boolean
+    readonly propagation?: string
+  }[]
+  readonly ports: readonly {
+    readonly address: string
+    readonly hostPort: number
+    readonly containerPort: number
+    readonly protocol: 'tcp' | 'udp' | 'sctp'
+  }[]
+  readonly network: string
+  /** Fixed address in the network. */
+  readonly address?: string
+  readonly extraHosts: readonly string[]
+  readonly restart: 'no' | 'unless-stopped'
+  readonly stopTimeoutSeconds: number
+  readonly memoryBytes?: number
+  readonly cpus?: number
+  readonly gpus?: {
+    readonly count: number
+    readonly ids: readonly string[]
+    readonly capabilities: readonly string[]
+  }
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[]
+  /** `host` where user namespaces are remapped. */
+  readonly usernsMode?: string
+}
+
+/**
+ * A container engine, as little of it as airlift needs. Every method may throw AirliftError E_ENGINE_UNREACHABLE,
+ * E_ENGINE, E_ENGINE_CONFLICT (a name, port or subnet is taken), E_ENGINE_NOT_FOUND, E_ENGINE_PRIVILEGE, E_IMAGE_MISSING,
+ * E_DISK_FULL, E_TIMEOUT, E_INTERRUPTED. Removing what is not there is no error.
+ */
+export interface Engine {
+  readonly endpoint: EngineEndpoint
+  info(): Promise<EngineInfo>
+
+  /** Containers with all of these labels (`airlift.cluster=dev`, or a bare key), running or not; all without labels. */
+  containers(labels: readonly string[]): Promise<readonly EngineContainer[]>
+  container(name: string): Promise<EngineContainer | undefined>
+  createContainer(config: ContainerConfig): Promise<string>
+  startContainer(name: string): Promise<void>
+  stopContainer(name: string, timeoutSeconds: number): Promise<void>
+  restartContainer(name: string, timeoutSeconds: number): Promise<void>
+  /** With its anonymous volumes; kills it first when `force`. */
+  removeContainer(name: string, options: { readonly force: boolean }): Promise<void>
+  renameContainer(name: string, to: string): Promise<void>
+  /** Resolves with the exit code when it ends. */
+  waitContainer(name: string): Promise<number>
+  /** The last lines of its output, both streams mixed. */
+  logs(name: string, options: { readonly tail: number }): Promise<string>
+  /** All of its output as it is stored. */
+  logStream(name: string): Promise<Readable>
+  /** Unpacks a tar below `path`, also in a container that does not run, and into its volumes. */
+  putArchive(name: string, path: string, tar: Readable | Buffer): Promise<void>
+  /** A tar of `path`; undefined when there is no such path. */
+  getArchive(name: string, path: string): Promise<Readable | undefined>
+  /** Runs a command in a running container. */
+  exec(name: string, command: readonly string[]): Promise<MachineProcess>
+  /** The same with this process' own stdin, stdout and stderr; resolves with the exit code. */
+  execInteractive(name: string, command: readonly string[], tty: boolean): Promise<number>
+
+  networks(): Promise<readonly EngineNetwork[]>
+  network(name: string): Promise<EngineNetwork | undefined>
+  createNetwork(network: {
+    readonly name: string
+    readonly subnet: string
+    readonly gateway: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly mtu?: number
+  }): Promise<void>
+  removeNetwork(name: string): Promise<void>
+
+  volumes(labels: readonly string[]): Promise<readonly EngineVolume[]>
+  createVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void>
+  removeVolume(name: string): Promise<void>
+
+  image(ref: string): Promise<EngineImage | undefined>
+  images(labels: readonly string[]): Promise<readonly EngineImage[]>
+  pullImage(ref: string, onProgress?: (line: string) => void): Promise<void>
+  /** Makes an image of one layer from a tar of a root file system; `changes` are Dockerfile lines. */
+  importImage(ref: string, tar: Readable, changes: readonly string[]): Promise<void>
+  /** A docker archive of these images; only of one platform (`linux/amd64`) where the engine can choose. */
+  saveImages(refs: readonly string[], platform?: string): Promise<Readable>
+  removeImage(ref: string): Promise<void>
+
+  close(): Promise<void>
+}
