@@ -6,7 +6,7 @@ import { Secret } from '../../core/secret.js'
 import { machineHost } from '../../machine/machine-host.js'
 import { secretRef } from '../../plan/fill-secrets.js'
 import { nodeIpOf } from '../preflight/node-ip.js'
-import type { MachineWorld, World } from '../runtime.js'
+import type { MachineWorld } from '../runtime.js'
 import { K3S } from './paths.js'
 
 const secretKey = (key: string): string => `config:${key}`
@@ -49,8 +49,12 @@ export function apiPort(spec: ClusterSpec): number {
 
 /** `https://10.0.0.1:6443`, with brackets around IPv6. */
 export function serverUrl(spec: ClusterSpec, machine: MachineWorld): string {
-  const address = nodeAddress(machine)
-  return `https://${address.includes(':') ? `[${address}]` : address}:${apiPort(spec)}`
+  return urlOf(nodeAddress(machine), apiPort(spec))
+}
+
+/** The URL of an API server at an address or a name. */
+export function urlOf(host: string, port: number): string {
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** Whether the cluster keeps its data in embedded etcd: with two masters or more, or when asked to. */
@@ -62,13 +66,16 @@ export function usesEtcd(spec: ClusterSpec): boolean {
 /** What makes one node's configuration. */
 export interface NodeConfigInput {
   readonly spec: ClusterSpec
-  readonly world: World
   readonly node: NodeSpec
-  readonly machine: MachineWorld
-  /** The master that it joins through; absent for the first one. */
-  readonly join?: MachineWorld
-  /** The resolv.conf that the kubelet hands to pods, when the host's own will not do. */
-  readonly resolvConf?: string
+  readonly name: string
+  /** Under which the other nodes reach it; absent where k3s is to find it out. */
+  readonly address?: string
+  /** URL of what it joins through; absent for the first master. */
+  readonly server?: string
+  /** Names in a master's certificate. */
+  readonly certificateNames: readonly string[]
+  /** What else the runtime sets; lists are joined with the user's. */
+  readonly extra?: Readonly<Record<string, ConfigValue>>
 }
 
 /**
@@ -76,22 +83,20 @@ export interface NodeConfigInput {
  * file is fatal to k3s. What the user set wins over what airlift would choose.
  */
 export function nodeConfig(input: NodeConfigInput): string {
-  const { spec, node, machine, join } = input
+  const { spec, node, address, server } = input
   const master = node.role === 'master'
   const own: Record<string, ConfigValue> = {
-    'node-name': nodeName(machine),
-    'node-ip': nodeAddress(machine),
+    'node-name': input.name,
+    ...(address === undefined ? {} : { 'node-ip': address }),
     'token-file': K3S.tokenFile,
     // Nothing on a machine reaches out: without this, every missing image waits for the internet's time-out.
     'disable-default-registry-endpoint': true,
+    ...input.extra,
   }
-  const device = flannelDevice(machine)
-  if (device) own['flannel-iface'] = device
-  if (input.resolvConf) own['resolv-conf'] = input.resolvConf
-  if (join && spec.config['datastore-endpoint'] === undefined) own.server = serverUrl(spec, join)
-  if (join && !master) own.server = serverUrl(spec, join)
-  if (master && !join && usesEtcd(spec)) own['cluster-init'] = true
-  if (master) own['tls-san'] = certificateNames(machine)
+  if (server !== undefined && (!master || spec.config['datastore-endpoint'] === undefined))
+    own.server = server
+  if (master && server === undefined && usesEtcd(spec)) own['cluster-init'] = true
+  if (master) own['tls-san'] = [...input.certificateNames]
   const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`)
   const taints = node.taints.map(
     (taint) => `${taint.key}${taint.value ? `=${taint.value}` : ''}:${taint.effect}`,
@@ -101,12 +106,38 @@ export function nodeConfig(input: NodeConfigInput): string {
 
   const merged: Record<string, ConfigValue> = { ...own }
   for (const [key, value] of Object.entries(splitConfig(spec.config, node.role))) {
-    if (key === 'token' || (key === 'cluster-init' && join)) continue
+    if (key === 'token' || (key === 'cluster-init' && server !== undefined)) continue
     const mine = own[key]
     const shown = isSecretOption(key) ? secretRef(secretKey(key)) : value
     merged[key] = Array.isArray(mine) ? [...mine, ...(Array.isArray(value) ? value : [String(value)])] : shown
   }
   return renderConfig(merged)
+}
+
+/** The configuration of a node on a host. */
+export function hostConfig(input: {
+  readonly spec: ClusterSpec
+  readonly node: NodeSpec
+  readonly machine: MachineWorld
+  /** The master that it joins through; absent for the first one. */
+  readonly join?: MachineWorld
+  /** The resolv.conf that the kubelet hands to pods, when the host's own will not do. */
+  readonly resolvConf?: string
+}): string {
+  const { spec, node, machine, join, resolvConf } = input
+  const device = flannelDevice(machine)
+  return nodeConfig({
+    spec,
+    node,
+    name: nodeName(machine),
+    address: nodeAddress(machine),
+    ...(join ? { server: serverUrl(spec, join) } : {}),
+    certificateNames: certificateNames(machine),
+    extra: {
+      ...(device ? { 'flannel-iface': device } : {}),
+      ...(resolvConf ? { 'resolv-conf': resolvConf } : {}),
+    },
+  })
 }
 
 /** Every name under which an operator may reach this master: as it was typed, as ssh resolved it, as its nodes know it. */

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
+import { RECORD } from '../../machine/state-paths.js'
 import { fillSecrets, secretNames, secretRef } from '../../plan/fill-secrets.js'
 import { archOf } from '../../rootfs/arch-of.js'
 import type { RootfsFile } from '../../rootfs/manifest.js'
 import { selectFiles } from '../../rootfs/select-files.js'
 import { chooseResolvConf } from '../preflight/resolv-conf.js'
 import type { MachineWorld, World } from '../runtime.js'
-import { nodeAddress, nodeConfig, nodeName } from './config.js'
-import { K3S, RECORD, uninstallPath, unitName, unitPath } from './paths.js'
+import { hostConfig, nodeAddress, nodeName } from './config.js'
+import { K3S, uninstallPath, unitName, unitPath } from './paths.js'
 import { fillTemplate } from './template.js'
 
 /** A small file that must be on a machine. */
@@ -82,9 +83,8 @@ function desiredFiles(
 ): DesiredFile[] {
   const resolv = chooseResolvConf(machine.facts)
   const resolvConf = resolv === 'write-own' ? K3S.resolvConf : resolv
-  const config = nodeConfig({
+  const config = hostConfig({
     spec,
-    world,
     node,
     machine,
     ...(join ? { join } : {}),
@@ -100,6 +100,12 @@ function desiredFiles(
   if (resolv === 'write-own') {
     files.push({ path: K3S.resolvConf, mode: '0644', content: ownResolvConf(machine), restart: true })
   }
+  return [...files, ...clusterFiles(spec, node, join === undefined)]
+}
+
+/** Files of the user's that a node gets: registries.yaml with what it names, and on the first master the manifests. */
+export function clusterFiles(spec: ClusterSpec, node: NodeSpec, first: boolean): DesiredFile[] {
+  const files: DesiredFile[] = []
   if (spec.registries) {
     files.push({ path: K3S.registries, mode: '0600', content: secretRef('registries'), restart: true })
     for (const file of spec.registries.files)
@@ -111,7 +117,7 @@ function desiredFiles(
         restart: true,
       })
   }
-  if (node.role === 'master' && !join) {
+  if (node.role === 'master' && first) {
     for (const manifest of spec.manifests) {
       files.push({
         path: `${K3S.manifests}/${manifest.name}`,
@@ -218,10 +224,7 @@ export function difference(desired: Desired, machine: MachineWorld, world: World
         .map((link) => [link.file.sha256, link.file]),
     ).values(),
   ]
-  const files = desired.files.filter((file) => {
-    const there = found.get(file.path)
-    return !there || !sameMode(there.mode, file.mode) || !sameContent(file, there.sha256, world)
-  })
+  const files = changedFiles(desired.files, machine, world)
   const unit = machine.facts.managed.units.find((entry) => entry.unit === desired.unit)
   const changed = files.some((file) => file.restart) || links.some((link) => link.path === K3S.binary)
   const running = machine.installed.active
@@ -236,6 +239,19 @@ export function difference(desired: Desired, machine: MachineWorld, world: World
       ),
     service: running ? (changed ? 'restart' : 'none') : 'start',
   }
+}
+
+/** The files that are not on a machine as they must be. Pure. */
+export function changedFiles(
+  files: readonly DesiredFile[],
+  machine: MachineWorld,
+  world: World,
+): DesiredFile[] {
+  const found = new Map(machine.facts.managed.files.map((file) => [file.path, file]))
+  return files.filter((file) => {
+    const there = found.get(file.path)
+    return !there || !sameMode(there.mode, file.mode) || !sameContent(file, there.sha256, world)
+  })
 }
 
 const sameMode = (a: string, b: string): boolean => Number.parseInt(a, 8) === Number.parseInt(b, 8)

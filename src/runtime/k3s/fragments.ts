@@ -1,5 +1,6 @@
+import { INITIALIZED, STATE_DIR } from '../../machine/state-paths.js'
 import { logScript } from './diagnose.js'
-import { INITIALIZED, K3S } from './paths.js'
+import { K3S } from './paths.js'
 
 /**
  * Scripts that the probe runs beside its own, in the same round trip. Each prints what the names say; an absent k3s prints
@@ -17,6 +18,6 @@ export function k3sFragments(): Record<string, string> {
     'k3s-join-token': `cat ${K3S.dataDir}/server/token 2>/dev/null`,
     'k3s-datastore': `[ -d ${K3S.dataDir}/server/db/etcd ] && echo etcd; [ -f ${K3S.dataDir}/server/db/state.db ] && echo sqlite; :`,
     // What a removal that was cut short may have left when the service is gone already.
-    'k3s-remains': `ls -d /var/lib/airlift /etc/rancher/k3s ${K3S.dataDir} /usr/local/bin/k3s*-uninstall.sh 2>/dev/null`,
+    'k3s-remains': `ls -d ${STATE_DIR} /etc/rancher/k3s ${K3S.dataDir} /usr/local/bin/k3s*-uninstall.sh 2>/dev/null`,
   }
 }

@@ -1,10 +1,10 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
+import { INITIALIZED } from '../../machine/state-paths.js'
 import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { MachineWorld, World } from '../runtime.js'
 import { apiPort, nodeName, usesEtcd } from './config.js'
 import { founderOf } from './first-master.js'
 import { nodeSteps, stepId } from './node-steps.js'
-import { INITIALIZED } from './paths.js'
 import { waitAnswers, waitApi, waitMasterReady, waitSystem } from './waits.js'
 
 /** Id of the step after which other nodes can join. */

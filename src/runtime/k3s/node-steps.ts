@@ -1,4 +1,5 @@
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import { INITIALIZED } from '../../machine/state-paths.js'
 import type { Action, Step } from '../../plan/plan.js'
 import { archOf } from '../../rootfs/arch-of.js'
 import type { RootfsManifest } from '../../rootfs/manifest.js'
@@ -6,7 +7,7 @@ import type { MachineWorld, NodeStatus, World } from '../runtime.js'
 import { nodeName } from './config.js'
 import { type Desired, type Difference, desiredState, difference } from './desired.js'
 import { machineOf } from './first-master.js'
-import { INITIALIZED, K3S } from './paths.js'
+import { K3S } from './paths.js'
 import { hasImageCache } from './versions.js'
 import { checkImages } from './waits.js'
 
@@ -92,7 +93,8 @@ export function knownNode(world: World, name: string): NodeStatus | undefined {
   return undefined
 }
 
-function isReady({ world, machine, node }: NodePlan): boolean {
+/** Whether a node is what its start was to make of it: Ready, seen so before, and on a master with an API that answers. */
+export function isReady({ world, machine, node }: Pick<NodePlan, 'world' | 'machine' | 'node'>): boolean {
   if (knownNode(world, nodeName(machine))?.ready !== true || !machine.installed.initialized) return false
   return node.role === 'worker' || machine.installed.apiReady
 }

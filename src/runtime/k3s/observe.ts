@@ -4,11 +4,12 @@ import { AirliftError, toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import { collectFacts } from '../../machine/facts/collect-facts.js'
 import type { Facts } from '../../machine/facts/facts.js'
+import { RECORD } from '../../machine/state-paths.js'
 import type { InstalledState, MachineWorld, ObserveInput, World } from '../runtime.js'
 import { configSecrets } from './config.js'
 import { k3sFragments } from './fragments.js'
 import { parseNodes } from './nodes.js'
-import { K3S, RECORD, uninstallPath, unitName, unitPath } from './paths.js'
+import { K3S, uninstallPath, unitName, unitPath } from './paths.js'
 
 /** Looks at every machine at once, one round trip each. A machine that cannot be looked at is in `unreachable`. */
 export async function observeK3s(spec: ClusterSpec, input: ObserveInput, ctx: Context): Promise<World> {
@@ -48,7 +49,7 @@ export async function observeK3s(spec: ClusterSpec, input: ObserveInput, ctx: Co
 }
 
 /** Files whose state the planner compares. */
-function watchedFiles(spec: ClusterSpec, input: ObserveInput): string[] {
+export function watchedFiles(spec: ClusterSpec, input: Pick<ObserveInput, 'rootfs'>): string[] {
   const files: string[] = [
     K3S.binary,
     K3S.config,
@@ -99,7 +100,7 @@ export function installedState(facts: Facts): InstalledState {
 }
 
 /** Everything that plans refer to by name. The token comes from a master that has one. */
-function worldSecrets(spec: ClusterSpec, machines: readonly MachineWorld[]): Map<string, Secret> {
+export function worldSecrets(spec: ClusterSpec, machines: readonly MachineWorld[]): Map<string, Secret> {
   const secrets = new Map<string, Secret>(configSecrets(spec))
   const masters = machines.filter(
     (machine) => machine.node.role === 'master' && machine.installed.cluster === spec.name,

@@ -14,11 +14,6 @@ export const K3S = {
   killall: '/usr/local/bin/k3s-killall.sh',
 } as const
 
-/** airlift's record on each machine: what it made there. */
-export const RECORD = '/var/lib/airlift/cluster.json'
-/** Exists once the node has been seen ready; before that, a failed first start may be begun anew. */
-export const INITIALIZED = '/var/lib/airlift/initialized'
-
 /** `k3s` on masters, `k3s-agent` on workers. */
 export function unitName(role: 'master' | 'worker'): 'k3s' | 'k3s-agent' {
   return role === 'master' ? 'k3s' : 'k3s-agent'

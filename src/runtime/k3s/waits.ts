@@ -1,7 +1,8 @@
 import { quote } from '../../machine/quote.js'
+import { INITIALIZED } from '../../machine/state-paths.js'
 import type { Action } from '../../plan/plan.js'
 import { diagnoseScript, fatalScript } from './diagnose.js'
-import { INITIALIZED, K3S } from './paths.js'
+import { K3S } from './paths.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
 
