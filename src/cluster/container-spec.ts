@@ -80,6 +80,20 @@ export interface ContainerSpec {
   readonly lb: ContainerNodeSpec
   /** `--keep`: a run that fails leaves what it made. */
   readonly keep: boolean
+  /** Proxy of this computer, for the nodes too; `nodeEnvironment` makes variables of it. It may hold a password. */
+  readonly proxy?: ProxySpec
+  /** `--ca`: certificates in PEM, one each, which every node is to trust. */
+  readonly caCertificates?: readonly Buffer[]
+}
+
+/** A proxy for what goes out of the nodes. */
+export interface ProxySpec {
+  /** URL for http; may hold a password. */
+  readonly http?: string
+  /** URL for https; may hold a password. */
+  readonly https?: string
+  /** What is reached without it. The subnet of the network comes on top as soon as it is known. */
+  readonly except: readonly string[]
 }
 
 /** A container without anything special. */

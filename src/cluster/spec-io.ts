@@ -15,6 +15,21 @@ export interface SpecIo {
   listDirectory(path: string): Promise<readonly string[] | undefined>
   /** Reads and checks a registries.yaml; rejects with an AirliftError. */
   loadRegistries(path: string): Promise<LoadedRegistries>
+  /** What only containers need to know. Absent: an empty environment, and no path is checked. */
+  readonly local?: LocalFacts
+}
+
+/** This computer, as the options of containers refer to it. */
+export interface LocalFacts {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** A path from the working directory, or from the home directory where it begins with `~/`. */
+  absolutePath(path: string): string
+  /** Undefined where there is nothing. */
+  pathKind(path: string): Promise<'file' | 'directory' | 'other' | undefined>
+  /** An address of a host name; undefined where there is none. */
+  lookup(name: string): Promise<string | undefined>
+  /** Whether the container engine runs on this computer, so that what is mounted must exist here. */
+  engineIsLocal(): Promise<boolean>
 }
 
 /** Reads a file that a flag names; adds a problem and gives undefined when it cannot. */
