@@ -3,11 +3,12 @@ import type { Context } from '../core/context.js'
 import { type AirliftError, type ErrorCode, toAirliftError } from '../core/errors.js'
 import { collectFacts } from '../machine/facts/collect-facts.js'
 import type { Machine } from '../machine/machine.js'
+import { INITIALIZED } from '../machine/state-paths.js'
 import type { RootfsManifest } from '../rootfs/manifest.js'
 import { checkClean } from '../runtime/clean/check-clean.js'
 import { checkMachines } from '../runtime/preflight/check-machines.js'
 import type { PreflightCode } from '../runtime/preflight/codes.js'
-import { JOINED_MARK, type PreflightMachine } from '../runtime/preflight/machine-under-test.js'
+import type { PreflightMachine } from '../runtime/preflight/machine-under-test.js'
 import { nodeIpOf } from '../runtime/preflight/node-ip.js'
 import { checkIgnore, type Problem, problem, refusals } from '../runtime/preflight/problem.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
@@ -92,7 +93,7 @@ async function findProblems(input: DoctorInput, session: Session, ctx: Context):
   const { spec, rootfs } = input
   const first = (spec.masters[0] ?? spec.nodes[0])?.target
   const options = {
-    files: [JOINED_MARK],
+    files: [INITIALIZED],
     units: ['k3s', 'k3s-agent'],
     ...(first?.kind === 'ssh' ? { routeTo: first.host } : {}),
   }

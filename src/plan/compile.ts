@@ -1,17 +1,9 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { quote } from '../machine/quote.js'
+import { BLOB_DIR, COPY_DIR, JOURNAL, STATE_DIR } from '../machine/state-paths.js'
 import { fillSecrets, type Secrets } from './fill-secrets.js'
 import type { Action } from './plan.js'
-
-/** Where airlift keeps what it must remember on a machine. */
-export const STATE_DIR = '/var/lib/airlift'
-/** The content-addressed store. */
-export const BLOB_DIR = `${STATE_DIR}/blobs/sha256`
-/** For each blob that had to be copied: its digest, and inode, size and change time of the copy. */
-export const COPY_DIR = `${STATE_DIR}/copies`
-/** One line per started and finished step. */
-export const JOURNAL = `${STATE_DIR}/journal`
 
 /** What every compiled script begins with. `fail CODE MESSAGE [HINT]` raises a typed error on the operator's side. */
 const PRELUDE = `set -u

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { AirliftError } from '../core/errors.js'
 import type { Machine, RunResult } from '../machine/machine.js'
+import { STATE_DIR } from '../machine/state-paths.js'
 
 /** How a script is run in a test. */
 export interface ShellMachineOptions {
@@ -24,7 +25,7 @@ export function createShellMachine(options: ShellMachineOptions): Machine & { re
     runs++
     const first = runs === 1
     const [program = '/bin/sh', ...args] = options.shell ?? []
-    const text = script.replaceAll('/var/lib/airlift', options.dir)
+    const text = script.replaceAll(STATE_DIR, options.dir)
     const child = spawn(program, [...args, '-c', text], {
       env: { PATH: `${options.path ? `${options.path}:` : ''}${process.env.PATH}` },
     })

@@ -1,9 +1,10 @@
 import { AirliftError } from '../core/errors.js'
 import type { Machine, RunResult } from '../machine/machine.js'
+import { STATE_DIR } from '../machine/state-paths.js'
 import type { StageBlob } from '../plan/plan.js'
 import type { BlobSource } from './manifest.js'
 
-const STORE = '/var/lib/airlift/blobs'
+const STORE = `${STATE_DIR}/blobs`
 const AGAIN = 'run the same command again: what has arrived is kept'
 
 /** The error that the end of the staging script stands for. */

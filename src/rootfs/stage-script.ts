@@ -1,4 +1,5 @@
 import { quote } from '../machine/quote.js'
+import { STATE_DIR } from '../machine/state-paths.js'
 import type { StageBlob } from '../plan/plan.js'
 
 /** From here on openssl hashes: several times as fast as coreutils where the processor has SHA instructions, slower to start. */
@@ -14,7 +15,7 @@ export function stageOrder(blobs: readonly StageBlob[]): StageBlob[] {
  * dash, bash and busybox. Each blob gets its name only when its size and digest are right; what
  * is there already is passed over. It prints `@@have N`, `@@done N` and, when it gives up, `@@fail WORD …`.
  */
-export function stageScript(ordered: readonly StageBlob[], dir = '/var/lib/airlift'): string {
+export function stageScript(ordered: readonly StageBlob[], dir = STATE_DIR): string {
   const calls = (name: string): string[] =>
     ordered.map((blob, i) => `${name} ${i} ${blob.sha256} ${blob.sizeBytes}`)
   return `set -u

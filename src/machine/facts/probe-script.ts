@@ -1,4 +1,5 @@
 import { AirliftError } from '../../core/errors.js'
+import { STATE_DIR } from '../state-paths.js'
 import { hostSection } from './probe/host.js'
 import { leftoversSection } from './probe/leftovers.js'
 import { fragmentsSection, managedSection } from './probe/managed.js'
@@ -10,7 +11,7 @@ import { storageSection } from './probe/storage.js'
 export const DEFAULT_PATHS = [
   '/usr/local/bin',
   '/var/lib/rancher',
-  '/var/lib/airlift',
+  STATE_DIR,
   '/etc/rancher',
   '/var/lib/kubelet',
   '/tmp',

@@ -1,3 +1,5 @@
+import { STATE_DIR } from '../../machine/state-paths.js'
+
 /** Kinds of remains, in the order in which the script looks for them. */
 export const CLEAN_KINDS = [
   'service',
@@ -54,7 +56,7 @@ check() {
 
   while read -r device mount rest; do
     case $mount in
-      /run/k3s/* | /var/lib/kubelet/* | /var/lib/rancher/k3s/* | /var/lib/airlift/* | /run/netns/cni-*) left mount "$mount" ;;
+      /run/k3s/* | /var/lib/kubelet/* | /var/lib/rancher/k3s/* | ${STATE_DIR}/* | /run/netns/cni-*) left mount "$mount" ;;
     esac
   done </proc/self/mounts
 
@@ -89,7 +91,7 @@ check() {
     ipset list -n 2>/dev/null | grep -e '^KUBE-' -e '^inet6:KUBE-' -e '^kube-router' -e '^inet6:kube-router' | while read -r set; do left ipset "$set"; done
   fi
 
-  for item in /etc/rancher/k3s /etc/rancher/node /etc/rancher /var/lib/rancher/k3s /var/lib/rancher /var/lib/kubelet /var/lib/airlift \
+  for item in /etc/rancher/k3s /etc/rancher/node /etc/rancher /var/lib/rancher/k3s /var/lib/rancher /var/lib/kubelet ${STATE_DIR} \
     /var/lib/cni /run/k3s /run/flannel /var/log/pods /var/log/containers; do
     if [ ! -d "$item" ]; then if [ -e "$item" ] || [ -L "$item" ]; then left path "$item"; fi; continue; fi
     if bare_mount "$item"; then continue; fi

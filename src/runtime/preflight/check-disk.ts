@@ -1,8 +1,8 @@
 import type { FilesystemFact } from '../../machine/facts/facts.js'
+import { STATE_DIR as STORE } from '../../machine/state-paths.js'
 import { type CheckInput, filesFor, isJoined, sizeText } from './machine-under-test.js'
 import { type Problem, problem } from './problem.js'
 
-const STORE = '/var/lib/airlift'
 const DATA = '/var/lib/rancher'
 const BIN = '/usr/local/bin'
 /** What k3s unpacks of itself at its first start, and the first data of a node. */

@@ -1,11 +1,9 @@
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
 import type { Facts } from '../../machine/facts/facts.js'
+import { INITIALIZED } from '../../machine/state-paths.js'
 import { archOfUname } from '../../rootfs/arch-of.js'
 import type { RootfsFile, RootfsManifest } from '../../rootfs/manifest.js'
 import type { InstalledState } from '../runtime.js'
-
-/** airlift makes this file when the node has been seen ready; a probe that asks for it needs nothing else to know. */
-export const JOINED_MARK = '/var/lib/airlift/initialized'
 
 /** What preflight looks at: a machine of the world, or the same without an installation. */
 export interface PreflightMachine {
@@ -32,7 +30,7 @@ export function isOurs({ facts }: PreflightMachine): boolean {
 
 /** Whether the node has been ready before: then its space is already taken and its images are unpacked. */
 export function isJoined({ installed, facts }: PreflightMachine): boolean {
-  return installed?.initialized === true || facts.managed.files.some((file) => file.path === JOINED_MARK)
+  return installed?.initialized === true || facts.managed.files.some((file) => file.path === INITIALIZED)
 }
 
 /** A value of the k3s configuration as a list of texts; none when it is absent. */

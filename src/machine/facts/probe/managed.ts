@@ -1,4 +1,5 @@
 import { quote, quoteAll } from '../../quote.js'
+import { BLOB_DIR, COPY_DIR, JOURNAL, RECORD } from '../../state-paths.js'
 
 /** Ends a fragment's output; its exit code follows. */
 export const FRAGMENT_END = 'airlift-fragment-end'
@@ -6,7 +7,7 @@ export const FRAGMENT_END = 'airlift-fragment-end'
 /** What airlift and the runtime have there: blobs, files, services, journal, record. */
 export function managedSection(files: readonly string[], units: readonly string[]): string {
   return String.raw`
-store=/var/lib/airlift/blobs/sha256
+store=${BLOB_DIR}
 blobs=$(ls -lin "$store" 2>/dev/null)
 printf '%s\n' "$blobs" | block blobs
 file() {
@@ -20,7 +21,7 @@ file() {
       done
     fi
     # A copy of a blob on another file system was stamped when it was made; the inode's change time tells every change since.
-    copy=/var/lib/airlift/copies/$(printf %s "$2" | tr / %)
+    copy=${COPY_DIR}/$(printf %s "$2" | tr / %)
     if [ -z "$blob" ] && read -r want stamp 2>/dev/null <"$copy" && [ "$stamp" = "$(stat -L -c '%i %s %Z' "$2" 2>/dev/null)" ]; then blob=$want; fi
     if [ -n "$blob" ]; then sum=$blob
     elif [ "$8" -le 1048576 ] 2>/dev/null; then sum=$(sha256sum <"$2" 2>/dev/null); sum=${'${sum%% *}'}; fi
@@ -29,8 +30,8 @@ file() {
 }
 ${files.map((path, index) => `file ${index} ${quote(path)}`).join('\n')}
 ${units.length === 0 ? '' : unitsText(units)}
-send journal /var/lib/airlift/journal
-send record /var/lib/airlift/cluster.json
+send journal ${JOURNAL}
+send record ${RECORD}
 `
 }
 

@@ -1,0 +1,12 @@
+/** Where airlift keeps what it must remember on a machine. The uninstall template of `rootfs/` names it too. */
+export const STATE_DIR = '/var/lib/airlift'
+/** The content-addressed store. */
+export const BLOB_DIR = `${STATE_DIR}/blobs/sha256`
+/** For each blob that had to be copied: its digest, and inode, size and change time of the copy. */
+export const COPY_DIR = `${STATE_DIR}/copies`
+/** One line per started and finished step. */
+export const JOURNAL = `${STATE_DIR}/journal`
+/** airlift's record: what it made there, without secrets. */
+export const RECORD = `${STATE_DIR}/cluster.json`
+/** Exists once the node has been seen ready; before that, a failed first start may be begun anew. */
+export const INITIALIZED = `${STATE_DIR}/initialized`
