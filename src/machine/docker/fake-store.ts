@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto'
+import type { EngineImage, EngineNetwork } from './engine.js'
+import { engineError } from './engine-error.js'
+import { type FakeContainer, inspectAnswer } from './fake-container.js'
+import type { FakeEngineOptions, FakeImage } from './fake-engine-types.js'
+import type { FakeFile } from './fake-files.js'
+import { ipv4Number, ipv4Range, ipv4Text } from './ipv4.js'
+
+/** A network of a fake engine; who is attached follows from the containers. */
+export type StoredNetwork = Omit<EngineNetwork, 'containers'>
+/** An image with its files. */
+export type StoredImage = EngineImage & { readonly files: ReadonlyMap<string, FakeFile> }
+
+const DIRECTORIES = [
+  'bin',
+  'dev',
+  'etc',
+  'home',
+  'lib',
+  'opt',
+  'proc',
+  'root',
+  'run',
+  'sbin',
+  'sys',
+  'tmp',
+  'usr',
+  'var',
+]
+
+/** What a fake engine holds, with the rules of Docker about what excludes each other. */
+export class FakeStore {
+  readonly containers = new Map<string, FakeContainer>()
+  readonly networks = new Map<string, StoredNetwork>()
+  readonly volumes = new Map<
+    string,
+    { labels: Readonly<Record<string, string>>; files: Map<string, FakeFile> }
+  >()
+  readonly images = new Map<string, StoredImage>()
+  readonly #options: FakeEngineOptions
+  #count = 0
+
+  constructor(options: FakeEngineOptions) {
+    this.#options = options
+    const own = [
+      { name: 'bridge', subnet: '172.17.0.0/16' },
+      { name: 'host', subnet: '' },
+      { name: 'none', subnet: '' },
+    ]
+    for (const { name, subnet } of [...own, ...(options.networks ?? [])]) {
+      const driver = name === 'host' || name === 'none' ? (name === 'none' ? 'null' : 'host') : 'bridge'
+      const subnets = subnet === '' ? [] : [subnet]
+      this.networks.set(name, { id: this.id(name), name, driver, subnets, labels: {} })
+    }
+    for (const [ref, image] of Object.entries(options.images ?? {})) this.addImage(ref, image)
+  }
+
+  /** An id as Docker makes them, new each time. */
+  id(seed: string): string {
+    return createHash('sha256')
+      .update(`${seed} ${this.#count++}`)
+      .digest('hex')
+  }
+
+  addImage(ref: string, image: FakeImage = {}): void {
+    const tag = normalRef(ref)
+    this.images.set(tag, {
+      id: image.id ?? `sha256:${this.id(tag)}`,
+      tags: image.tags ?? [tag],
+      arch: image.arch ?? this.#options.info?.arch ?? 'amd64',
+      sizeBytes: image.sizeBytes ?? 0,
+      labels: image.labels ?? {},
+      entrypoint: image.entrypoint ?? [],
+      env: image.env ?? ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+      files:
+        image.files ??
+        new Map(
+          DIRECTORIES.map((name) => [
+            `/${name}`,
+            { kind: 'directory', mode: '0755', content: Buffer.alloc(0) },
+          ]),
+        ),
+    })
+  }
+
+  image(ref: string): StoredImage | undefined {
+    return (
+      this.images.get(normalRef(ref)) ?? [...this.images.values()].find((image) => matchesId(image.id, ref))
+    )
+  }
+
+  /** A container by name or id. @throws AirliftError E_ENGINE_NOT_FOUND */
+  container(name: string, verb: string): FakeContainer {
+    const found = this.find(name)
+    if (!found) throw this.error(404, `No such container: ${name}`, { kind: 'container', name, verb })
+    return found
+  }
+
+  find(name: string): FakeContainer | undefined {
+    return this.containers.get(name) ?? [...this.containers.values()].find((one) => matchesId(one.id, name))
+  }
+
+  inspect(container: FakeContainer): ReturnType<typeof inspectAnswer> {
+    return inspectAnswer(container, this.image(container.config.image)?.env ?? [])
+  }
+
+  error(
+    status: number,
+    text: string,
+    subject: { kind: 'engine' | 'container' | 'network' | 'volume' | 'image'; name: string; verb: string },
+  ): Error {
+    return engineError({ status, text }, { ...subject, url: this.url })
+  }
+
+  get url(): string {
+    return this.#options.endpoint?.url ?? 'unix:///var/run/docker.sock'
+  }
+
+  /** Gives a container that starts its address and ports. @throws AirliftError as Docker says it */
+  attach(container: FakeContainer): void {
+    const { config } = container
+    const subject = { kind: 'container', name: container.name, verb: 'start container' } as const
+    const network = this.networks.get(config.network)
+    if (!network) throw this.error(404, `network ${config.network} not found`, subject)
+    const range = ipv4Range(network.subnets[0] ?? '')
+    const others = [...this.containers.values()].filter((one) => one.state === 'running')
+    const taken = new Set(
+      others.filter((one) => one.config.network === config.network).map((one) => one.address),
+    )
+    if (range && config.address) {
+      const wanted = ipv4Number(config.address) ?? -1
+      if (wanted < range.first || wanted > range.last) {
+        const text = `Invalid address ${config.address}: It does not belong to any of this network's subnets`
+        throw this.error(500, text, subject)
+      }
+      if (taken.has(config.address) || network.gateway === config.address) {
+        throw this.error(403, 'Address already in use', subject)
+      }
+      container.address = config.address
+    } else if (range) {
+      let next = range.first + 2
+      while (taken.has(ipv4Text(next)) || network.gateway === ipv4Text(next)) next++
+      container.address = ipv4Text(next)
+    }
+    const bound = others.flatMap((one) => one.ports)
+    let chosen = 49_152 + bound.length
+    container.ports = config.ports.map((port) => {
+      const text = `${port.address}:${port.hostPort}`
+      const clash = bound.some(
+        (one) =>
+          one.hostPort === port.hostPort &&
+          one.protocol === port.protocol &&
+          (one.address === port.address || isAny(one.address) || isAny(port.address)),
+      )
+      if (port.hostPort !== 0 && clash) {
+        const reason = `Bind for ${text} failed: port is already allocated`
+        throw this.error(
+          500,
+          `driver failed programming external connectivity on endpoint: ${reason}`,
+          subject,
+        )
+      }
+      if (this.#options.busyPorts?.includes(port.hostPort)) {
+        const reason = `listen tcp4 ${text}: bind: address already in use`
+        throw this.error(500, `driver failed programming external connectivity: ${reason}`, subject)
+      }
+      return port.hostPort === 0 ? { ...port, hostPort: chosen++ } : port
+    })
+  }
+
+  /** Names of the containers that use a network or a volume, whether they run or not (a network only while they run). */
+  users(kind: 'network' | 'volume', name: string): string[] {
+    return [...this.containers.values()]
+      .filter((one) =>
+        kind === 'network'
+          ? one.state === 'running' && one.config.network === name
+          : one.config.mounts.some((mount) => mount.kind === 'volume' && mount.source === name),
+      )
+      .map((one) => one.name)
+  }
+}
+
+/** An image reference as Docker shows it: without its own registry, with a tag. */
+export function normalRef(ref: string): string {
+  const short = ref.replace(/^(index\.)?docker\.io\//, '').replace(/^library\//, '')
+  return short.includes('@') || /:[^/]+$/.test(short) ? short : `${short}:latest`
+}
+
+/** Whether all labels are there: `key=value`, or a bare key. */
+export function hasLabels(of: Readonly<Record<string, string>>, wanted: readonly string[]): boolean {
+  return wanted.every((label) => {
+    const at = label.indexOf('=')
+    return at < 0 ? label in of : of[label.slice(0, at)] === label.slice(at + 1)
+  })
+}
+
+function matchesId(id: string, text: string): boolean {
+  const short = text.replace(/^sha256:/, '')
+  return /^[0-9a-f]{12,64}$/.test(short) && id.replace(/^sha256:/, '').startsWith(short)
+}
+
+function isAny(address: string): boolean {
+  return address === '0.0.0.0' || address === '::' || address === ''
+}
