@@ -1,18 +1,22 @@
 import { isAirliftError } from '../core/errors.js'
 import { readConfig } from './config.js'
+import { buildContainers } from './container/build-containers.js'
+import type { ContainerFlags } from './container/container-flags.js'
+import { containerTargets } from './container/container-targets.js'
 import { parseDuration } from './duration.js'
+import { filterNames } from './filters.js'
 import { findHostConflicts } from './host-conflicts.js'
 import { collectHostList, type HostList } from './host-list.js'
 import { K3S_OPTIONS } from './k3s-options.js'
 import { readManifests } from './manifests.js'
 import { decorateNodes, type NodeDecoration } from './node-decorations.js'
 import { type SpecProblem, throwProblems } from './problems.js'
-import type { ClusterSpec, RegistriesSpec, RuntimeName } from './spec.js'
+import type { ClusterSpec, NodeSpec, RegistriesSpec, Role, RuntimeName } from './spec.js'
 import { readForFlag, type SpecIo } from './spec-io.js'
 import { readSshFlags, type SshFlags } from './ssh-flags.js'
 
 /** The flags that make a spec, as commander gives them: names in camel case, values not yet checked. */
-export interface SpecFlags extends SshFlags, NodeDecoration {
+export interface SpecFlags extends SshFlags, NodeDecoration, ContainerFlags {
   readonly name?: string
   readonly runtime?: string
   readonly masters?: string
@@ -40,6 +44,8 @@ export interface BuiltSpec {
 export interface BuildSpecOptions {
   /** Whether --masters must be given. Default true. */
   readonly mastersRequired?: boolean
+  /** Index of the first container of each role that a number asks for, where the cluster has some already. Default 0. */
+  readonly firstIndex?: Readonly<Record<Role, number>>
 }
 
 const RUNTIMES: readonly RuntimeName[] = ['k3s', 'k3d', 'k0s']
@@ -59,8 +65,10 @@ export async function buildSpec(
   const warnings: string[] = []
   const name = checkClusterName(flags.name ?? 'default', problems)
   const ssh = readSshFlags(flags, problems)
-  const masters = await readList('--masters', flags.masters, io, problems)
-  const nodes = await readList('--nodes', flags.nodes, io, problems)
+  const listed = {
+    masters: await readList('--masters', flags.masters, io, problems),
+    nodes: await readList('--nodes', flags.nodes, io, problems),
+  }
   if (flags.masters === undefined && options.mastersRequired !== false) {
     problems.push(
       usage(
@@ -70,9 +78,15 @@ export async function buildSpec(
       ),
     )
   }
-  const runtime = chooseRuntime(flags, masters, nodes, problems)
-  problems.push(...findHostConflicts(masters.targets, nodes.targets, ssh.port))
-  const decorated = decorateNodes(flags, masters.targets, nodes.targets, problems)
+  const runtime = chooseRuntime(flags, listed.masters, listed.nodes, problems)
+  const counted = listed.masters.count !== undefined || listed.nodes.count !== undefined
+  const first = options.firstIndex ?? { master: 0, worker: 0 }
+  const targets = (role: Role, list: HostList) =>
+    list.count === undefined ? list.targets : containerTargets(name, role, list.count, first[role])
+  const masters = targets('master', listed.masters)
+  const nodes = targets('worker', listed.nodes)
+  problems.push(...findHostConflicts(masters, nodes, ssh.port))
+  const decorated = decorateNodes(flags, masters, nodes, problems, first)
   const file =
     flags.config === undefined ? undefined : await readForFlag(io, '--config', flags.config, problems)
   const { config, warnings: doubts } = readConfig(
@@ -85,13 +99,31 @@ export async function buildSpec(
     problems,
   )
   warnings.push(...doubts)
-  checkConfigFits(config, masters.targets.length, nodes.targets.length, problems)
+  checkConfigFits(config, masters.length, nodes.length, counted, problems)
   const registries = await readRegistries(flags.registries, io, warnings, problems)
   const manifests = await readManifests(flags.manifests ?? [], io, problems)
+  const members = [...decorated.masters, ...decorated.nodes]
+  const subject = {
+    cluster: name,
+    nodes: members.map(({ role, target }, place) => ({
+      role,
+      index: first[role] + (role === 'master' ? place : place - masters.length),
+      names: filterNames(target),
+    })),
+    config,
+    registries: flags.registries !== undefined,
+  }
+  const built = counted ? await buildContainers(flags, subject, io, problems, warnings) : undefined
+  const withContainer = (node: NodeSpec, place: number): NodeSpec => {
+    const container = built?.nodes[place]
+    return container === undefined ? node : { ...node, container }
+  }
   const spec: ClusterSpec = {
     name,
     runtime,
-    ...decorated,
+    masters: decorated.masters.map(withContainer),
+    nodes: decorated.nodes.map((node, place) => withContainer(node, masters.length + place)),
+    ...(built === undefined ? {} : { containers: built.containers }),
     ssh,
     config,
     ...(registries === undefined ? {} : { registries }),
@@ -101,11 +133,10 @@ export async function buildSpec(
     timeoutMs: readTimeout(flags.timeout, problems),
   }
   throwProblems(problems)
-  const counted = masters.count !== undefined || nodes.count !== undefined
   return {
     spec,
     warnings,
-    ...(counted ? { counts: { masters: masters.count ?? 0, nodes: nodes.count ?? 0 } } : {}),
+    ...(counted ? { counts: { masters: listed.masters.count ?? 0, nodes: listed.nodes.count ?? 0 } } : {}),
   }
 }
 
@@ -177,11 +208,14 @@ function checkConfigFits(
   config: Readonly<Record<string, unknown>>,
   masters: number,
   nodes: number,
+  containers: boolean,
   problems: SpecProblem[],
 ): void {
   for (const key of Object.keys(config)) {
-    if (K3S_OPTIONS[key]?.perNode && masters + nodes > 1) {
-      const message = `"${key}" names one node, and every node would get it`
+    if (K3S_OPTIONS[key]?.perNode && (masters + nodes > 1 || containers)) {
+      const message = containers
+        ? `"${key}" names one node, and containers have their names and addresses`
+        : `"${key}" names one node, and every node would get it`
       problems.push({
         code: 'E_CONFIG_INVALID',
         path: '--set',

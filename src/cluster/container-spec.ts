@@ -80,13 +80,13 @@ export interface ContainerSpec {
   readonly lb: ContainerNodeSpec
   /** `--keep`: a run that fails leaves what it made. */
   readonly keep: boolean
-  /** Proxy of this computer, for the nodes too; `nodeEnvironment` makes variables of it. It may hold a password. */
+  /** Proxy of this computer, for the nodes too; `nodeEnvironment` makes variables of it. May hold a password. */
   readonly proxy?: ProxySpec
   /** `--ca`: certificates in PEM, one each, which every node is to trust. */
   readonly caCertificates?: readonly Buffer[]
 }
 
-/** A proxy for what goes out of the nodes. */
+/** A proxy for what goes out of the nodes; without `http` and `https` there is none. */
 export interface ProxySpec {
   /** URL for http; may hold a password. */
   readonly http?: string

@@ -118,7 +118,6 @@ function available(nodes: readonly Filterable[]): string {
 
 /** The node as filters see it, from its target: its host, the text as typed and the machine id. */
 export function filterNames(target: { kind: string; host: string; text: string }): string[] {
-  return [
-    ...new Set([target.host, target.text, target.kind === 'ssh' ? `ssh://${target.text}` : target.text]),
-  ]
+  const schemes: Readonly<Record<string, string>> = { ssh: 'ssh://', container: 'docker://' }
+  return [...new Set([target.host, target.text, `${schemes[target.kind] ?? ''}${target.text}`])]
 }

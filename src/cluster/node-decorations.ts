@@ -9,16 +9,21 @@ export interface NodeDecoration {
   readonly nodeTaint?: readonly string[]
 }
 
-/** Makes the node specs, with each label and taint on the nodes that its filter selects. */
+/**
+ * Makes the node specs, with each label and taint on the nodes that its filter selects.
+ *
+ * @param first - place of the first master and worker among those of the cluster, as filters count them. Default 0
+ */
 export function decorateNodes(
   flags: NodeDecoration,
   masters: readonly MachineTarget[],
   workers: readonly MachineTarget[],
   problems: SpecProblem[],
+  first: Readonly<Record<Role, number>> = { master: 0, worker: 0 },
 ): { masters: NodeSpec[]; nodes: NodeSpec[] } {
   const place = (role: Role) => (target: MachineTarget, index: number) => ({
     role,
-    index,
+    index: first[role] + index,
     target,
     names: filterNames(target),
     labels: new Map<string, string>(),

@@ -1,10 +1,20 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { lookup } from 'node:dns/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { resolve } from 'node:path'
-import type { SpecIo } from '../cluster/spec-io.js'
+import type { LocalFacts, SpecIo } from '../cluster/spec-io.js'
 import { loadRegistries } from './registries.js'
 
+/** What {@link createSpecIo} may be told. */
+export interface LocalSpecOptions {
+  /** Default: that of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Default: it is where DOCKER_HOST names no other computer. */
+  readonly engineIsLocal?: () => Promise<boolean>
+}
+
 /** Reads from this computer, with paths relative to `directory` (default: the working directory). */
-export function createSpecIo(directory = process.cwd()): SpecIo {
+export function createSpecIo(directory = process.cwd(), options: LocalSpecOptions = {}): SpecIo {
   const io: SpecIo = {
     readFile: (path) => readFile(resolve(directory, path)),
     async listDirectory(path) {
@@ -16,6 +26,36 @@ export function createSpecIo(directory = process.cwd()): SpecIo {
       }
     },
     loadRegistries: (path) => loadRegistries(path, io),
+    local: localFacts(directory, options),
   }
   return io
+}
+
+function localFacts(directory: string, options: LocalSpecOptions): LocalFacts {
+  const { env = process.env } = options
+  return {
+    env,
+    absolutePath: (path) =>
+      /^~(?:\/|$)/.test(path)
+        ? resolve(env.HOME ?? homedir(), `.${path.slice(1)}`)
+        : resolve(directory, path),
+    async pathKind(path) {
+      try {
+        const found = await stat(path)
+        return found.isDirectory() ? 'directory' : found.isFile() ? 'file' : 'other'
+      } catch (error) {
+        // What may not be looked at is there: the engine, which is root, can mount it.
+        return (error as NodeJS.ErrnoException).code === 'EACCES' ? 'other' : undefined
+      }
+    },
+    async lookup(name) {
+      try {
+        return (await lookup(name)).address
+      } catch {
+        return undefined
+      }
+    },
+    engineIsLocal:
+      options.engineIsLocal ?? (async () => !env.DOCKER_HOST || env.DOCKER_HOST.startsWith('unix:')),
+  }
 }

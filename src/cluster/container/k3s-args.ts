@@ -1,0 +1,62 @@
+import { didYouMean } from '../../core/did-you-mean.js'
+import { K3S_OPTIONS, k3sOption } from '../k3s-options.js'
+import type { Role } from '../spec.js'
+import { splitFilteredText } from './filter.js'
+import type { OptionProblem } from './option-problem.js'
+
+/** An argument of k3s with its filter. */
+export interface K3sArg {
+  /** As it is handed to k3s. */
+  readonly arg: string
+  /** Name of the option, without dashes. */
+  readonly key: string
+  readonly filter?: string
+  /** The one role whose k3s has the option; the other one's would not start with it. */
+  readonly onlyRole?: Role
+  /** Doubtful but taken. */
+  readonly warning?: string
+}
+
+/** Options that decide how the cluster is put together, so that airlift has to know them. */
+const PLANNED = new Set(['cluster-init', 'https-listen-port', 'supervisor-port', 'apiserver-port'])
+/** Options whose values airlift chooses for containers. */
+const CHOSEN = new Set(['node-name', 'node-ip', 'with-node-id'])
+
+/** Reads `--k3s-arg ARG[@FILTER]`, such as `--kubelet-arg=max-pods=200@workers:*`. Values of secret options are not shown. */
+export function parseK3sArg(text: string): K3sArg | OptionProblem {
+  const { body, filter } = splitFilteredText(text)
+  const key = /^--?([A-Za-z][\w.-]*)(?:=|$)/.exec(body)?.[1]
+  if (key === undefined) {
+    return {
+      message: `"${text}" is not an argument of k3s`,
+      hint: 'write --k3s-arg=--OPTION=VALUE[@FILTER] in one word; an @ in a value is \\@',
+    }
+  }
+  const option = k3sOption(key)
+  if (option?.owned !== undefined) return { message: `--${key} cannot be given`, hint: option.owned }
+  if (CHOSEN.has(key)) {
+    return {
+      message: `--${key} cannot be given`,
+      hint: 'leave it out: airlift gives each container its name and address',
+    }
+  }
+  if (option?.secret) {
+    return { message: `--${key} would show its value in the list of processes`, hint: `use --set ${key}=…` }
+  }
+  if (PLANNED.has(key)) {
+    const shown = body.includes('=') ? body.slice(body.indexOf('=') + 1) : 'true'
+    return { message: `--${key} decides how the cluster is put together`, hint: `use --set ${key}=${shown}` }
+  }
+  const near = option === undefined ? didYouMean(key, Object.keys(K3S_OPTIONS)) : undefined
+  const warning =
+    option === undefined
+      ? `--k3s-arg: k3s has no option "${key}"; it is passed on as it is${near === undefined ? '' : `; did you mean "${near}"?`}`
+      : undefined
+  return {
+    arg: body,
+    key,
+    ...(filter === undefined ? {} : { filter }),
+    ...(option === undefined || option.roles === 'both' ? {} : { onlyRole: option.roles }),
+    ...(warning === undefined ? {} : { warning }),
+  }
+}
