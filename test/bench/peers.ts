@@ -69,20 +69,65 @@ export function waitReady(lab: Lab, master: LabHost, count: number): Promise<str
   )
 }
 
-/** The careful user's shell loop: host after host, copy, install, start and wait; then wait for all nodes. */
+/**
+ * What k3s' installer does on a host when nothing is to be downloaded, in its order: it hashes what is installed, makes the
+ * links and scripts, writes the environment and the unit, enables, hashes again, cleans the rules and restarts, which returns
+ * when the service says that it is ready.
+ */
+function installerSteps(role: 'server' | 'agent', environment: string): string {
+  const unit = role === 'server' ? 'k3s' : 'k3s-agent'
+  const hashes = `sha256sum /usr/local/bin/k3s /etc/systemd/system/${unit}.service /etc/systemd/system/${unit}.service.env 2>&1`
+  const service = UNIT(role).replace(
+    'ExecStart=',
+    `EnvironmentFile=-/etc/systemd/system/${unit}.service.env\nExecStart=`,
+  )
+  return `before=$(${hashes}); /usr/local/bin/k3s --version >/dev/null
+for tool in kubectl crictl ctr; do [ -e /usr/local/bin/$tool ] || ln -s k3s /usr/local/bin/$tool; done
+for script in k3s-killall ${unit}-uninstall; do echo '#!/bin/sh' > /usr/local/bin/$script.sh; chmod 755 /usr/local/bin/$script.sh; done
+systemctl disable ${unit} >/dev/null 2>&1
+( umask 077; cat > /etc/systemd/system/${unit}.service.env ) <<'E'
+${environment}
+E
+cat > /etc/systemd/system/${unit}.service <<'E'
+${service}E
+systemctl enable -q ${unit}; systemctl daemon-reload
+[ "$before" = "$(${hashes})" ] && exit 0
+for tables in iptables ip6tables; do $tables-save 2>/dev/null | grep -v KUBE- | grep -iv flannel | $tables-restore 2>/dev/null; done
+systemctl restart ${unit}
+`
+}
+
+/** Installs one host as the installer does: with k3s' own script where AIRLIFT_K3S_INSTALL names it, else in its steps. */
+async function install(
+  lab: Lab,
+  host: LabHost,
+  role: 'server' | 'agent',
+  environment: readonly string[],
+  config: string,
+): Promise<void> {
+  const script = process.env.AIRLIFT_K3S_INSTALL
+  await ssh(lab, host, configOf(config, ''))
+  if (script) {
+    await execa('scp', [...options(lab), '-q', script, `root@${host.ip}:/root/install.sh`])
+    const variables = environment.map((line) => `export ${line}`).join('\n')
+    await ssh(
+      lab,
+      host,
+      `${variables}\nINSTALL_K3S_SKIP_DOWNLOAD=true sh /root/install.sh ${role} >/dev/null 2>&1`,
+    )
+  } else await ssh(lab, host, installerSteps(role, environment.join('\n')))
+}
+
+/** The careful user's shell loop: host after host, copy, install, which waits; then wait for all nodes. */
 export async function shellLoop(lab: Lab, k3s: K3sUnderTest, disable: string): Promise<void> {
   const [master, ...workers] = lab.hosts
   if (!master) throw new Error('the lab has no hosts')
   await stageByHand(lab, master, k3s)
-  await ssh(lab, master, `${installScript('server', 'bench-token', undefined, disable)}systemctl start k3s`)
-  const token = (await ssh(lab, master, 'cat /var/lib/rancher/k3s/server/token')).trim()
+  await install(lab, master, 'server', [], disable)
+  const token = (await ssh(lab, master, 'cat /var/lib/rancher/k3s/server/node-token')).trim()
   for (const worker of workers) {
     await stageByHand(lab, worker, k3s)
-    await ssh(
-      lab,
-      worker,
-      `${installScript('agent', token, `https://${master.ip}:6443`, disable)}systemctl start k3s-agent`,
-    )
+    await install(lab, worker, 'agent', [`K3S_URL=https://${master.ip}:6443`, `K3S_TOKEN=${token}`], '')
   }
   await waitReady(lab, master, lab.hosts.length)
 }

@@ -1,4 +1,5 @@
 import { INITIALIZED, STATE_DIR } from '../../machine/state-paths.js'
+import { ASK_AS_ADMIN } from './ask-api.js'
 import { logScript } from './diagnose.js'
 import { K3S } from './paths.js'
 
@@ -10,8 +11,8 @@ export function k3sFragments(): Record<string, string> {
   return {
     'k3s-version': `[ -x ${K3S.binary} ] && timeout 5 ${K3S.binary} --version 2>/dev/null | head -n 1`,
     'k3s-initialized': `[ -f ${INITIALIZED} ] && echo yes`,
-    'k3s-api': `[ -f ${K3S.kubeconfig} ] && [ -x ${K3S.binary} ] && timeout 8 ${K3S.binary} kubectl get --raw /readyz 2>/dev/null`,
-    'k3s-nodes': `[ -f ${K3S.kubeconfig} ] && [ -x ${K3S.binary} ] && timeout 8 ${K3S.binary} kubectl get nodes -o json 2>/dev/null`,
+    'k3s-api': `${ASK_AS_ADMIN}\n[ -x ${K3S.binary} ] && api /readyz`,
+    'k3s-nodes': `${ASK_AS_ADMIN}\n[ -x ${K3S.binary} ] && api /api/v1/nodes`,
     // A password that the cluster has refused is as good as none: the machine was installed anew under its old name.
     'k3s-node-password': `if [ -s /etc/rancher/node/password ]; then if [ ! -f ${INITIALIZED} ] && { ${logScript('k3s', 40)}; ${logScript('k3s-agent', 40)}; } | grep -q 'Node password rejected'; then echo refused; else echo kept; fi; fi`,
     'k3s-token': `cat ${K3S.tokenFile} 2>/dev/null`,

@@ -5,7 +5,7 @@ import type { MachineWorld, World } from '../runtime.js'
 import { apiPort, nodeName, usesEtcd } from './config.js'
 import { founderOf } from './first-master.js'
 import { nodeSteps, stepId } from './node-steps.js'
-import { waitAnswers, waitApi, waitMasterReady, waitSystem } from './waits.js'
+import { waitApi, waitJoinable, waitMasterReady, waitSystem } from './waits.js'
 
 /** Id of the step after which other nodes can join. */
 export const ANSWERS = 'cluster/answers'
@@ -40,7 +40,7 @@ function startSteps(spec: ClusterSpec, world: World, machine: MachineWorld, star
   const joinable =
     spec.wait === 'none' && spec.masters.length + spec.nodes.length === 1
       ? []
-      : [waitAnswers(apiPort(spec), spec.timeoutMs)]
+      : [waitJoinable(nodeName(machine), apiPort(spec), spec.timeoutMs)]
   const steps: Step[] = [{ ...start, actions: [...launch, ...joinable] }]
   const known = world.secrets.has('join-token')
   if (!known && spec.masters.length + spec.nodes.length > 1) {

@@ -5,7 +5,7 @@ import { nodeName, usesEtcd } from './config.js'
 import { entryOf, founderOf, machineOf } from './first-master.js'
 import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
-import { joinThrough, knownNode, nodeSteps, stepId } from './node-steps.js'
+import { firstUpload, joinThrough, knownNode, nodeSteps, stepId } from './node-steps.js'
 import { waitApi, waitMasterReady } from './waits.js'
 
 /**
@@ -15,6 +15,7 @@ import { waitApi, waitMasterReady } from './waits.js'
 export function planJoinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan {
   const entry = entryOf(spec, world)
   const founder = founderOf(spec, world)
+  const uploadAfter = firstUpload(spec, world, founder)
   const steps: Step[] = []
   let before = founder === entry ? gate(spec, world, entry) : []
   for (const node of masters.filter((candidate) => candidate !== founder?.node)) {
@@ -25,7 +26,13 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
     const forget = forgetStep(world, machine, entry, before)
     const own = nodeSteps(
       { spec, world, node, machine, join: joinThrough(spec, world, machine, entry) },
-      { needs: forget ? [...before, forget.id] : before, waits, warmUp: true, restart: forget !== undefined },
+      {
+        needs: forget ? [...before, forget.id] : before,
+        waits,
+        warmUp: true,
+        uploadAfter,
+        restart: forget !== undefined,
+      },
     )
     steps.push(...(forget ? [forget] : []), ...own)
     if (own.some((step) => step.id === stepId.start(machine))) before = [stepId.start(machine)]

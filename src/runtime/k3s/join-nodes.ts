@@ -2,10 +2,10 @@ import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { World } from '../runtime.js'
 import { nodeName } from './config.js'
-import { entryOf, machineOf } from './first-master.js'
+import { entryOf, founderOf, machineOf } from './first-master.js'
 import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
-import { joinThrough, nodeSteps, stepId } from './node-steps.js'
+import { firstUpload, joinThrough, nodeSteps, stepId } from './node-steps.js'
 import { waitWorkerReady } from './waits.js'
 
 /**
@@ -19,6 +19,7 @@ export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly N
       ? []
       : [stepId.start(entry)]
     : [ANSWERS]
+  const uploadAfter = firstUpload(spec, world, founderOf(spec, world))
   const steps: Step[] = []
   for (const node of nodes) {
     const machine = machineOf(world, node)
@@ -31,7 +32,13 @@ export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly N
       ...(forget ? [forget] : []),
       ...nodeSteps(
         { spec, world, node, machine, join: joinThrough(spec, world, machine, entry) },
-        { needs: forget ? [...needs, forget.id] : needs, waits, warmUp: true, restart: forget !== undefined },
+        {
+          needs: forget ? [...needs, forget.id] : needs,
+          waits,
+          warmUp: true,
+          uploadAfter,
+          restart: forget !== undefined,
+        },
       ),
     )
   }

@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly waits: readonly Action[]
   /** Unpacks k3s' own data before the start, while another machine is still being waited for. */
   readonly warmUp: boolean
+  /** Steps after which its upload begins. */
+  readonly uploadAfter?: readonly string[]
   /** Restarts a service that runs already: the cluster has forgotten its node, and only a start registers it again. */
   readonly restart?: boolean
 }
@@ -50,7 +52,7 @@ export function nodeSteps(plan: NodePlan, options: StartOptions): Step[] {
   const ready = isReady(plan)
   const steps: Step[] = []
   const { machine } = plan
-  if (diff.missingBlobs.length > 0) steps.push(stageStep(machine, diff))
+  if (diff.missingBlobs.length > 0) steps.push(stageStep(machine, diff, options.uploadAfter ?? []))
   const install = installActions(plan, desired, diff, options.warmUp)
   if (install.length > 0) {
     steps.push({
@@ -84,6 +86,16 @@ export function joinThrough(
   return kept ?? (entry === machine ? (others[0] ?? entry) : entry)
 }
 
+/**
+ * The first master's upload, where there is one: the others begin after it, so that it has the whole line and starts while
+ * they still receive. What everybody waits for is that master.
+ */
+export function firstUpload(spec: ClusterSpec, world: World, first: MachineWorld | undefined): string[] {
+  if (!first || first.installed.active || !world.rootfs) return []
+  const desired = desiredState(spec, world, first.node, first)
+  return difference(desired, first, world).missingBlobs.length > 0 ? [stepId.stage(first)] : []
+}
+
 /** The node as the cluster knows it, wherever its API answers. */
 export function knownNode(world: World, name: string): NodeStatus | undefined {
   for (const machine of world.machines) {
@@ -99,13 +111,13 @@ export function isReady({ world, machine, node }: Pick<NodePlan, 'world' | 'mach
   return node.role === 'worker' || machine.installed.apiReady
 }
 
-function stageStep(machine: MachineWorld, diff: Difference): Step {
+function stageStep(machine: MachineWorld, diff: Difference, needs: readonly string[]): Step {
   const bytes = diff.missingBlobs.reduce((sum, file) => sum + file.size, 0)
   return {
     id: stepId.stage(machine),
     machine: machine.id,
     title: `send ${diff.missingBlobs.length} files (${Math.ceil(bytes / 1e6)} MB)`,
-    needs: [],
+    needs,
     window: 'upload',
     effect: 'create',
     actions: [

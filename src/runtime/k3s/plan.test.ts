@@ -80,7 +80,7 @@ function settled(spec: ClusterSpec, world: World): World {
 }
 
 describe('a new cluster', () => {
-  it('of one master and two workers prepares all machines at once', async () => {
+  it('of one master and two workers prepares workers while the master starts', async () => {
     const spec = testSpec(1, 2)
     const plan = planAll(spec, testWorld(spec))
     await expect(JSON.stringify(plan, null, 2)).toMatchFileSnapshot('golden/one-master-two-workers.json')
@@ -94,7 +94,7 @@ describe('a new cluster', () => {
       'bare1/start [write service wait] after bare1/stage, bare1/install',
       'cluster/answers [capture] after bare1/start',
       'bare1/ready [wait wait wait script] after bare1/start',
-      'bare2/stage [stage]',
+      'bare2/stage [stage] after bare1/stage',
       'bare2/install [link link write write write write write script script service script] after bare2/stage',
       'bare2/start [write service wait wait script] after bare2/stage, bare2/install, cluster/answers',
     ])

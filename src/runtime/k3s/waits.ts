@@ -1,6 +1,7 @@
 import { quote } from '../../machine/quote.js'
 import { INITIALIZED } from '../../machine/state-paths.js'
 import type { Action } from '../../plan/plan.js'
+import { ASK_AS_ADMIN, ASK_AS_KUBELET, askJoinable, CONDITION } from './ask-api.js'
 import { diagnoseScript, fatalScript } from './diagnose.js'
 import { K3S } from './paths.js'
 
@@ -30,17 +31,12 @@ function recoverBootstrap(unit: string): NonNullable<Wait['recover']> {
   }
 }
 
-/** Until the supervisor of a master listens and its token is written: workers can then be started. */
-export function waitAnswers(port: number, timeoutMs: number): Wait {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+/** Until the supervisor of a master takes nodes in: others can then be started. */
+export function waitJoinable(node: string, port: number, timeoutMs: number): Wait {
   return {
     kind: 'wait',
-    what: 'the supervisor to listen',
-    // The socket table needs no tool and no certificate: state 0A is LISTEN.
-    script: poll(
-      'k3s',
-      `grep -qE ':${hex} [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null && [ -s ${K3S.dataDir}/server/token ] && exit 0`,
-    ),
+    what: 'the master to take nodes in',
+    script: poll('k3s', `${askJoinable(port, node)}\njoinable && exit 0`),
     timeoutMs,
     diagnose: diagnoseScript('k3s'),
     recover: recoverBootstrap('k3s'),
@@ -52,10 +48,7 @@ export function waitApi(timeoutMs: number): Wait {
   return {
     kind: 'wait',
     what: 'the API server to be ready',
-    script: poll(
-      'k3s',
-      `[ -s ${K3S.kubeconfig} ] && [ "$(${kubectl('get --raw /readyz')} 2>/dev/null)" = ok ] && exit 0`,
-    ),
+    script: poll('k3s', `${ASK_AS_ADMIN}\n[ "$(api /readyz)" = ok ] && exit 0`),
     timeoutMs,
     diagnose: diagnoseScript('k3s'),
     recover: recoverBootstrap('k3s'),
@@ -64,14 +57,13 @@ export function waitApi(timeoutMs: number): Wait {
 
 /** Until a master's own node is Ready; with `voter`, also a full member of etcd. */
 export function waitMasterReady(node: string, voter: boolean, timeoutMs: number): Wait {
-  const condition = (type: string): string => `{.status.conditions[?(@.type=="${type}")].status}`
-  const path = voter ? `${condition('Ready')} ${condition('EtcdIsVoter')}` : condition('Ready')
+  const member = voter ? ' && printf \'%s\' "$json" | condition EtcdIsVoter' : ''
   return {
     kind: 'wait',
     what: `node ${node} to be Ready${voter ? ' and a voting member of etcd' : ''}`,
     script: poll(
       'k3s',
-      `[ "$(${kubectl(`get node ${quote(node)} -o ${quote(`jsonpath=${path}`)}`)} 2>/dev/null)" = ${quote(voter ? 'True True' : 'True')} ] && exit 0`,
+      `${ASK_AS_ADMIN}\n${CONDITION}\njson=$(api /api/v1/nodes/${node}) && printf '%s' "$json" | condition Ready${member} && exit 0`,
     ),
     timeoutMs,
     diagnose: `${kubectl(`get node ${quote(node)} -o ${quote('jsonpath={range .status.conditions[*]}{.type}={.status} {.message}{"\\n"}{end}')}`)}; ${diagnoseScript('k3s')}`,
@@ -80,13 +72,12 @@ export function waitMasterReady(node: string, voter: boolean, timeoutMs: number)
 
 /** Until a worker's node is Ready, asked with the kubelet's own credentials: no other machine takes part. */
 export function waitWorkerReady(node: string, timeoutMs: number): Wait {
-  const own = `--kubeconfig ${K3S.kubeletKubeconfig}`
   return {
     kind: 'wait',
     what: `node ${node} to be Ready`,
     script: poll(
       'k3s-agent',
-      `[ -s ${K3S.kubeletKubeconfig} ] && [ "$(${kubectl(`${own} get node ${quote(node)} -o ${quote('jsonpath={.status.conditions[?(@.type=="Ready")].status}')}`)} 2>/dev/null)" = True ] && exit 0`,
+      `${ASK_AS_KUBELET}\n${CONDITION}\napi /api/v1/nodes/${node} | condition Ready && exit 0`,
     ),
     timeoutMs,
     diagnose: diagnoseScript('k3s-agent'),
