@@ -10,3 +10,5 @@ export const JOURNAL = `${STATE_DIR}/journal`
 export const RECORD = `${STATE_DIR}/cluster.json`
 /** Exists once the node has been seen ready; before that, a failed first start may be begun anew. */
 export const INITIALIZED = `${STATE_DIR}/initialized`
+/** Who works on the machine, or did last. */
+export const LOCK = `${STATE_DIR}/lock`

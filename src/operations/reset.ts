@@ -9,6 +9,7 @@ import { checkClean } from '../runtime/clean/check-clean.js'
 import type { Problem } from '../runtime/preflight/problem.js'
 import type { World } from '../runtime/runtime.js'
 import { observeCluster } from './observe-cluster.js'
+import { operationLock, requireUnlocked } from './operation-lock.js'
 import { type OperationReport, reportOf } from './report.js'
 import { type OperationDeps, requireAll } from './session.js'
 
@@ -34,8 +35,9 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
   const { spec } = input
   const started = ctx.clock.now()
   await using cluster = await observeCluster(spec, {}, ctx, deps)
-  const { runtime, session, world } = cluster
-  requireAll(world)
+  const { runtime, session } = cluster
+  requireAll(cluster.world)
+  const world = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   refuseForeign(spec, world)
   const plan = runtime.reset(spec, world)
   if (input.dryRun) return { plan, left: [] }
@@ -47,6 +49,7 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
       stage: () => {
         throw new AirliftError('E_INTERNAL', 'a reset stages nothing')
       },
+      lock: operationLock('reset', world, ctx),
     },
     ctx,
   )

@@ -13,6 +13,7 @@ import { checkMachines } from '../runtime/preflight/check-machines.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
 import { type ObservedCluster, observeCluster } from './observe-cluster.js'
+import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkOwnership } from './ownership.js'
 import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 import { type OperationReport, reportOf } from './report.js'
@@ -61,7 +62,8 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   await using cluster = await observeCluster(spec, { rootfs }, ctx, deps)
   const { runtime, session } = cluster
   requireAll(cluster.world)
-  const world = withToken(cluster.world)
+  const free = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
+  const world = withToken(free)
   checkOwnership(spec, world)
   warnOfNewerOptions(spec, rootfs.manifest.version, ctx)
   const problems = checkMachines(spec, world.machines, rootfs.manifest)
@@ -74,6 +76,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     machines: session.byId,
     secrets: world.secrets,
     stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
+    lock: operationLock('run', world, ctx),
   }
   const result = await executePlan(plan, handlers, ctx)
   const failed = result.steps.find((step) => step.outcome === 'failed')

@@ -48,6 +48,46 @@ const outcomes = async (
   )
 
 describe('executePlan', () => {
+  it('takes the lock ahead of whatever changes a machine, in the same round trip', async () => {
+    const a = machine('a', { match: /./ })
+    const preludes: (string | undefined)[] = []
+    const lock = {
+      owner: { id: 'mine', who: 'ann@laptop', operation: 'run', since: '2026-01-01T00:00:00Z' },
+      seen: new Map([['a', 'before']]),
+    }
+    const stage: ExecuteOptions['stage'] = async (_machine, _blobs, { prelude }) => {
+      preludes.push(prelude)
+      return { sentBytes: 0 }
+    }
+    const blobs = [{ sha256: 'ab'.repeat(32), sizeBytes: 1, name: 'k3s' }]
+    const staging: Step = { ...script('stage', 'a'), actions: [{ kind: 'stage', blobs }] }
+    await executePlan(
+      planOf(staging, script('work', 'a', ['stage'])),
+      options([a], { lock, stage }),
+      createContext(),
+    )
+    expect(a.scripts).toHaveLength(1)
+    for (const text of [preludes[0], a.scripts[0]]) {
+      expect(text).toMatch(/lock_take[\s\S]* mine \| before\)/)
+    }
+    expect(a.scripts[0]?.indexOf('lock_take')).toBeLessThan(a.scripts[0]?.indexOf('echo work') ?? 0)
+  })
+
+  it('fails a step on a machine that somebody else holds, with who and the remedy', async () => {
+    const reply = {
+      exitCode: 1,
+      stdout: '@@fail E_LOCKED ann@laptop is working on this machine\n@@hint wait\n',
+    }
+    const a = machine('a', { match: 'echo', reply })
+    const result = await executePlan(planOf(script('work', 'a')), options([a]), createContext())
+    expect(result.steps[0]?.error).toMatchObject({
+      code: 'E_LOCKED',
+      machine: 'a',
+      message: 'ann@laptop is working on this machine',
+      hint: 'wait',
+    })
+  })
+
   it('runs a step only after what it needs', async () => {
     const a = machine('a', { match: 'echo', reply: '' })
     await executePlan(

@@ -2,6 +2,7 @@ import type { Context } from '../core/context.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
 import { Secret as SecretValue } from '../core/secret.js'
+import { type LockOwner, lockScript } from '../machine/lock-script.js'
 import type { Machine } from '../machine/machine.js'
 import { compileActions } from './compile.js'
 import { type EngineHandler, isEngineAction } from './engine-action.js'
@@ -14,7 +15,12 @@ import { createWindows, type Windows } from './windows.js'
 export type StageHandler = (
   machine: Machine,
   blobs: readonly StageBlob[],
-  options: { readonly signal: AbortSignal; readonly onProgress: (sentBytes: number) => void },
+  options: {
+    readonly signal: AbortSignal
+    readonly onProgress: (sentBytes: number) => void
+    /** Goes ahead of the handler's script on the machine, in the same round trip. */
+    readonly prelude?: string
+  },
 ) => Promise<{ readonly sentBytes: number }>
 
 /** What a plan is executed with. */
@@ -24,6 +30,15 @@ export interface ExecuteOptions {
   readonly stage: StageHandler
   /** Present where the plan has actions for a container engine. */
   readonly engine?: EngineHandler
+  /** Present where the machines are locked while they are changed. */
+  readonly lock?: PlanLock
+}
+
+/** Whose lock the machines get, and what was seen of locks when they were looked at. */
+export interface PlanLock {
+  readonly owner: LockOwner
+  /** Ids of the locks that were found, by machine id. */
+  readonly seen: ReadonlyMap<string, string>
 }
 
 /** How a step ended. `skipped`: something it needs failed, or the run was interrupted first. */
@@ -170,7 +185,8 @@ async function runBatch(
   if (first?.kind === 'stage') {
     const totalBytes = first.blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0)
     const onProgress = (sentBytes: number): void => uploaded(sentBytes, totalBytes)
-    await options.stage(machine, first.blobs, { signal: ctx.signal, onProgress })
+    const prelude = lockFor(machine, options.lock)
+    await options.stage(machine, first.blobs, { signal: ctx.signal, onProgress, prelude })
     return
   }
   if (first?.kind === 'capture') {
@@ -182,8 +198,8 @@ async function runBatch(
     options.secrets.set(first.secret, new SecretValue(result.stdout.trim()))
     return
   }
-  const script = compileActions(batch, options.secrets, step.journal === false ? undefined : { id: step.id })
-  const result = await machine.run(script, {
+  const body = compileActions(batch, options.secrets, step.journal === false ? undefined : { id: step.id })
+  const result = await machine.run(lockFor(machine, options.lock) + body, {
     signal: ctx.signal,
     timeoutMs: deadline(batch),
     secrets: [...options.secrets.values()],
@@ -201,6 +217,16 @@ async function runBatch(
     },
   })
   if (result.exitCode !== 0) throw stepError(step, batch, machine, result, options.secrets.values())
+}
+
+/** What takes the lock of a machine, or nothing where machines are not locked. Every script that changes something begins with it. */
+function lockFor(machine: Machine, lock: PlanLock | undefined): string {
+  if (!lock) return ''
+  const seen = lock.seen.get(machine.id)
+  return lockScript(lock.owner, {
+    ...(seen === undefined ? {} : { seen }),
+    ...(machine.kind === 'local' ? { pid: process.pid } : {}),
+  })
 }
 
 /** The sum of what the actions may take, and a minute for the rest; waits may run twice as long when they recover. */

@@ -59,6 +59,13 @@ export function stageError(
         ...details,
         hint: 'install coreutils on the machine',
       })
+    case 'E_LOCKED': {
+      const hint = result.stdout.split('\n').findLast((text) => text.startsWith('@@hint '))
+      return new AirliftError('E_LOCKED', line.slice('@@fail E_LOCKED '.length), {
+        machine: machine.name,
+        ...(hint ? { hint: hint.slice('@@hint '.length) } : {}),
+      })
+    }
     default:
       return new AirliftError('E_COMMAND', `cannot write to ${STORE} (exit ${result.exitCode})`, {
         ...details,

@@ -11,6 +11,8 @@ export interface StageOptions {
   readonly signal: AbortSignal
   /** Called with the bytes sent so far, at most ten times a second and once at the end. */
   readonly onProgress: (sentBytes: number) => void
+  /** Goes ahead of the script, in the same round trip: takes the machine's lock. */
+  readonly prelude?: string
 }
 
 const PROGRESS_MS = 100
@@ -38,7 +40,8 @@ export async function stageBlobs(
       const blob = index === undefined ? undefined : missing[Number(index)]
       if (blob) done.add(blob)
     }
-    const result = await send(machine, missing, feed, options.signal, onLine)
+    const script = `${options.prelude ?? ''}${stageScript(missing)}`
+    const result = await send(machine, script, feed, options.signal, onLine)
     sentBytes = feed.sentBytes
     if (!isAirliftError(result) && result.exitCode === 0) break
     const error = isAirliftError(result) ? result : stageError(machine, missing, source, result)
@@ -53,7 +56,7 @@ export async function stageBlobs(
 /** One attempt: a result, or the error of a connection that was lost. */
 async function send(
   machine: Machine,
-  blobs: readonly StageBlob[],
+  script: string,
   feed: BlobFeed,
   signal: AbortSignal,
   onLine: (line: string) => void,
@@ -62,7 +65,7 @@ async function send(
   // Without a listener an error of the source would end the process once nobody reads any more.
   stdin.on('error', () => {})
   try {
-    const result = await machine.run(stageScript(blobs), { signal, timeoutMs: 0, stdin, onLine })
+    const result = await machine.run(script, { signal, timeoutMs: 0, stdin, onLine })
     if (feed.failure) throw feed.failure
     return result
   } catch (error) {

@@ -1,3 +1,5 @@
+import type { LockFact } from '../lock-script.js'
+
 /** Facts of one machine, from one probe. Times are milliseconds, sizes bytes. Absent means that the machine cannot tell. */
 export interface Facts {
   readonly hostname: string
@@ -114,6 +116,8 @@ export interface ManagedFacts {
   readonly journal: readonly string[]
   /** /var/lib/airlift/cluster.json, when it is there and can be read. */
   readonly record?: Readonly<Record<string, unknown>>
+  /** Who works on it, or worked last: src/machine/lock-script.ts. */
+  readonly lock?: LockFact
   /** Text of fragments that the runtime added to the probe, by name. May hold secrets; never print. */
   readonly fragments: Readonly<Record<string, string>>
 }

@@ -19,8 +19,15 @@ export function parseManaged(output: ProbeOutput, asked: Asked): ManagedFacts {
       : parseOpenrcUnits(output, asked.units ?? []),
     journal: linesOf(output, 'journal'),
     ...(record ? { record } : {}),
+    ...parseLock(linesOf(output, 'lock')),
     fragments: parseFragments(output),
   }
+}
+
+/** Id, whether it is held, who, since when, with what. */
+function parseLock(lines: readonly string[]): Pick<ManagedFacts, 'lock'> {
+  const [id, held, who = '', since = '', operation = ''] = lines
+  return id ? { lock: { id, held: held === 'yes', who, since, operation } } : {}
 }
 
 /** Lines of `ls -lin`: inode, mode, links, uid, gid, size, date (three words), name. */

@@ -4,6 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { lockScript } from '../lock-script.js'
+import { STATE_DIR } from '../state-paths.js'
 import type { Facts } from './facts.js'
 import { parseFacts } from './parse-facts.js'
 import { buildProbeScript, type ProbeOptions } from './probe-script.js'
@@ -82,6 +84,23 @@ describe('the probe', { timeout: 60_000 }, () => {
       expect(facts.hostname).not.toBe('evil')
     }
   })
+
+  it.each(present.map((shell) => [shell.join(' '), shell] as const))(
+    'tells who works on the machine, and that it is over when the connection ends, under %s',
+    (_name, shell) => {
+      const state = mkdtempSync(join(tmpdir(), 'airlift-state-'))
+      const here = (script: string): string => script.replaceAll(STATE_DIR, state)
+      const lockOf = (): unknown =>
+        parseFacts(probe(shell, here(buildProbeScript())), {}, { before: 0, after: 0 }).managed.lock
+      expect(lockOf()).toBeUndefined()
+      const owner = { id: 'a1', who: 'ann@laptop', operation: 'run', since: '2026-01-01T00:00:00Z' }
+      probe(shell, here(lockScript(owner, { pid: process.pid })))
+      expect(lockOf()).toEqual({ ...owner, held: true })
+      writeFileSync(join(state, 'lock'), `a1\n${process.pid} 1 0\nann@laptop\n2026-01-01T00:00:00Z\nrun\n`)
+      expect(lockOf()).toEqual({ ...owner, held: false })
+      rmSync(state, { recursive: true })
+    },
+  )
 
   it.each(present.map((shell) => [shell.join(' '), shell] as const))(
     'looks at files, paths and fragments under %s',

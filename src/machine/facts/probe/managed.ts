@@ -1,10 +1,11 @@
+import { LOCK_FUNCTIONS } from '../../lock-script.js'
 import { quote, quoteAll } from '../../quote.js'
 import { BLOB_DIR, COPY_DIR, JOURNAL, RECORD } from '../../state-paths.js'
 
 /** Ends a fragment's output; its exit code follows. */
 export const FRAGMENT_END = 'airlift-fragment-end'
 
-/** What airlift and the runtime have there: blobs, files, services, journal, record. */
+/** What airlift and the runtime have there: blobs, files, services, journal, record, lock. */
 export function managedSection(files: readonly string[], units: readonly string[]): string {
   return String.raw`
 store=${BLOB_DIR}
@@ -32,6 +33,12 @@ ${files.map((path, index) => `file ${index} ${quote(path)}`).join('\n')}
 ${units.length === 0 ? '' : unitsText(units)}
 send journal ${JOURNAL}
 send record ${RECORD}
+${LOCK_FUNCTIONS.trim()}
+lock_read
+if [ -n "$lock_id" ]; then
+  if lock_alive; then lock_held=yes; else lock_held=no; fi
+  printf '%s\n' "$lock_id" "$lock_held" "$lock_who" "$lock_since" "$lock_what" | block lock
+fi
 `
 }
 

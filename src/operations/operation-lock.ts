@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto'
+import { hostname, userInfo } from 'node:os'
+import type { Context } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import type { PlanLock } from '../plan/execute.js'
+import type { World } from '../runtime/runtime.js'
+
+/** How long a lock that was just seen may take to go: the end of a connection takes its server a moment. */
+const GRACE_MS = 3_000
+
+/**
+ * The lock that an operation takes on each machine with the first script that changes it, and what must not have changed
+ * since the machines were looked at. It costs no round trip and needs no release: it ends with the connection.
+ */
+export function operationLock(operation: string, world: World, ctx: Context): PlanLock {
+  const seen = world.machines.flatMap(({ id, facts }) =>
+    facts.managed.lock ? [[id, facts.managed.lock.id] as const] : [],
+  )
+  const since = new Date(ctx.clock.now()).toISOString().slice(0, 19)
+  return {
+    owner: { id: randomUUID(), who: `${userName()}@${hostname()}`, operation, since: `${since}Z` },
+    seen: new Map(seen),
+  }
+}
+
+/**
+ * Gives back the world when nobody works on any of its machines. A lock that is held is looked at once more after a moment.
+ * @throws AirliftError E_LOCKED with who holds it, since when, and with what
+ */
+export async function requireUnlocked(
+  world: World,
+  observe: () => Promise<World>,
+  ctx: Context,
+): Promise<World> {
+  if (!heldIn(world)) return world
+  await ctx.clock.sleep(GRACE_MS, ctx.signal)
+  const again = await observe()
+  const held = heldIn(again)
+  if (!held) return again
+  const { who, operation, since } = held.lock
+  throw new AirliftError(
+    'E_LOCKED',
+    `${who} is working on this machine: airlift ${operation}, since ${since}`,
+    {
+      machine: held.name,
+      hint: 'wait until it is done, then run the same command again',
+      data: { who, operation, since },
+    },
+  )
+}
+
+function heldIn(world: World) {
+  for (const { name, facts } of world.machines) {
+    const { lock } = facts.managed
+    if (lock?.held) return { name, lock }
+  }
+  return undefined
+}
+
+/** A user id without a name, as in containers, is no reason to fail. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.getuid?.() ?? 'somebody')
+  }
+}
