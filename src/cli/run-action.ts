@@ -81,13 +81,14 @@ function readLimits(text: unknown): Limits {
   if (!Number.isInteger(machines) || machines < 1 || machines > 1000) {
     throw new UsageError(`--concurrency takes a number from 1 to 1000, not "${text}"`)
   }
-  const { handshakes, handshakesPerBastion, uploads, joins } = defaultLimits
+  const { handshakes, handshakesPerBastion, uploads, joins, drains } = defaultLimits
   return {
     machines,
     handshakes: Math.min(machines, handshakes),
     handshakesPerBastion: Math.min(machines, handshakesPerBastion),
     uploads: Math.min(machines, uploads),
     joins: Math.min(machines, joins),
+    drains: Math.min(machines, drains),
   }
 }
 

@@ -13,6 +13,8 @@ export interface Limits {
   readonly uploads: number
   /** Workers that join at once: k3s' supervisor serves about 10 writing requests at once. Default 50. */
   readonly joins: number
+  /** Nodes that are drained at once: their pods need room elsewhere. Default 3. */
+  readonly drains: number
 }
 
 /** The defaults of {@link Limits}. */
@@ -22,6 +24,7 @@ export const defaultLimits: Limits = {
   handshakesPerBastion: 8,
   uploads: 8,
   joins: 50,
+  drains: 3,
 }
 
 /** Time as the code sees it, so that tests need not wait. */

@@ -41,7 +41,7 @@ export function reportOf(input: {
   const { plan, result } = input
   const count = (outcome: string): number => result.steps.filter((step) => step.outcome === outcome).length
   const machines = input.machines.map((machine): MachineReport => {
-    const own = result.steps.filter((step) => step.step.machine === machine.id)
+    const own = result.steps.filter(({ step }) => (step.subject ?? step.machine) === machine.id)
     const failed = own.find((step) => step.outcome === 'failed')
     const undone = own.find((step) => step.outcome === 'skipped')
     const cause = failed ?? (undone ? rootCause(undone.step.id, result) : undefined)

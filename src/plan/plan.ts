@@ -19,12 +19,14 @@ export interface Step {
   readonly id: string
   /** The machine's id. */
   readonly machine: string
+  /** Id of the machine that it is about, where it runs on another one; reports count it there. */
+  readonly subject?: string
   /** For people, present tense: `install k3s v1.33.1+k3s1 as master`. */
   readonly title: string
   /** Ids of steps that must be done before. */
   readonly needs: readonly string[]
   /** Which sliding window it waits for; the limits are those of the context. */
-  readonly window?: 'upload' | 'join'
+  readonly window?: 'upload' | 'join' | 'drain'
   readonly actions: readonly Action[]
   /** What the step does to the machine; the summary counts it. Absent: it only looks or waits. */
   readonly effect?: 'create' | 'change' | 'remove'

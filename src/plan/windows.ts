@@ -9,7 +9,7 @@ export interface Windows {
 
 /** Windows of the sizes that the limits say. A step that waits for its turn gives up when the run is aborted. */
 export function createWindows(limits: Limits): Windows {
-  const queues = { upload: pLimit(limits.uploads), join: pLimit(limits.joins) }
+  const queues = { upload: pLimit(limits.uploads), join: pLimit(limits.joins), drain: pLimit(limits.drains) }
   return {
     run(window, signal, task) {
       const checked = (): ReturnType<typeof task> => {

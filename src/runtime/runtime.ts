@@ -131,6 +131,17 @@ export interface ObserveInput {
   readonly engine?: Engine
 }
 
+/** How nodes leave a cluster. */
+export interface LeaveOptions {
+  /** How long the pods of one node may take to leave it. Default 5 minutes; 30 seconds with `force`. */
+  readonly drainTimeoutMs?: number
+  /**
+   * Goes on when pods do not leave in time: they are deleted, whatever a PodDisruptionBudget says. Also lets a node leave
+   * whose machine cannot be reached. Default false.
+   */
+  readonly force?: boolean
+}
+
 /** One way to install and run a cluster. Every verb is pure: it decides and returns a plan. */
 export interface Runtime {
   readonly info: RuntimeInfo
@@ -141,8 +152,8 @@ export interface Runtime {
   joinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan
   joinNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan
   /** @throws AirliftError E_UNSUPPORTED when `info.verbs` lacks it; so do the following two */
-  deleteMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan
-  deleteNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan
+  deleteMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[], options?: LeaveOptions): Plan
+  deleteNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[], options?: LeaveOptions): Plan
   upgrade(spec: ClusterSpec, world: World, to: RootfsRef): Plan
   reset(spec: ClusterSpec, world: World): Plan
 }

@@ -47,8 +47,12 @@ export function apiPort(spec: ClusterSpec): number {
   return typeof port === 'number' ? port : 6443
 }
 
+/** What a node joins through: a master, or the URL that its configuration names already. */
+export type JoinPoint = MachineWorld | { readonly server: string }
+
 /** `https://10.0.0.1:6443`, with brackets around IPv6. */
-export function serverUrl(spec: ClusterSpec, machine: MachineWorld): string {
+export function serverUrl(spec: ClusterSpec, machine: JoinPoint): string {
+  if ('server' in machine) return machine.server
   return urlOf(nodeAddress(machine), apiPort(spec))
 }
 
@@ -72,6 +76,8 @@ export interface NodeConfigInput {
   readonly address?: string
   /** URL of what it joins through; absent for the first master. */
   readonly server?: string
+  /** The first master's data is in etcd already, however many masters are left. */
+  readonly etcd?: boolean
   /** Names in a master's certificate. */
   readonly certificateNames: readonly string[]
   /** What else the runtime sets; lists are joined with the user's. */
@@ -95,7 +101,7 @@ export function nodeConfig(input: NodeConfigInput): string {
   }
   if (server !== undefined && (!master || spec.config['datastore-endpoint'] === undefined))
     own.server = server
-  if (master && server === undefined && usesEtcd(spec)) own['cluster-init'] = true
+  if (master && server === undefined && (usesEtcd(spec) || input.etcd)) own['cluster-init'] = true
   if (master) own['tls-san'] = [...input.certificateNames]
   const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`)
   const taints = node.taints.map(
@@ -114,13 +120,23 @@ export function nodeConfig(input: NodeConfigInput): string {
   return renderConfig(merged)
 }
 
+/** Whether a master of this cluster has its data in embedded etcd: k3s never goes back from it, so neither may its configuration. */
+export function keepsEtcd(spec: ClusterSpec, machine: MachineWorld): boolean {
+  return (
+    spec.config['datastore-endpoint'] === undefined &&
+    machine.installed.cluster === spec.name &&
+    machine.installed.initialized &&
+    (machine.facts.managed.fragments['k3s-datastore'] ?? '').includes('etcd')
+  )
+}
+
 /** The configuration of a node on a host. */
 export function hostConfig(input: {
   readonly spec: ClusterSpec
   readonly node: NodeSpec
   readonly machine: MachineWorld
   /** The master that it joins through; absent for the first one. */
-  readonly join?: MachineWorld
+  readonly join?: JoinPoint
   /** The resolv.conf that the kubelet hands to pods, when the host's own will not do. */
   readonly resolvConf?: string
 }): string {
@@ -132,6 +148,7 @@ export function hostConfig(input: {
     name: nodeName(machine),
     address: nodeAddress(machine),
     ...(join ? { server: serverUrl(spec, join) } : {}),
+    etcd: keepsEtcd(spec, machine),
     certificateNames: certificateNames(machine),
     extra: {
       ...(device ? { 'flannel-iface': device } : {}),

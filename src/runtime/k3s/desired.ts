@@ -8,7 +8,7 @@ import type { RootfsFile } from '../../rootfs/manifest.js'
 import { selectFiles } from '../../rootfs/select-files.js'
 import { chooseResolvConf } from '../preflight/resolv-conf.js'
 import type { MachineWorld, World } from '../runtime.js'
-import { hostConfig, nodeAddress, nodeName } from './config.js'
+import { hostConfig, type JoinPoint, nodeAddress, nodeName } from './config.js'
 import { K3S, uninstallPath, unitName, unitPath } from './paths.js'
 import { fillTemplate } from './template.js'
 
@@ -45,7 +45,7 @@ export function desiredState(
   world: World,
   node: NodeSpec,
   machine: MachineWorld,
-  join?: MachineWorld,
+  join?: JoinPoint,
 ): Desired {
   const rootfs = world.rootfs
   if (!rootfs)
@@ -79,7 +79,7 @@ function desiredFiles(
   world: World,
   node: NodeSpec,
   machine: MachineWorld,
-  join: MachineWorld | undefined,
+  join: JoinPoint | undefined,
 ): DesiredFile[] {
   const resolv = chooseResolvConf(machine.facts)
   const resolvConf = resolv === 'write-own' ? K3S.resolvConf : resolv

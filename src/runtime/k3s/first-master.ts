@@ -10,13 +10,18 @@ export function machineOf(world: World, node: NodeSpec): MachineWorld {
   throw reason ?? new AirliftError('E_INTERNAL', `${node.target.text} was not looked at`)
 }
 
+/** The masters that were looked at. Where all machines are needed, the caller has made sure that none is missing. */
+export function mastersOf(spec: ClusterSpec, world: World): MachineWorld[] {
+  return spec.masters.flatMap((node) => world.machines.find((machine) => machine.node === node) ?? [])
+}
+
 /**
  * The master that founded the cluster or will found it; undefined when the founder is gone and others carry the cluster on.
  * It is told by what lies on the machines, not by the order of the command line: a second cluster must never begin beside
  * the first because somebody named the masters in another order.
  */
 export function founderOf(spec: ClusterSpec, world: World): MachineWorld | undefined {
-  const masters = spec.masters.map((node) => machineOf(world, node))
+  const masters = mastersOf(spec, world)
   const founder = masters.find(isFounder)
   if (founder) return founder
   return masters.some(({ installed }) => installed.apiReady || installed.initialized)
@@ -26,7 +31,7 @@ export function founderOf(spec: ClusterSpec, world: World): MachineWorld | undef
 
 /** The master through which others join: one whose API answers, else the founder, else one that was ready once. */
 export function entryOf(spec: ClusterSpec, world: World): MachineWorld {
-  const masters = spec.masters.map((node) => machineOf(world, node))
+  const masters = mastersOf(spec, world)
   const answering = masters.find(({ installed }) => installed.apiReady)
   return requireMaster(
     answering ?? founderOf(spec, world) ?? masters.find(({ installed }) => installed.initialized),

@@ -15,6 +15,8 @@ export function k3sFragments(): Record<string, string> {
     'k3s-nodes': `${ASK_AS_ADMIN}\n[ -x ${K3S.binary} ] && api /api/v1/nodes`,
     // A password that the cluster has refused is as good as none: the machine was installed anew under its old name.
     'k3s-node-password': `if [ -s /etc/rancher/node/password ]; then if [ ! -f ${INITIALIZED} ] && { ${logScript('k3s', 40)}; ${logScript('k3s-agent', 40)}; } | grep -q 'Node password rejected'; then echo refused; else echo kept; fi; fi`,
+    // Values are written with or without quotes; an address needs neither spaces nor escapes.
+    'k3s-server': `sed -n 's/^server: *"\\{0,1\\}\\([^" ]*\\).*/\\1/p' ${K3S.config} 2>/dev/null`,
     'k3s-token': `cat ${K3S.tokenFile} 2>/dev/null`,
     'k3s-join-token': `cat ${K3S.dataDir}/server/token 2>/dev/null`,
     'k3s-datastore': `[ -d ${K3S.dataDir}/server/db/etcd ] && echo etcd; [ -f ${K3S.dataDir}/server/db/state.db ] && echo sqlite; :`,

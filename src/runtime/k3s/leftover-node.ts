@@ -1,10 +1,9 @@
 import { AirliftError } from '../../core/errors.js'
-import { quote } from '../../machine/quote.js'
 import type { Step } from '../../plan/plan.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime.js'
 import { nodeAddress, nodeName } from './config.js'
+import { forgetScript } from './leave-scripts.js'
 import { knownNode } from './node-steps.js'
-import { K3S } from './paths.js'
 
 /**
  * The step that makes the cluster forget a node whose machine was installed anew. The cluster keeps the password of every
@@ -70,13 +69,4 @@ function requireMajorityWithout(name: string, world: World, machine: MachineWorl
       exit: 5,
     },
   )
-}
-
-/** kubectl waits until k3s has taken the member out of etcd; the password is deleted too, should k3s not have done it. */
-function forgetScript(name: string): string {
-  const kubectl = `timeout 60 ${K3S.binary} kubectl`
-  return [
-    `${kubectl} delete node ${quote(name)} --ignore-not-found >&2 || exit 1`,
-    `${kubectl} delete secret ${quote(`${name}.node-password.k3s`)} -n kube-system --ignore-not-found >&2`,
-  ].join('\n')
 }

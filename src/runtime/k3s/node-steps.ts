@@ -4,9 +4,9 @@ import type { Action, Step } from '../../plan/plan.js'
 import { archOf } from '../../rootfs/arch-of.js'
 import type { RootfsManifest } from '../../rootfs/manifest.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime.js'
-import { nodeName } from './config.js'
+import { type JoinPoint, nodeName } from './config.js'
 import { type Desired, type Difference, desiredState, difference } from './desired.js'
-import { machineOf } from './first-master.js'
+import { mastersOf } from './first-master.js'
 import { K3S } from './paths.js'
 import { hasImageCache } from './versions.js'
 import { checkImages } from './waits.js'
@@ -18,7 +18,7 @@ export interface NodePlan {
   readonly node: NodeSpec
   readonly machine: MachineWorld
   /** The master that it joins through; absent for the first one. */
-  readonly join?: MachineWorld
+  readonly join?: JoinPoint
 }
 
 /** Ids of a node's steps, so that others can need them. */
@@ -70,16 +70,19 @@ export function nodeSteps(plan: NodePlan, options: StartOptions): Step[] {
 
 /**
  * The master that a node's configuration names. A node that joined through another one keeps it: which master happens to
- * answer first today is no reason to rewrite a file and restart a service.
+ * answer first today is no reason to rewrite a file and restart a service. So does a node whose master has left the cluster:
+ * k3s needs that one only to join, and keeps a list of all masters since.
  */
 export function joinThrough(
   spec: ClusterSpec,
   world: World,
   machine: MachineWorld,
   entry: MachineWorld,
-): MachineWorld {
-  const others = spec.masters.map((node) => machineOf(world, node)).filter((master) => master !== machine)
-  const kept = others.find((join) => {
+): JoinPoint {
+  const others = mastersOf(spec, world).filter((master) => master !== machine)
+  const server = machine.facts.managed.fragments['k3s-server']?.trim()
+  const named = server && isReady({ world, machine, node: machine.node }) ? [{ server }] : []
+  const kept = [...others, ...named].find((join) => {
     const desired = desiredState(spec, world, machine.node, machine, join)
     return difference(desired, machine, world).files.every((file) => file.path !== K3S.config)
   })

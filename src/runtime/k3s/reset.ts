@@ -16,7 +16,7 @@ export function planReset(spec: ClusterSpec, world: World): Plan {
 }
 
 /** Whether there is anything of airlift or k3s to remove. Also true for a machine where only an upload had begun. */
-function hasSomething({ facts, installed }: MachineWorld): boolean {
+export function hasSomething({ facts, installed }: MachineWorld): boolean {
   const { managed } = facts
   return (
     installed.role !== undefined ||

@@ -1,6 +1,8 @@
 import { AirliftError } from '../../core/errors.js'
 import type { Plan } from '../../plan/plan.js'
 import type { Runtime } from '../runtime.js'
+import { planDeleteMasters } from './delete-masters.js'
+import { planDeleteNodes } from './delete-nodes.js'
 import { planInit } from './init.js'
 import { planJoinMasters } from './join-masters.js'
 import { planJoinNodes } from './join-nodes.js'
@@ -16,15 +18,15 @@ export function createK3sRuntime(): Runtime {
       title: 'k3s on machines over SSH',
       distribution: 'k3s',
       machines: ['host'],
-      verbs: ['init', 'joinMasters', 'joinNodes', 'reset'],
+      verbs: ['init', 'joinMasters', 'joinNodes', 'deleteMasters', 'deleteNodes', 'reset'],
       minors: K3S_RELEASES.map((release) => release.minor),
     },
     observe: observeK3s,
     init: planInit,
     joinMasters: planJoinMasters,
     joinNodes: planJoinNodes,
-    deleteMasters: () => unsupported('deleting masters'),
-    deleteNodes: () => unsupported('deleting nodes'),
+    deleteMasters: planDeleteMasters,
+    deleteNodes: planDeleteNodes,
     upgrade: () => unsupported('upgrading'),
     reset: planReset,
   }
