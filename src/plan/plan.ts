@@ -19,14 +19,12 @@ export interface Step {
   readonly id: string
   /** The machine's id. */
   readonly machine: string
-  /** Id of the machine that it is about, where it runs on another one; reports count it there. */
-  readonly subject?: string
   /** For people, present tense: `install k3s v1.33.1+k3s1 as master`. */
   readonly title: string
   /** Ids of steps that must be done before. */
   readonly needs: readonly string[]
   /** Which sliding window it waits for; the limits are those of the context. */
-  readonly window?: 'upload' | 'join' | 'drain'
+  readonly window?: 'upload' | 'join'
   readonly actions: readonly Action[]
   /** What the step does to the machine; the summary counts it. Absent: it only looks or waits. */
   readonly effect?: 'create' | 'change' | 'remove'
@@ -92,8 +90,12 @@ export function summarize(steps: readonly Step[]): Plan['summary'] {
   return summary
 }
 
-/** Joins plans into one; their pipelines then overlap. The first one gives operation, name and runtime. */
+/**
+ * Joins plans into one; their pipelines then overlap. The first one gives operation, name and runtime. A step that several
+ * of them have, such as a network that all nodes need, is in it once.
+ */
 export function mergePlans(first: Plan, ...others: readonly Plan[]): Plan {
-  const steps = [first, ...others].flatMap((plan) => plan.steps)
+  const all = [first, ...others].flatMap((plan) => plan.steps)
+  const steps = [...new Map(all.map((step) => [step.id, step])).values()]
   return { ...first, steps, summary: summarize(steps) }
 }

@@ -101,6 +101,26 @@ export interface EngineWorld {
   readonly routes: readonly string[]
   /** Ports of the engine's computer that are free, to choose from; in the order of choice. */
   readonly freePorts: readonly number[]
+  /** The list of targets that the load balancer has, where there is one. */
+  readonly lbTargets?: string
+  /** What is known of the engine's computer beside that; absent where it is not this one. */
+  readonly computer?: EngineComputer
+}
+
+/** The computer of a local engine. */
+export interface EngineComputer {
+  /** fs.inotify.max_user_instances, which all containers share. */
+  readonly inotifyInstances?: number
+  /** The file system of the engine's data. */
+  readonly disk?: { readonly path: string; readonly sizeBytes: number; readonly freeBytes: number }
+  /** Paths that the spec mounts and that are not there. */
+  readonly missingPaths: readonly string[]
+  /** Ports that the spec publishes and that another program has. */
+  readonly busyPorts: readonly {
+    readonly address: string
+    readonly port: number
+    readonly protocol: string
+  }[]
 }
 
 /** What is: all machines and what the cluster says. */
@@ -131,17 +151,6 @@ export interface ObserveInput {
   readonly engine?: Engine
 }
 
-/** How nodes leave a cluster. */
-export interface LeaveOptions {
-  /** How long the pods of one node may take to leave it. Default 5 minutes; 30 seconds with `force`. */
-  readonly drainTimeoutMs?: number
-  /**
-   * Goes on when pods do not leave in time: they are deleted, whatever a PodDisruptionBudget says. Also lets a node leave
-   * whose machine cannot be reached. Default false.
-   */
-  readonly force?: boolean
-}
-
 /** One way to install and run a cluster. Every verb is pure: it decides and returns a plan. */
 export interface Runtime {
   readonly info: RuntimeInfo
@@ -152,8 +161,8 @@ export interface Runtime {
   joinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan
   joinNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan
   /** @throws AirliftError E_UNSUPPORTED when `info.verbs` lacks it; so do the following two */
-  deleteMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[], options?: LeaveOptions): Plan
-  deleteNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[], options?: LeaveOptions): Plan
+  deleteMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan
+  deleteNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan
   upgrade(spec: ClusterSpec, world: World, to: RootfsRef): Plan
   reset(spec: ClusterSpec, world: World): Plan
 }

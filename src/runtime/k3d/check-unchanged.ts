@@ -1,0 +1,104 @@
+import { type ContainerRecord, LABELS, recordOfLabels } from '../../cluster/container-labels.js'
+import type { ClusterSpec } from '../../cluster/spec.js'
+import { AirliftError } from '../../core/errors.js'
+import type { EngineContainer } from '../../machine/docker/engine.js'
+import type { World } from '../runtime.js'
+import { nodeOptions, recordOf } from './container-config.js'
+import { containerOf, containersOf, engineOf, type Layout } from './layout.js'
+
+/** The flag that each part of a container's record comes from. Parts that are not here follow the cluster. */
+const FLAGS: Partial<Record<keyof ContainerRecord, string>> = {
+  image: '--image',
+  ports: '--port',
+  memoryBytes: '--memory',
+  cpus: '--cpus',
+  gpus: '--gpus',
+  ulimits: '--ulimit',
+  hostAliases: '--host-alias',
+  mounts: '--volume',
+  env: '--env',
+  files: '--file',
+  runtimeLabels: '--runtime-label',
+  k3sArgs: '--k3s-arg',
+}
+
+/**
+ * Refuses what cannot be changed in a container that exists, and a run that would leave one out. Pure.
+ * @throws AirliftError E_REMOVE_REFUSED (exit 2) naming the option; E_FOREIGN_CLUSTER for a container that only has the name
+ */
+export function checkUnchanged(spec: ClusterSpec, world: World, layout: Layout): void {
+  const engine = engineOf(world)
+  refuseLeavingOut(spec, world)
+  checkCluster(spec, engine.containers)
+  const members = [
+    ...[...spec.masters, ...spec.nodes].map((node) => ({ name: node.target.host, own: nodeOptions(node) })),
+    ...(layout.lb === undefined ? [] : [{ name: layout.lb, own: containersOf(spec).lb }]),
+  ]
+  for (const { name, own } of members) {
+    const found = containerOf(world, name)
+    const before = found && recordOfLabels(found.labels)
+    if (!before) continue
+    const wanted = recordOf(spec, layout, name, own, before.founder === true)
+    for (const [key, flag] of Object.entries(FLAGS)) {
+      const part = key as keyof ContainerRecord
+      if (same(before[part], wanted[part]) || (part === 'image' && spec.containers?.image === undefined))
+        continue
+      throw refused(name, flag)
+    }
+  }
+}
+
+/** What holds for the whole cluster and was named again, differently. */
+function checkCluster(spec: ClusterSpec, containers: readonly EngineContainer[]): void {
+  const wanted = containersOf(spec)
+  const records = containers.flatMap((container) => recordOfLabels(container.labels) ?? [])
+  const [first] = records
+  if (!first) return
+  const api = records.find((record) => record.api)?.api
+  const about = containers[0]?.name ?? ''
+  if (wanted.network !== undefined && wanted.network !== first.network) throw refused(about, '--network')
+  if (wanted.subnet !== undefined && wanted.subnet !== first.subnet) throw refused(about, '--subnet')
+  if (!wanted.loadBalancer && records.some((record) => record.loadBalancer)) throw refused(about, '--no-lb')
+  if (wanted.api.port !== undefined && api && api.port !== wanted.api.port) throw refused(about, '--api-port')
+  if (wanted.api.host !== undefined && api && api.host !== wanted.api.host) throw refused(about, '--api-port')
+}
+
+function refused(name: string, flag: string): AirliftError {
+  const later = flag === '--port' ? 'airlift ports add or airlift ports remove changes ports; ' : ''
+  return new AirliftError(
+    'E_REMOVE_REFUSED',
+    `${flag} is not what ${name} was made with, and a container that exists cannot be changed`,
+    {
+      machine: name,
+      hint: `${later}give ${flag} as before, or make the cluster anew: airlift reset, then airlift run`,
+    },
+  )
+}
+
+/** `run` only adds: a container of the cluster that is not asked for would be forgotten, not removed. */
+function refuseLeavingOut(spec: ClusterSpec, world: World): void {
+  const named = new Set([...spec.masters, ...spec.nodes].map((node) => node.target.host))
+  const left = engineOf(world).containers.filter(
+    ({ name, labels }) => /^(master|worker)$/.test(labels[LABELS.role] ?? '') && !named.has(name),
+  )
+  if (left.length === 0) return
+  const names = left.map((container) => container.name).join(', ')
+  throw new AirliftError(
+    'E_REMOVE_REFUSED',
+    `the cluster "${spec.name}" also has ${names}, which the command does not ask for`,
+    { hint: 'ask for all of its nodes; run never removes one: airlift delete does' },
+  )
+}
+
+/** Equal as JSON: an absent value and an empty one are the same. */
+function same(a: unknown, b: unknown): boolean {
+  return stable(a) === stable(b)
+}
+
+function stable(value: unknown): string {
+  return JSON.stringify(value ?? null, (_, entry: unknown) =>
+    entry !== null && typeof entry === 'object' && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : entry,
+  )
+}

@@ -1,0 +1,76 @@
+import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
+import { apiPort, nodeConfig, urlOf } from '../k3s/config.js'
+import { unitName } from '../k3s/paths.js'
+import { k3sRelease, parseK3sVersion } from '../k3s/versions.js'
+import type { World } from '../runtime.js'
+import { CONTAINER } from './contract.js'
+import { containersOf, engineOf, type Layout } from './layout.js'
+
+/** Whether a node founds the cluster, and through which master it joins where it does not. */
+export interface Joining {
+  readonly founder: boolean
+  /** Container that it joins through, where there is no load balancer. */
+  readonly through: string
+}
+
+/** Text of a node's config.yaml. Decided before the container exists: name and address are given to it. */
+export function containerConfig(
+  spec: ClusterSpec,
+  world: World,
+  layout: Layout,
+  node: NodeSpec,
+  joining: Joining,
+): string {
+  const name = node.target.host
+  const entry = layout.lb ?? joining.through
+  const address = layout.addresses.get(name)
+  return nodeConfig({
+    spec,
+    node,
+    name,
+    ...(address === undefined ? {} : { address }),
+    ...(joining.founder ? {} : { server: urlOf(layout.addresses.get(entry) ?? entry, apiPort(spec)) }),
+    certificateNames: certificateNames(world, layout, name),
+    extra: {
+      log: `/var/log/${unitName(node.role)}.log`,
+      alsologtostderr: true,
+      'resolv-conf': CONTAINER.resolvConf,
+      ...kubeletArgs(spec, world),
+    },
+  })
+}
+
+/** Names under which a master is reached: from its nodes, through the load balancer, and from the operator's computer. */
+function certificateNames(world: World, layout: Layout, name: string): string[] {
+  const { endpoint } = engineOf(world)
+  const all = [
+    name,
+    layout.addresses.get(name),
+    layout.lb,
+    layout.lb && layout.addresses.get(layout.lb),
+    layout.api.host,
+    endpoint.host,
+    layout.api.address,
+    '127.0.0.1',
+    'localhost',
+    CONTAINER.hostAlias,
+  ]
+  return [...new Set(all)].filter(
+    (entry): entry is string => entry !== undefined && entry !== '' && entry !== '0.0.0.0' && entry !== '::',
+  )
+}
+
+/** What the kubelet has to be told about the engine's computer and the limits of the container. */
+function kubeletArgs(spec: ClusterSpec, world: World): Record<string, ConfigValue> {
+  const args: string[] = []
+  const version = world.rootfs?.manifest.version ?? ''
+  const v1 = engineOf(world).info.cgroupVersion === '1'
+  if (v1 && parseK3sVersion(version) && k3sRelease(version).refusesCgroupV1) args.push('fail-cgroupv1=false')
+  const { cpus } = containersOf(spec)
+  const given = JSON.stringify(spec.config['kubelet-arg'] ?? '')
+  if (cpus !== undefined && !Number.isInteger(cpus) && !given.includes('kube-reserved=')) {
+    // Capacity is in whole processors; what the container does not have of the last one is reserved.
+    args.push(`kube-reserved=cpu=${Math.round((Math.ceil(cpus) - cpus) * 1000)}m`)
+  }
+  return args.length > 0 ? { 'kubelet-arg': args } : {}
+}

@@ -1,0 +1,230 @@
+import { type ContainerRecord, LABELS } from '../../cluster/container-labels.js'
+import { type ContainerNodeSpec, containerName, PLAIN_CONTAINER } from '../../cluster/container-spec.js'
+import { isSecretOption } from '../../cluster/k3s-options.js'
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import type { ContainerConfig } from '../../machine/docker/engine.js'
+import { secretRef } from '../../plan/fill-secrets.js'
+import { apiPort } from '../k3s/config.js'
+import type { World } from '../runtime.js'
+import { CONTAINER, objectNames } from './contract.js'
+import { containersOf, engineOf, type Layout } from './layout.js'
+
+/** Names of the secrets that a container's options may hold. */
+export const containerSecret = {
+  env: (name: string, key: string): string => `env:${name}:${key}`,
+  arg: (name: string, index: number): string => `arg:${name}:${index}`,
+  file: (name: string, path: string): string => `put:${name}:${path}`,
+} as const
+
+/** What the user gave for one node. */
+export function nodeOptions(node: NodeSpec): ContainerNodeSpec {
+  return node.container ?? PLAIN_CONTAINER
+}
+
+/** The container of a node. Pure; it holds names of secrets, never their values. */
+export function nodeContainer(
+  spec: ClusterSpec,
+  world: World,
+  layout: Layout,
+  node: NodeSpec,
+  founder: boolean,
+): ContainerConfig {
+  const name = node.target.host
+  const wanted = containersOf(spec)
+  const own = nodeOptions(node)
+  const limits: Record<string, string> = {
+    ...(wanted.memoryBytes === undefined ? {} : { AIRLIFT_MEMORY_BYTES: String(wanted.memoryBytes) }),
+    ...(wanted.cpus === undefined ? {} : { AIRLIFT_CPUS: String(wanted.cpus) }),
+  }
+  return {
+    ...baseOf(spec, world, layout, name, own),
+    entrypoint: ['/bin/sh', CONTAINER.entryScript],
+    command: [
+      node.role === 'master' ? 'server' : 'agent',
+      ...own.k3sArgs.map((arg, i) => hidden(name, arg, i)),
+    ],
+    env: { ...envRefs(name, own), ...limits },
+    labels: labelsOf(spec, world, node.role, indexOf(node), own, recordOf(spec, layout, name, own, founder)),
+    privileged: true,
+    capabilities: [],
+    sysctls: {},
+    tmpfs: { '/run': '', '/var/run': '' },
+    mounts: [
+      { kind: 'volume', source: objectNames.data(name), target: CONTAINER.dataDir, readOnly: false },
+      { kind: 'volume', source: objectNames.kubelet(name), target: CONTAINER.kubelet, readOnly: false },
+      { kind: 'volume', source: objectNames.images(spec.name), target: CONTAINER.images, readOnly: true },
+      ...mountsOf(own),
+    ],
+    extraHosts: [
+      `${CONTAINER.hostAlias}:host-gateway`,
+      ...wanted.hostAliases.flatMap(({ ip, names }) => names.map((alias) => `${alias}:${ip}`)),
+    ],
+    stopTimeoutSeconds: 20,
+    ...(wanted.memoryBytes === undefined ? {} : { memoryBytes: wanted.memoryBytes }),
+    ...(wanted.cpus === undefined ? {} : { cpus: wanted.cpus }),
+    ...(wanted.gpus === undefined ? {} : { gpus: wanted.gpus }),
+    ulimits: wanted.ulimits,
+    // A remapped root may not do what k3s must.
+    ...(engineOf(world).info.usernsRemap ? { usernsMode: 'host' } : {}),
+  }
+}
+
+/** The container of the load balancer: no privileges, no data of its own. */
+export function lbContainer(spec: ClusterSpec, world: World, layout: Layout, name: string): ContainerConfig {
+  const own = containersOf(spec).lb
+  return {
+    ...baseOf(spec, world, layout, name, own),
+    entrypoint: ['/bin/sh', CONTAINER.lbScript],
+    command: [],
+    env: envRefs(name, own),
+    labels: labelsOf(spec, world, 'lb', 0, own, recordOf(spec, layout, name, own, false)),
+    privileged: false,
+    capabilities: ['NET_ADMIN'],
+    sysctls: { 'net.ipv4.ip_forward': '1' },
+    // The image of the nodes declares these as volumes: nothing of them is to be left behind.
+    tmpfs: {
+      '/run': '',
+      [CONTAINER.dataDir]: '',
+      [CONTAINER.kubelet]: '',
+      '/var/lib/cni': '',
+      '/var/log': '',
+    },
+    mounts: mountsOf(own),
+    extraHosts: [],
+    stopTimeoutSeconds: 2,
+    ulimits: [],
+    ...(engineOf(world).info.usernsRemap ? { usernsMode: 'host' } : {}),
+  }
+}
+
+type Base = Pick<ContainerConfig, 'name' | 'image' | 'hostname' | 'ports' | 'network' | 'address' | 'restart'>
+
+function baseOf(
+  spec: ClusterSpec,
+  _world: World,
+  layout: Layout,
+  name: string,
+  _own: ContainerNodeSpec,
+): Base {
+  const address = layout.addresses.get(name)
+  const { api } = layout
+  return {
+    name,
+    image: layout.image.ref,
+    hostname: name,
+    ports: [
+      ...(layout.apiAt === name
+        ? [
+            {
+              address: api.address,
+              hostPort: api.port,
+              containerPort: apiPort(spec),
+              protocol: 'tcp' as const,
+            },
+          ]
+        : []),
+      ...(layout.ports.get(name) ?? []).map(({ address: bind, hostPort, containerPort, protocol }) => ({
+        address: bind,
+        hostPort,
+        containerPort,
+        protocol,
+      })),
+    ],
+    network: layout.network.name,
+    ...(address === undefined ? {} : { address }),
+    restart: 'unless-stopped',
+  }
+}
+
+function mountsOf(own: ContainerNodeSpec): ContainerConfig['mounts'] {
+  return own.mounts.map(({ kind, source, target, readOnly, options }) => ({
+    kind,
+    source,
+    target,
+    readOnly,
+    ...(options.length > 0 ? { propagation: options.join(',') } : {}),
+  }))
+}
+
+function envRefs(name: string, own: ContainerNodeSpec): Record<string, string> {
+  return Object.fromEntries(
+    Object.keys(own.env).map((key) => [key, secretRef(containerSecret.env(name, key))]),
+  )
+}
+
+/** An argument of k3s, its value hidden where the option is a secret one. */
+function hidden(name: string, arg: string, index: number): string {
+  const [, flag, key] = /^(--([^=]+)=)/.exec(arg) ?? []
+  return flag !== undefined && key !== undefined && isSecretOption(key)
+    ? `${flag}${secretRef(containerSecret.arg(name, index))}`
+    : arg
+}
+
+/** The value of an argument that {@link nodeContainer} hides; undefined for others. */
+export function hiddenValue(arg: string): string | undefined {
+  const [, key, value] = /^--([^=]+)=(.*)$/s.exec(arg) ?? []
+  return key !== undefined && value !== undefined && isSecretOption(key) ? value : undefined
+}
+
+/** The place of a node among those of its role, which its name holds. */
+export function indexOf(node: NodeSpec): number {
+  return Number(/-(\d+)$/.exec(node.target.host)?.[1] ?? 0)
+}
+
+/** Labels that everything of a cluster has. */
+export function clusterLabels(cluster: string): Record<string, string> {
+  return { [LABELS.cluster]: cluster }
+}
+
+function labelsOf(
+  spec: ClusterSpec,
+  world: World,
+  role: 'master' | 'worker' | 'lb',
+  index: number,
+  own: ContainerNodeSpec,
+  record: ContainerRecord,
+): Record<string, string> {
+  return {
+    ...own.runtimeLabels,
+    ...clusterLabels(spec.name),
+    [LABELS.role]: role,
+    [LABELS.index]: String(index),
+    [LABELS.version]: world.rootfs?.manifest.version ?? '',
+    [LABELS.spec]: JSON.stringify(record),
+  }
+}
+
+/** What the container is remembered by. */
+export function recordOf(
+  spec: ClusterSpec,
+  layout: Layout,
+  name: string,
+  own: ContainerNodeSpec,
+  founder: boolean,
+): ContainerRecord {
+  const wanted = containersOf(spec)
+  const isLb = name === containerName(spec.name, 'lb')
+  const address = layout.addresses.get(name)
+  return {
+    image: layout.image.ref,
+    network: layout.network.name,
+    external: layout.network.external,
+    subnet: layout.network.subnet,
+    ...(address === undefined ? {} : { address }),
+    loadBalancer: layout.lb !== undefined,
+    ...(founder ? { founder } : {}),
+    ...(layout.apiAt === name ? { api: layout.api } : {}),
+    ports: layout.ports.get(name) ?? [],
+    ...(isLb || wanted.memoryBytes === undefined ? {} : { memoryBytes: wanted.memoryBytes }),
+    ...(isLb || wanted.cpus === undefined ? {} : { cpus: wanted.cpus }),
+    ...(isLb || wanted.gpus === undefined ? {} : { gpus: wanted.gpus }),
+    ulimits: isLb ? [] : wanted.ulimits,
+    hostAliases: isLb ? [] : wanted.hostAliases,
+    mounts: own.mounts,
+    env: Object.keys(own.env).sort(),
+    files: own.files.map((file) => file.path).sort(),
+    runtimeLabels: own.runtimeLabels,
+    k3sArgs: own.k3sArgs.map((arg) => (hiddenValue(arg) === undefined ? arg : arg.replace(/=.*$/s, '='))),
+    config: Object.fromEntries(Object.entries(spec.config).filter(([key]) => !isSecretOption(key))),
+  }
+}

@@ -1,0 +1,31 @@
+/** What stands inside the node image: the agreement between plans, the image and the scripts of rootfs/k3d. */
+export const CONTAINER = {
+  entryScript: '/usr/local/bin/airlift-node',
+  lbScript: '/usr/local/bin/airlift-lb',
+  /** Image archives of the rootfs, one volume for all nodes; the entry script links them into k3s' own directory. */
+  images: '/var/lib/airlift/images',
+  dataDir: '/var/lib/rancher/k3s',
+  kubelet: '/var/lib/kubelet',
+  /** Ports of the load balancer and where each leads to; read again whenever it changes. */
+  lbConfig: '/etc/airlift/lb',
+  /** What pods get as resolv.conf; the entry script writes it. */
+  resolvConf: '/etc/rancher/k3s/resolv.conf',
+  /** Name of the engine's computer, in nodes and pods. */
+  hostAlias: 'host.airlift.internal',
+} as const
+
+/** Names of what a cluster has beside its containers. */
+export const objectNames = {
+  network: (cluster: string): string => `airlift-${cluster}`,
+  images: (cluster: string): string => `airlift-${cluster}-images`,
+  data: (container: string): string => container,
+  kubelet: (container: string): string => `${container}-kubelet`,
+} as const
+
+/** The machine's id of a container. */
+export function containerId(name: string): string {
+  return `docker://${name}`
+}
+
+/** The machine that steps of the engine itself belong to. */
+export const ENGINE = 'engine'

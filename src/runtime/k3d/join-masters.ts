@@ -1,0 +1,46 @@
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import type { Plan, Step } from '../../plan/plan.js'
+import { machineOf } from '../k3s/first-master.js'
+import { isReady } from '../k3s/node-steps.js'
+import type { World } from '../runtime.js'
+import { entryOf, founderOf, isNew } from './first-master.js'
+import { planOf } from './init.js'
+import { joinThrough } from './join-through.js'
+import { layoutOf } from './layout.js'
+import { lbReady, lbSteps } from './lb-steps.js'
+import { nodeSteps, stepId } from './node-steps.js'
+
+/**
+ * Further masters. While the cluster is being created they start together, as soon as the first one listens: etcd admits
+ * one at a time and k3s asks again. Where the cluster carries data already each waits for the one before.
+ */
+export function planJoinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan {
+  const layout = layoutOf(spec, world)
+  const founder = founderOf(spec, world)
+  const entry = entryOf(spec, world)
+  const together = isNew(spec, world)
+  const before = together ? listening(world, entry) : steady(spec, world, entry)
+  let last = before
+  const steps: Step[] = []
+  for (const node of masters.filter((candidate) => candidate !== founder)) {
+    const joining = { founder: false, through: joinThrough(spec, world, layout, node, entry) }
+    const own = nodeSteps({ spec, world, layout, node, joining }, [...last, ...lbReady(spec, world, layout)])
+    steps.push(...own)
+    const start = stepId.start(node.target.host)
+    if (!together && own.some((step) => step.id === start)) last = [start]
+  }
+  return planOf(spec, world, steps.length > 0 ? [...lbSteps(spec, world, layout), ...steps] : steps)
+}
+
+/** Steps after which others can join through a node. */
+export function listening(world: World, entry: NodeSpec): string[] {
+  return machineOf(world, entry).installed.apiReady ? [] : [stepId.start(entry.target.host)]
+}
+
+/** Steps after which the datastore may change its members. */
+function steady(spec: ClusterSpec, world: World, entry: NodeSpec): string[] {
+  const machine = machineOf(world, entry)
+  if (isReady({ world, node: entry, machine })) return []
+  const name = entry.target.host
+  return [spec.wait === 'none' || founderOf(spec, world) !== entry ? stepId.start(name) : stepId.ready(name)]
+}

@@ -1,0 +1,22 @@
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import type { Plan, Step } from '../../plan/plan.js'
+import type { World } from '../runtime.js'
+import { entryOf } from './first-master.js'
+import { planOf } from './init.js'
+import { listening } from './join-masters.js'
+import { joinThrough } from './join-through.js'
+import { layoutOf } from './layout.js'
+import { lbReady, lbSteps } from './lb-steps.js'
+import { nodeSteps } from './node-steps.js'
+
+/** Workers: their containers are made at once, and started as soon as a master listens. One that asks before backs off. */
+export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan {
+  const layout = layoutOf(spec, world)
+  const entry = entryOf(spec, world)
+  const needs = [...listening(world, entry), ...lbReady(spec, world, layout)]
+  const steps: Step[] = nodes.flatMap((node) => {
+    const joining = { founder: false, through: joinThrough(spec, world, layout, node, entry) }
+    return nodeSteps({ spec, world, layout, node, joining }, needs)
+  })
+  return planOf(spec, world, steps.length > 0 ? [...lbSteps(spec, world, layout), ...steps] : steps)
+}

@@ -1,0 +1,85 @@
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import type { ContainerEntry } from '../../plan/engine-action.js'
+import { secretRef } from '../../plan/fill-secrets.js'
+import { clusterFiles, type DesiredFile, tokenFile } from '../k3s/desired.js'
+import { K3S } from '../k3s/paths.js'
+import { fillTemplate } from '../k3s/template.js'
+import type { World } from '../runtime.js'
+import { containerConfig, type Joining } from './config.js'
+import { containerSecret, nodeOptions } from './container-config.js'
+import { CONTAINER } from './contract.js'
+import { containersOf, type Layout } from './layout.js'
+
+/** Everything that must be in a node's container before k3s starts. Pure. */
+export function nodeFiles(
+  spec: ClusterSpec,
+  world: World,
+  layout: Layout,
+  node: NodeSpec,
+  joining: Joining,
+): DesiredFile[] {
+  const name = node.target.host
+  return [
+    script(world, CONTAINER.entryScript, 'entry.sh'),
+    {
+      path: K3S.config,
+      mode: '0600',
+      content: containerConfig(spec, world, layout, node, joining),
+      restart: true,
+    },
+    // Known before anything starts, so that all nodes are made at once: every one has the bare password.
+    tokenFile(false),
+    ...clusterFiles(spec, node, joining.founder),
+    ...nodeOptions(node).files.map(({ path, mode }) => ({
+      path,
+      mode,
+      content: secretRef(containerSecret.file(name, path)),
+      base64: true,
+      restart: true,
+    })),
+  ]
+}
+
+/** What must be in the load balancer's container. Its list of targets is read again whenever it changes. */
+export function lbFiles(spec: ClusterSpec, world: World, layout: Layout, name: string): DesiredFile[] {
+  return [
+    script(world, CONTAINER.lbScript, 'lb.sh'),
+    { path: CONTAINER.lbConfig, mode: '0644', content: lbTargets(spec, layout, name), restart: false },
+    ...containersOf(spec).lb.files.map(({ path, mode }) => ({
+      path,
+      mode,
+      content: secretRef(containerSecret.file(name, path)),
+      base64: true,
+      restart: true,
+    })),
+  ]
+}
+
+/** One line for each published port: `PORT PROTO TARGET…`. The API goes to every master. */
+export function lbTargets(spec: ClusterSpec, layout: Layout, name: string): string {
+  const to = (containers: readonly string[]): string =>
+    containers.map((target) => layout.addresses.get(target) ?? target).join(' ')
+  const api = Number(spec.config['https-listen-port'] ?? 6443)
+  const lines = [`${api} tcp ${to(spec.masters.map((node) => node.target.host))}`]
+  for (const port of layout.ports.get(name) ?? []) {
+    if (port.containerPort === api && port.protocol === 'tcp') continue
+    const line = `${port.containerPort} ${port.protocol} ${to(port.nodes)}`
+    if (!lines.includes(line)) lines.push(line)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** A script of the package; a newer one counts from the next start on. */
+function script(world: World, path: string, template: string): DesiredFile {
+  return { path, mode: '0755', content: fillTemplate(world.templates, template), restart: false }
+}
+
+/** Files as they are put into a container that does not run. */
+export function entries(files: readonly DesiredFile[]): ContainerEntry[] {
+  return files.map(({ path, mode, content, base64 }) => ({
+    path,
+    mode,
+    content,
+    ...(base64 ? { base64 } : {}),
+  }))
+}

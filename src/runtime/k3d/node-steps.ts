@@ -1,0 +1,191 @@
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import { INITIALIZED } from '../../machine/state-paths.js'
+import type { Action, Step } from '../../plan/plan.js'
+import { apiPort, usesEtcd } from '../k3s/config.js'
+import { changedFiles, type DesiredFile } from '../k3s/desired.js'
+import { machineOf } from '../k3s/first-master.js'
+import { imagesFor, isReady } from '../k3s/node-steps.js'
+import { unitName } from '../k3s/paths.js'
+import { checkImages, waitApi, waitJoinable, waitMasterReady, waitWorkerReady } from '../k3s/waits.js'
+import type { MachineWorld, World } from '../runtime.js'
+import type { Joining } from './config.js'
+import { clusterLabels, nodeContainer } from './container-config.js'
+import { CONTAINER, objectNames } from './contract.js'
+import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
+import { containerOf, type Layout } from './layout.js'
+import { entries, nodeFiles } from './node-files.js'
+
+/** What planning one node starts from. */
+export interface NodePlan {
+  readonly spec: ClusterSpec
+  readonly world: World
+  readonly layout: Layout
+  readonly node: NodeSpec
+  readonly joining: Joining
+}
+
+/** Ids of a container's steps, so that others can need them. */
+export const stepId = {
+  create: (name: string): string => `${name}/create`,
+  start: (name: string): string => `${name}/start`,
+  ready: (name: string): string => `${name}/ready`,
+} as const
+
+/** The steps that bring one node from what it is to what it must be; none where it is so already. */
+export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
+  const { spec, world, layout, node, joining } = plan
+  const machine = machineOf(world, node)
+  const running = containerOf(world, node.target.host)?.state === 'running'
+  const files = nodeFiles(spec, world, layout, node, joining)
+  const changed = running ? changedFiles(files, machine, world) : []
+  const restart = changed.some((file) => file.restart)
+  if (running && !restart && isReady({ world, node, machine }))
+    return [...filesStep(machine, changed), ...imagesStep(plan, machine)]
+  const steps = running ? [] : [createStep(plan, machine, files)]
+  const before = [
+    ...steps.map((step) => step.id),
+    ...engineSteps(spec, world, layout)
+      .map((step) => step.id)
+      .filter((id) => id === ENGINE_STEPS.images),
+    ...needs,
+  ]
+  return [...steps, ...startSteps(plan, machine, changed, before)]
+}
+
+/** Files that k3s reads by itself, such as manifests. */
+function filesStep(machine: MachineWorld, changed: readonly DesiredFile[]): Step[] {
+  if (changed.length === 0) return []
+  return [
+    {
+      id: `${machine.name}/files`,
+      machine: machine.id,
+      title: 'write changed files',
+      needs: [],
+      effect: 'change',
+      actions: writes(changed),
+    },
+  ]
+}
+
+/** Images that a later rootfs brings: k3s imports what appears in its directory, without a restart. */
+function imagesStep({ spec, world, layout, node }: NodePlan, machine: MachineWorld): Step[] {
+  if (!engineSteps(spec, world, layout).some((step) => step.id === ENGINE_STEPS.images)) return []
+  const names = imagesFor(world.rootfs?.manifest, machine)
+  return [
+    {
+      id: `${node.target.host}/images`,
+      machine: machine.id,
+      title: 'import new images',
+      needs: [ENGINE_STEPS.images],
+      effect: 'change',
+      actions: [
+        { kind: 'script', script: `sh ${CONTAINER.entryScript} link-images` },
+        checkImages(names, unitName(node.role), spec.timeoutMs),
+      ],
+    },
+  ]
+}
+
+function writes(files: readonly DesiredFile[]): Action[] {
+  return files.map(({ path, mode, content, base64 }) => ({
+    kind: 'write',
+    path,
+    mode,
+    content,
+    ...(base64 ? { base64 } : {}),
+  }))
+}
+
+/** Volumes and container, with all files before it ever starts. One that a dead run left half-made is completed. */
+function createStep(
+  { spec, world, layout, node, joining }: NodePlan,
+  machine: MachineWorld,
+  files: readonly DesiredFile[],
+): Step {
+  const name = node.target.host
+  const labels = clusterLabels(spec.name)
+  const made = containerOf(world, name) !== undefined
+  return {
+    id: stepId.create(name),
+    machine: machine.id,
+    title: `${made ? 'complete' : 'create'} the container of a ${node.role}`,
+    needs: engineSteps(spec, world, layout)
+      .map((step) => step.id)
+      .filter((id) => id !== ENGINE_STEPS.images),
+    effect: made ? 'change' : 'create',
+    actions: [
+      { kind: 'volume', op: 'create', name: objectNames.data(name), labels },
+      { kind: 'volume', op: 'create', name: objectNames.kubelet(name), labels },
+      {
+        kind: 'container',
+        op: 'create',
+        config: nodeContainer(spec, world, layout, node, joining.founder),
+        files: entries(files),
+      },
+    ],
+  }
+}
+
+/** Start and waits. The founder's are two steps: others join as soon as it listens, while it still becomes ready. */
+function startSteps(
+  plan: NodePlan,
+  machine: MachineWorld,
+  changed: readonly DesiredFile[],
+  needs: readonly string[],
+): Step[] {
+  const { spec, world, node, joining } = plan
+  const name = node.target.host
+  const state = containerOf(world, name)?.state
+  const restart = changed.some((file) => file.restart)
+  const launch: Action[] = [
+    ...writes(changed),
+    ...(restart
+      ? [{ kind: 'container' as const, op: 'restart' as const, name, timeoutSeconds: 20 }]
+      : state === 'running'
+        ? []
+        : [{ kind: 'container' as const, op: 'start' as const, name }]),
+  ]
+  const waits = readyWaits(plan, machine)
+  const others = spec.masters.length + spec.nodes.length > 1
+  const listen =
+    joining.founder && (spec.wait !== 'none' || others)
+      ? [patient(waitJoinable(name, apiPort(spec), spec.timeoutMs))]
+      : []
+  const start: Step = {
+    id: stepId.start(name),
+    machine: machine.id,
+    title: launch.length === 0 ? `wait for ${unitName(node.role)}` : `start ${unitName(node.role)}`,
+    needs,
+    ...(node.role === 'worker' ? { window: 'join' as const } : {}),
+    ...(launch.length === 0 ? {} : { effect: restart ? ('change' as const) : ('create' as const) }),
+    actions: [...launch, ...listen, ...(joining.founder ? [] : waits)],
+  }
+  if (!joining.founder || waits.length === 0) return start.actions.length > 0 ? [start] : []
+  const ready: Step = {
+    id: stepId.ready(name),
+    machine: machine.id,
+    title: spec.wait === 'api' ? 'wait for the API server' : `wait for node ${name}`,
+    needs: [start.id],
+    actions: waits,
+  }
+  return [start, ready]
+}
+
+/** What a node must be before it counts as done, as far as the user wants to wait. */
+function readyWaits({ spec, world, node }: NodePlan, machine: MachineWorld): Action[] {
+  const { wait, timeoutMs } = spec
+  if (wait === 'none') return []
+  const name = node.target.host
+  const master = node.role === 'master'
+  const actions: Action[] = master ? [patient(waitApi(timeoutMs))] : []
+  if (wait === 'api') return actions
+  actions.push(master ? waitMasterReady(name, usesEtcd(spec), timeoutMs) : waitWorkerReady(name, timeoutMs))
+  const names = imagesFor(world.rootfs?.manifest, machine)
+  if (names.length > 0) actions.push(checkImages(names, unitName(node.role), timeoutMs))
+  return [...actions, { kind: 'script', script: `: > ${INITIALIZED}` }]
+}
+
+/** A wait without the way out that only hosts have: a container that ends is started again by the engine. */
+function patient({ recover: _, ...wait }: Extract<Action, { kind: 'wait' }>): Action {
+  return wait
+}

@@ -1,0 +1,417 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { PLAIN_CONTAINER } from '../../cluster/container-spec.js'
+import type { ClusterSpec } from '../../cluster/spec.js'
+import type { ContainerConfig, EngineContainer } from '../../machine/docker/engine.js'
+import { fillSecrets } from '../../plan/fill-secrets.js'
+import { mergePlans, type Plan } from '../../plan/plan.js'
+import type { MachineWorld, World } from '../runtime.js'
+import { planInit } from './init.js'
+import { planJoinMasters } from './join-masters.js'
+import { planJoinNodes } from './join-nodes.js'
+import { planReset } from './reset.js'
+import { testContainer, testContainers, testContainerWorld, testEngine } from './world.fixture.js'
+
+function planAll(spec: ClusterSpec, world: World): Plan {
+  return mergePlans(
+    planInit(spec, world),
+    planJoinMasters(spec, world, spec.masters),
+    planJoinNodes(spec, world, spec.nodes),
+  )
+}
+
+/** Id, needs and kinds of actions: what the order of a plan is judged by. */
+const outline = (plan: Plan): string[] =>
+  plan.steps.map(
+    (step) =>
+      `${step.id.replaceAll('airlift-dev-', '')} [${step.actions.map((action) => ('op' in action ? `${action.kind}.${action.op}` : action.kind)).join(' ')}]${step.needs.length ? ` after ${step.needs.join(', ').replaceAll('airlift-dev-', '')}` : ''}`,
+  )
+
+interface Created {
+  readonly config: ContainerConfig
+  readonly files: readonly { readonly path: string; readonly mode?: string; readonly content?: string }[]
+}
+
+const creations = (plan: Plan): Created[] =>
+  plan.steps
+    .flatMap((step) => step.actions)
+    .flatMap((action) => (action.kind === 'container' && action.op === 'create' ? [action] : []))
+
+const configOf = (plan: Plan, name: string): string =>
+  creations(plan)
+    .find((made) => made.config.name === name)
+    ?.files.find((file) => file.path === '/etc/rancher/k3s/config.yaml')?.content ?? ''
+
+/** The same world after everything was done: what `observe` would find. */
+function settled(
+  spec: ClusterSpec,
+  world: World,
+  change: (made: Created) => Partial<EngineContainer> = () => ({}),
+): World {
+  const plan = planAll(spec, world)
+  const made = creations(plan)
+  const containers = made.map((one) => ({ ...testContainer(one.config), ...change(one) }))
+  const network = plan.steps
+    .flatMap((step) => step.actions)
+    .find((action) => action.kind === 'network' && action.op === 'create')
+  const engine = testEngine({
+    containers,
+    networks: [
+      ...testEngine().networks,
+      ...(network && network.kind === 'network' && network.op === 'create'
+        ? [
+            {
+              id: 'n1',
+              name: network.name,
+              driver: 'bridge',
+              subnets: [network.subnet],
+              gateway: network.gateway,
+              labels: network.labels,
+              containers: {},
+            },
+          ]
+        : []),
+    ],
+    volumes: plan.steps
+      .flatMap((step) => step.actions)
+      .flatMap((action) => (action.kind === 'volume' ? [{ name: action.name, labels: {} }] : [])),
+    images: new Map([
+      [
+        made[0]?.config.image ?? '',
+        { id: 'i', tags: [], arch: 'amd64', sizeBytes: 1, labels: {}, entrypoint: [], env: [] },
+      ],
+    ]),
+    freePorts: [50001, 50002, 50003],
+    ...(spec.masters.length > 1
+      ? {
+          lbTargets:
+            made.flatMap((one) => one.files).find((file) => file.path === '/etc/airlift/lb')?.content ?? '',
+        }
+      : {}),
+  })
+  const nodes = world.machines.map((machine) => ({
+    name: machine.name,
+    role: machine.node.role,
+    ready: true,
+    version: 'v1.33.1+k3s1',
+    address: '',
+    message: '',
+  }))
+  return testContainerWorld(spec, engine, (name): Partial<MachineWorld> => {
+    const machine = world.machines.find((entry) => entry.name === name)
+    const one = made.find((entry) => entry.config.name === name)
+    const state = containers.find((entry) => entry.name === name)?.state
+    if (!machine || !one || state !== 'running') return {}
+    const master = machine.node.role === 'master'
+    return {
+      facts: {
+        ...machine.facts,
+        managed: {
+          ...machine.facts.managed,
+          fragments: { 'k3d-archives': 'c2'.repeat(32) },
+          files: one.files.map((file) => {
+            const bytes = Buffer.from(fillSecrets(file.content ?? '', world.secrets))
+            return {
+              path: file.path,
+              mode: file.mode ?? '',
+              sizeBytes: bytes.length,
+              sha256: createHash('sha256').update(bytes).digest('hex'),
+            }
+          }),
+        },
+      },
+      installed: {
+        cluster: spec.name,
+        role: machine.node.role,
+        version: 'v1.33.1+k3s1',
+        active: true,
+        initialized: true,
+        apiReady: master,
+        ...(master ? { nodes } : {}),
+      },
+    }
+  })
+}
+
+describe('a new cluster', () => {
+  it('of one master and two workers makes all containers at once', async () => {
+    const spec = testContainers(1, 2)
+    const plan = planAll(spec, testContainerWorld(spec))
+    expect(outline(plan)).toEqual([
+      'engine/network [network.create volume.create]',
+      'engine/image [image.build]',
+      'engine/images [image.fill] after engine/network, engine/image',
+      'master-0/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'master-0/start [container.start wait] after master-0/create, engine/images',
+      'master-0/ready [wait wait wait script] after master-0/start',
+      'worker-0/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'worker-0/start [container.start wait wait script] after worker-0/create, engine/images, master-0/start',
+      'worker-1/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'worker-1/start [container.start wait wait script] after worker-1/create, engine/images, master-0/start',
+    ])
+    await expect(JSON.stringify(plan, null, 2)).toMatchFileSnapshot('golden/one-master-two-workers.json')
+  })
+
+  it('of three masters puts the load balancer first and starts the others together', async () => {
+    const spec = testContainers(3, 1)
+    const plan = planAll(spec, testContainerWorld(spec))
+    expect(outline(plan).filter((line) => line.includes('/start'))).toEqual([
+      'lb/start [container.start] after lb/create',
+      'master-0/start [container.start wait] after master-0/create, engine/images',
+      'master-0/ready [wait wait wait script] after master-0/start',
+      'master-1/start [container.start wait wait wait script] after master-1/create, engine/images, master-0/start, lb/start',
+      'master-2/start [container.start wait wait wait script] after master-2/create, engine/images, master-0/start, lb/start',
+      'worker-0/start [container.start wait wait script] after worker-0/create, engine/images, master-0/start, lb/start',
+    ])
+    const text = JSON.stringify(plan, null, 2)
+    await expect(text).toMatchFileSnapshot('golden/three-masters.json')
+    expect(configOf(plan, 'airlift-dev-master-0')).toContain('cluster-init: true')
+    for (const name of ['master-1', 'master-2', 'worker-0'])
+      expect(configOf(plan, `airlift-dev-${name}`)).toContain('server: "https://10.118.0.2:6443"')
+  })
+
+  it('publishes the API once: at the load balancer, or at the only master', () => {
+    const at = (masters: number): string[] => {
+      const spec = testContainers(masters, 1)
+      return creations(planAll(spec, testContainerWorld(spec)))
+        .filter((made) => made.config.ports.length > 0)
+        .map(
+          ({ config }) =>
+            `${config.name} ${config.ports.map((port) => `${port.address}:${port.hostPort}:${port.containerPort}`)}`,
+        )
+    }
+    expect(at(1)).toEqual(['airlift-dev-master-0 127.0.0.1:40001:6443'])
+    expect(at(3)).toEqual(['airlift-dev-lb 127.0.0.1:40001:6443'])
+  })
+
+  it('joins through the first master where no load balancer is wanted', () => {
+    const spec = testContainers(3, 1, { loadBalancer: false })
+    const plan = planAll(spec, testContainerWorld(spec))
+    expect(creations(plan).map((made) => made.config.name)).not.toContain('airlift-dev-lb')
+    expect(configOf(plan, 'airlift-dev-worker-0')).toContain('server: "https://10.118.0.3:6443"')
+  })
+
+  it('takes the first network that neither the engine nor its computer uses', () => {
+    const spec = testContainers(1, 0)
+    const network = testEngine().networks[0]
+    const engine = testEngine({
+      networks: network ? [{ ...network, name: 'other', subnets: ['10.118.0.0/23'] }] : [],
+      routes: ['0.0.0.0/0', '10.118.2.128/25'],
+    })
+    const [step] = planAll(spec, testContainerWorld(spec, engine)).steps
+    expect(step?.actions[0]).toMatchObject({ subnet: '10.118.3.0/24', gateway: '10.118.3.1' })
+  })
+
+  it('uses the image of k3s itself where the engine has it, and builds none', () => {
+    const spec = testContainers(1, 0)
+    const image = { id: 'i', tags: [], arch: 'amd64', sizeBytes: 1, labels: {}, entrypoint: [], env: [] }
+    const engine = testEngine({ images: new Map([['rancher/k3s:v1.33.1-k3s1', image]]) })
+    const plan = planAll(spec, testContainerWorld(spec, engine))
+    expect(outline(plan).some((line) => line.startsWith('engine/image '))).toBe(false)
+    expect(creations(plan)[0]?.config.image).toBe('rancher/k3s:v1.33.1-k3s1')
+  })
+
+  it('pulls an image that the user names and that is not there', () => {
+    const spec = testContainers(1, 0, { image: 'registry.local/k3s:1' })
+    const step = planAll(spec, testContainerWorld(spec)).steps.find((one) => one.id === 'engine/image')
+    expect(step?.actions).toEqual([{ kind: 'image', op: 'pull', ref: 'registry.local/k3s:1' }])
+  })
+
+  it('holds no secrets, only their names', () => {
+    const spec = testContainers(1, 1)
+    const secretive = {
+      ...spec,
+      masters: spec.masters.map((node) => ({
+        ...node,
+        container: {
+          ...PLAIN_CONTAINER,
+          env: { HTTPS_PROXY: 'http://u:hunter22@proxy' },
+          k3sArgs: ['--datastore-endpoint=postgres://u:hunter22@db/k', '--disable=traefik'],
+          files: [{ path: '/etc/secret', mode: '0600', content: Buffer.from('hunter22') }],
+        },
+      })),
+      config: { 'agent-token': 'hunter22' },
+    }
+    const text = JSON.stringify(planAll(secretive, testContainerWorld(secretive)))
+    expect(text).not.toContain('hunter22')
+    expect(text).not.toContain(Buffer.from('hunter22').toString('base64'))
+    expect(text).not.toContain('0123456789abcdef')
+    expect(text).toContain('{{secret:env:airlift-dev-master-0:HTTPS_PROXY}}')
+    expect(text).toContain('--disable=traefik')
+  })
+})
+
+describe('run again', () => {
+  it.each([
+    [1, 0],
+    [1, 2],
+    [3, 1],
+  ])('has nothing to do for %i masters and %i workers', (masters, workers) => {
+    const spec = testContainers(masters, workers)
+    expect(outline(planAll(spec, settled(spec, testContainerWorld(spec))))).toEqual([])
+  })
+
+  it('has nothing to do where ports were left to airlift', () => {
+    const port = {
+      address: '127.0.0.1',
+      hostPort: 0,
+      containerPort: 80,
+      protocol: 'tcp',
+      via: 'proxy',
+      nodes: [],
+    } as const
+    const spec = testContainers(1, 1, { ports: [port, { ...port, containerPort: 443 }] })
+    const world = settled(spec, testContainerWorld(spec))
+    expect(outline(planAll(spec, world))).toEqual([])
+    expect(world.engine?.containers[0]?.ports.map((one) => one.hostPort)).toEqual([40001, 40002, 40003])
+  })
+
+  it('starts what was stopped, and completes it first', () => {
+    const spec = testContainers(1, 1)
+    const world = settled(spec, testContainerWorld(spec), ({ config }) =>
+      config.name.endsWith('worker-0') ? { state: 'exited' } : {},
+    )
+    expect(outline(planAll(spec, world))).toEqual([
+      'worker-0/create [volume.create volume.create container.create]',
+      'worker-0/start [container.start wait wait script] after worker-0/create',
+    ])
+  })
+
+  it('makes a node that is missing at a free address, and keeps those of the others', () => {
+    const small = testContainers(1, 1)
+    const spec = testContainers(1, 2)
+    const before = settled(small, testContainerWorld(small))
+    const world = testContainerWorld(spec, before.engine, (name) => {
+      const { node: _, ...rest } = before.machines.find((machine) => machine.name === name) ?? {}
+      return rest
+    })
+    const plan = planAll(spec, world)
+    expect(outline(plan)).toEqual([
+      'worker-1/create [volume.create volume.create container.create]',
+      'worker-1/start [container.start wait wait script] after worker-1/create',
+    ])
+    expect(creations(plan)[0]?.config.address).toBe('10.118.0.5')
+  })
+
+  it('adds masters to a cluster that carries data one after the other, and tells the load balancer', () => {
+    const small = testContainers(2, 0)
+    const spec = testContainers(4, 0)
+    const before = settled(small, testContainerWorld(small))
+    const world = testContainerWorld(spec, before.engine, (name) => {
+      const { node: _, ...rest } = before.machines.find((machine) => machine.name === name) ?? {}
+      return rest
+    })
+    expect(outline(planAll(spec, world)).filter((line) => /start|targets/.test(line))).toEqual([
+      'lb/targets [write]',
+      'master-2/start [container.start wait wait wait script] after master-2/create, lb/targets',
+      'master-3/start [container.start wait wait wait script] after master-3/create, master-2/start, lb/targets',
+    ])
+  })
+
+  it('never founds a second cluster where the founder is gone', () => {
+    const spec = testContainers(3, 0)
+    const full = settled(spec, testContainerWorld(spec))
+    const containers = full.engine?.containers.filter((one) => !one.name.endsWith('master-0')) ?? []
+    const world = testContainerWorld(spec, testEngine({ ...full.engine, containers }), (name) => {
+      if (name.endsWith('master-0')) return {}
+      const { node: _, ...rest } = full.machines.find((machine) => machine.name === name) ?? {}
+      return rest
+    })
+    const plan = planAll(spec, world)
+    expect(configOf(plan, 'airlift-dev-master-0')).toContain('server: "https://10.118.0.2:6443"')
+    expect(configOf(plan, 'airlift-dev-master-0')).not.toContain('cluster-init')
+  })
+
+  it('founds it after all where a run died before anything was started', () => {
+    const spec = testContainers(3, 0)
+    const full = settled(spec, testContainerWorld(spec), () => ({
+      state: 'created',
+      startedAt: '0001-01-01T00:00:00Z',
+    }))
+    const containers = full.engine?.containers.filter((one) => !one.name.endsWith('master-0')) ?? []
+    const plan = planAll(spec, testContainerWorld(spec, testEngine({ ...full.engine, containers })))
+    expect(configOf(plan, 'airlift-dev-master-0')).toContain('cluster-init: true')
+  })
+
+  it('restarts a node whose configuration changed, and no other', () => {
+    const spec = testContainers(1, 1)
+    const world = settled(spec, testContainerWorld(spec))
+    const [master, worker] = world.machines
+    const changed = { ...spec, masters: spec.masters.map((node) => ({ ...node, labels: { tier: 'gold' } })) }
+    const machines = [master, worker].flatMap((machine, i) =>
+      machine ? [{ ...machine, node: [...changed.masters, ...changed.nodes][i] ?? machine.node }] : [],
+    )
+    expect(outline(planAll(changed, { ...world, machines }))).toEqual([
+      'master-0/start [write container.restart wait]',
+      'master-0/ready [wait wait wait script] after master-0/start',
+    ])
+  })
+
+  it.each([
+    ['--memory', { memoryBytes: 1e9 }],
+    ['--cpus', { cpus: 1.5 }],
+    ['--api-port', { api: { address: '127.0.0.1', port: 7000 } }],
+    ['--network', { network: 'mine' }],
+    ['--subnet', { subnet: '10.9.0.0/24' }],
+    ['--image', { image: 'other:1' }],
+    ['--host-alias', { hostAliases: [{ ip: '10.0.0.9', names: ['nas'] }] }],
+    ['--ulimit', { ulimits: [{ name: 'nofile', soft: 1, hard: 2 }] }],
+    [
+      '--port',
+      {
+        ports: [
+          { address: '127.0.0.1', hostPort: 80, containerPort: 80, protocol: 'tcp', via: 'proxy', nodes: [] },
+        ],
+      },
+    ],
+  ] as const)('refuses a changed %s by its name', (flag, more) => {
+    const spec = testContainers(1, 0)
+    const world = settled(spec, testContainerWorld(spec))
+    const changed = testContainers(1, 0, more)
+    const machines = world.machines.map((machine, i) => ({
+      ...machine,
+      node: changed.masters[i] ?? machine.node,
+    }))
+    expect(() => planAll(changed, { ...world, machines })).toThrow(
+      expect.objectContaining({ code: 'E_REMOVE_REFUSED', message: expect.stringContaining(flag) }),
+    )
+  })
+
+  it('refuses to leave a container of the cluster out', () => {
+    const spec = testContainers(1, 2)
+    const world = settled(spec, testContainerWorld(spec))
+    const fewer = { ...spec, nodes: spec.nodes.slice(0, 1) }
+    expect(() => planAll(fewer, world)).toThrow(
+      expect.objectContaining({
+        code: 'E_REMOVE_REFUSED',
+        message: expect.stringContaining('airlift-dev-worker-1'),
+      }),
+    )
+  })
+})
+
+describe('reset', () => {
+  it('removes all containers at once, then what they used, and nothing of others', () => {
+    const spec = testContainers(3, 1)
+    const world = settled(spec, testContainerWorld(spec))
+    expect(outline(planReset(spec, world))).toEqual([
+      'lb/remove [container.remove]',
+      'master-0/remove [container.remove]',
+      'master-1/remove [container.remove]',
+      'master-2/remove [container.remove]',
+      'worker-0/remove [container.remove]',
+      `engine/remove [network.remove${' volume.remove'.repeat(9)}] after lb/remove, master-0/remove, master-1/remove, master-2/remove, worker-0/remove`,
+    ])
+  })
+
+  it('leaves a network of the user alone', () => {
+    const spec = testContainers(1, 0, { network: 'mine' })
+    const [bridge] = testEngine().networks
+    const networks = bridge
+      ? [{ ...bridge, name: 'mine', subnets: ['10.9.0.0/24'], gateway: '10.9.0.1' }]
+      : []
+    const world = settled(spec, testContainerWorld(spec, testEngine({ networks })))
+    const actions = planReset(spec, world).steps.flatMap((step) => step.actions)
+    expect(actions.some((action) => action.kind === 'network')).toBe(false)
+  })
+})
