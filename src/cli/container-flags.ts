@@ -2,33 +2,74 @@ import { type Command, Option } from 'commander'
 import { AirliftError } from '../core/errors.js'
 import { repeatable } from './shared.js'
 
+interface Flag {
+  readonly flags: string
+  readonly text: string
+  /** It may be given several times. */
+  readonly many?: boolean
+}
+
 /** Flags that only containers have, as they are written. */
-const CONTAINER_FLAGS: readonly { readonly flags: string; readonly text: string; readonly many?: boolean }[] =
-  [
-    { flags: '--image <image>', text: 'image of the node containers' },
-    { flags: '-p, --port <spec[@filter]>', text: 'publish a port (repeatable)', many: true },
-    { flags: '--volume <spec[@filter]>', text: 'mount a volume (repeatable)', many: true },
-    { flags: '--env <k=v[@filter]>', text: 'set a variable (repeatable)', many: true },
-    { flags: '--k3s-arg <arg[@filter]>', text: 'argument of k3s (repeatable)', many: true },
-    { flags: '--api-port <[host:]port>', text: 'where the API is published' },
-    { flags: '--network <name>', text: 'network to join' },
-    { flags: '--subnet <cidr>', text: 'subnet of the network' },
-    { flags: '--no-lb', text: 'no load balancer in front of the masters' },
-    { flags: '--memory <size>', text: 'memory of each node' },
-    { flags: '--cpus <n>', text: 'processors of each node' },
-    { flags: '--gpus <spec>', text: 'GPUs of each node' },
-    { flags: '--host-alias <ip:names>', text: 'line of /etc/hosts (repeatable)', many: true },
-    { flags: '--ulimit <spec>', text: 'limit of each node (repeatable)', many: true },
-    { flags: '--file <src:dst[@filter]>', text: 'file to copy in (repeatable)', many: true },
-  ]
+const CONTAINER_FLAGS: readonly Flag[] = [
+  {
+    flags: '-p, --port <spec[@filter]>',
+    text: '[host:][hostport:]port[/proto], ranges too (repeatable)',
+    many: true,
+  },
+  { flags: '--ingress', text: 'the same as -p 80:80 -p 443:443' },
+  { flags: '--api-port <[host:]port>', text: 'where the API is published (default 127.0.0.1, a free port)' },
+  { flags: '--volume <spec[@filter]>', text: '[source:]target[:options] to mount (repeatable)', many: true },
+  {
+    flags: '--env <k=v[@filter]>',
+    text: 'variable; KEY alone takes the value from here (repeatable)',
+    many: true,
+  },
+  { flags: '--k3s-arg <arg[@filter]>', text: 'argument of k3s, --k3s-arg=--debug (repeatable)', many: true },
+  { flags: '--file <src:dst[@filter]>', text: 'file to copy in before the start (repeatable)', many: true },
+  { flags: '--runtime-label <k=v[@filter]>', text: 'label of the container (repeatable)', many: true },
+  { flags: '--image <image>', text: 'image of the node containers (default: made from the rootfs)' },
+  { flags: '--memory <size>', text: 'memory of each node: 2g, 512Mi' },
+  { flags: '--cpus <n>', text: 'processors of each node: 2, 0.5' },
+  { flags: '--gpus <spec>', text: 'GPUs of each node: all, 2, device=0' },
+  {
+    flags: '--ulimit <name=soft:hard>',
+    text: 'limit of each node: nofile=65535:65535 (repeatable)',
+    many: true,
+  },
+  {
+    flags: '--host-alias <ip:names>',
+    text: 'line of /etc/hosts: 10.1.2.3:git.lan,dev.lan (repeatable)',
+    many: true,
+  },
+  { flags: '--ca <file>', text: 'certificates that every node trusts, PEM (repeatable)', many: true },
+  { flags: '--network <name>', text: 'join this network, and leave it alone (default: one of its own)' },
+  { flags: '--subnet <cidr>', text: 'subnet of its own network (default: a free one)' },
+  { flags: '--no-lb', text: 'no load balancer in front of several masters' },
+  { flags: '--keep', text: 'leave what a run made that fails' },
+]
+
+/** Flags that only hosts have. Of `--transport` the default is no wish. */
+const HOST_FLAGS: readonly Flag[] = [
+  ...[
+    '--user <name>',
+    '--ssh-port <port>',
+    '--identity <file>',
+    '--jump <hosts>',
+    '--sudo',
+    '--host-keys <mode>',
+  ],
+  ...['--known-hosts <file>', '--transport <kind>', '--ssh-config <file>', '--ask-pass', '--ask-sudo-pass'],
+].map((flags) => ({ flags, text: '' }))
 
 /**
- * Makes a command know the flags of containers, so that on hosts each is refused by name. Help does not list them until
- * there is a runtime that takes them.
+ * Makes a command know the flags of containers, so that on hosts each is refused by name.
+ *
+ * @param options.hidden - they mean nothing to the command, and are taken so that it can be given the arguments of `run`
  */
-export function addContainerFlags(command: Command): Command {
+export function addContainerFlags(command: Command, options: { readonly hidden?: boolean } = {}): Command {
   for (const { flags, text, many } of CONTAINER_FLAGS) {
-    const option = new Option(flags, text).hideHelp()
+    const option = new Option(flags, text).helpGroup('Containers:')
+    if (options.hidden) option.hideHelp()
     if (many)
       option.argParser((value: string, before: readonly string[] | undefined) =>
         repeatable(value, before ?? []),
@@ -38,21 +79,34 @@ export function addContainerFlags(command: Command): Command {
   return command
 }
 
+/** Names of the flags of containers, as commander gives their values. */
+export function containerFlagNames(): string[] {
+  return CONTAINER_FLAGS.map(({ flags }) => new Option(flags).attributeName())
+}
+
 /** Refuses flags of containers on hosts. @throws AirliftError E_USAGE naming the first one */
 export function refuseContainerFlags(flags: Readonly<Record<string, unknown>>): void {
-  for (const { flags: text } of CONTAINER_FLAGS) {
+  refuseFirst(CONTAINER_FLAGS, flags, 'is for containers, and these machines are hosts')
+}
+
+/** Refuses flags of hosts on containers. @throws AirliftError E_USAGE naming the first one */
+export function refuseHostFlags(flags: Readonly<Record<string, unknown>>): void {
+  refuseFirst(HOST_FLAGS, flags, 'is for hosts, and these machines are containers')
+}
+
+function refuseFirst(known: readonly Flag[], flags: Readonly<Record<string, unknown>>, reason: string): void {
+  for (const { flags: text } of known) {
     const option = new Option(text)
     const value = flags[option.attributeName()]
-    const given = option.negate ? value === false : value !== undefined
-    if (given) {
-      const shown = option.negate ? '' : ` ${Array.isArray(value) ? value[0] : value}`
-      throw new AirliftError(
-        'E_USAGE',
-        `${option.long}${shown} is for containers, and these machines are hosts`,
-        {
-          hint: 'leave it out',
-        },
-      )
-    }
+    if (!isGiven(option, value)) continue
+    const shown = option.required ? ` ${Array.isArray(value) ? value[0] : value}` : ''
+    throw new AirliftError('E_USAGE', `${option.long}${shown} ${reason}`, { hint: 'leave it out' })
   }
+}
+
+function isGiven(option: Option, value: unknown): boolean {
+  if (option.negate) return value === false
+  if (Array.isArray(value)) return value.length > 0
+  if (option.attributeName() === 'transport') return value !== undefined && value !== 'auto'
+  return value !== undefined && value !== false
 }

@@ -52,7 +52,7 @@ describe('a wrong command line is exit 2 with one clear error', () => {
     [
       ['run'],
       'error: --masters: no master is named',
-      'give --masters root@10.0.0.1, or --masters local for this computer',
+      'give --masters root@10.0.0.1, --masters local for this computer, or --masters 1 for a container on it',
     ],
     [
       ['run', '--masters', '10.0.0.1'],
@@ -91,6 +91,10 @@ describe('a wrong command line is exit 2 with one clear error', () => {
     ['--host-alias', '1.2.3.4:a'],
     ['--ulimit', 'nofile=1:1'],
     ['--file', 'a:/b'],
+    ['--ingress'],
+    ['--runtime-label', 'a=b'],
+    ['--ca', 'corporate.pem'],
+    ['--keep'],
   ])('refuses the flag of containers %s on hosts', async (...flag) => {
     const ran = await airlift('run', '--masters', '10.0.0.1', ...flag)
     const name = flag[0] === '-p' ? '--port' : flag[0]
@@ -98,6 +102,54 @@ describe('a wrong command line is exit 2 with one clear error', () => {
       `error: ${[name, ...flag.slice(1)].join(' ')} is for containers, and these machines are hosts\nhint: leave it out\n`,
     )
     expect(ran.code).toBe(2)
+  })
+})
+
+describe('containers', () => {
+  it.each([
+    ['--user', 'root'],
+    ['--ssh-port', '22'],
+    ['--identity', 'id'],
+    ['--jump', 'bastion'],
+    ['--sudo'],
+    ['--host-keys', 'off'],
+    ['--known-hosts', 'file'],
+    ['--transport', 'openssh'],
+    ['--ssh-config', 'file'],
+    ['--ask-pass'],
+    ['--ask-sudo-pass'],
+  ])('refuse the flag of hosts %s', async (...flag) => {
+    const ran = await airlift('run', '--masters', '1', ...flag)
+    expect(ran.stderr).toBe(
+      `error: ${flag.join(' ')} is for hosts, and these machines are containers\nhint: leave it out\n`,
+    )
+    expect(ran.code).toBe(2)
+  })
+
+  it('tell everything that is wrong with their flags at once', async () => {
+    const ran = await airlift(
+      'run',
+      '--masters',
+      '1',
+      '--memory',
+      '2x',
+      '-p',
+      '80:80@worker:7',
+      '--cpus',
+      '500m',
+    )
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain('--memory: "2x" is not an amount of memory')
+    expect(ran.stderr).toContain('--port: the filter "worker:7" matches nothing at 7, in "80:80@worker:7"')
+    expect(ran.stderr).toContain('--cpus: "500m" is not a number of processors (write --cpus 0.5)')
+  })
+
+  it('have a group of their own in the help of run, and none in that of reset', async () => {
+    const { stdout } = await airlift('run', '--help')
+    const group = stdout.slice(stdout.indexOf('Containers:'), stdout.indexOf('SSH:'))
+    for (const flag of ['-p, --port', '--volume', '--k3s-arg', '--no-lb', '--ca', '--keep'])
+      expect(group).toContain(flag)
+    expect((await airlift('reset', '--help')).stdout).not.toContain('--volume')
   })
 })
 

@@ -4,7 +4,7 @@ import { createSecretSource } from '../machine/ssh/secret-source.js'
 import type { ClusterRef } from '../operations/resolve-cluster.js'
 import type { OperationDeps } from '../operations/session.js'
 import { createSpecIo } from '../registry/local-spec-io.js'
-import { refuseContainerFlags } from './container-flags.js'
+import { containerFlagNames, refuseContainerFlags, refuseHostFlags } from './container-flags.js'
 import type { ActionIo } from './shared.js'
 
 /** What every operation needs of the command line: where secrets come from. */
@@ -17,9 +17,10 @@ export async function specFromFlags(
   io: ActionIo,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<BuiltSpec['spec']> {
-  const built = await buildSpec(flags as SpecFlags, createSpecIo())
+  const built = await buildSpec(flags as SpecFlags, createSpecIo(undefined, { env: io.ctx.env }))
   for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
-  if (!built.counts) refuseContainerFlags(flags)
+  if (built.counts) refuseHostFlags(flags)
+  else refuseContainerFlags(flags)
   if (built.spec.runtime !== 'k3s') {
     throw new AirliftError('E_UNSUPPORTED', `the runtime ${built.spec.runtime} is not in this release`, {
       hint: 'use --runtime k3s and name hosts: --masters root@10.0.0.1',
@@ -34,8 +35,8 @@ export async function clusterRef(flags: Readonly<Record<string, unknown>>): Prom
   return { name: spec.name, masters: spec.masters, nodes: spec.nodes, ssh: spec.ssh }
 }
 
-/** A cluster that exists has its configuration already. */
+/** A cluster that exists has its configuration already, and its containers have theirs. */
 function pick(flags: Readonly<Record<string, unknown>>): SpecFlags {
-  const { config: _c, set: _s, registries: _r, manifests: _m, ...rest } = flags
-  return rest as SpecFlags
+  const had = new Set(['config', 'set', 'registries', 'manifests', ...containerFlagNames()])
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => !had.has(name))) as SpecFlags
 }

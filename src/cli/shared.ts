@@ -105,7 +105,10 @@ export function addClusterFlags(command: Command): Command {
   return command
     .option('--name <name>', 'name of the cluster', 'default')
     .option('--runtime <runtime>', 'k3s, k3d or k0s (default k3s; k3d when --masters is a count)')
-    .option('--masters <hosts>', '[user@]host[:port], commas, ranges 10.0.0.[1-3], @file, local')
+    .option(
+      '--masters <hosts>',
+      '[user@]host[:port], commas, ranges 10.0.0.[1-3], @file, local; or a number of containers',
+    )
     .option('--nodes <hosts>', 'the workers, written in the same way')
 }
 

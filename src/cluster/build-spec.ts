@@ -1,7 +1,7 @@
 import { isAirliftError } from '../core/errors.js'
 import { readConfig } from './config.js'
 import { buildContainers } from './container/build-containers.js'
-import type { ContainerFlags } from './container/container-flags.js'
+import type { ContainerFlags, ContainerSubject } from './container/container-flags.js'
 import { containerTargets } from './container/container-targets.js'
 import { parseDuration } from './duration.js'
 import { filterNames } from './filters.js'
@@ -74,7 +74,7 @@ export async function buildSpec(
       usage(
         '--masters',
         'no master is named',
-        'give --masters root@10.0.0.1, or --masters local for this computer',
+        'give --masters root@10.0.0.1, --masters local for this computer, or --masters 1 for a container on it',
       ),
     )
   }
@@ -102,28 +102,15 @@ export async function buildSpec(
   checkConfigFits(config, masters.length, nodes.length, counted, problems)
   const registries = await readRegistries(flags.registries, io, warnings, problems)
   const manifests = await readManifests(flags.manifests ?? [], io, problems)
-  const members = [...decorated.masters, ...decorated.nodes]
-  const subject = {
-    cluster: name,
-    nodes: members.map(({ role, target }, place) => ({
-      role,
-      index: first[role] + (role === 'master' ? place : place - masters.length),
-      names: filterNames(target),
-    })),
-    config,
-    registries: flags.registries !== undefined,
-  }
-  const built = counted ? await buildContainers(flags, subject, io, problems, warnings) : undefined
-  const withContainer = (node: NodeSpec, place: number): NodeSpec => {
-    const container = built?.nodes[place]
-    return container === undefined ? node : { ...node, container }
-  }
+  const subject = { cluster: name, config, registries: flags.registries !== undefined }
+  const containers = counted
+    ? await addContainers(flags, decorated, subject, first, io, problems, warnings)
+    : undefined
   const spec: ClusterSpec = {
     name,
     runtime,
-    masters: decorated.masters.map(withContainer),
-    nodes: decorated.nodes.map((node, place) => withContainer(node, masters.length + place)),
-    ...(built === undefined ? {} : { containers: built.containers }),
+    ...decorated,
+    ...containers,
     ssh,
     config,
     ...(registries === undefined ? {} : { registries }),
@@ -138,6 +125,32 @@ export async function buildSpec(
     warnings,
     ...(counted ? { counts: { masters: listed.masters.count ?? 0, nodes: listed.nodes.count ?? 0 } } : {}),
   }
+}
+
+/** The nodes as containers, and what holds for all of them. */
+async function addContainers(
+  flags: ContainerFlags,
+  decorated: Pick<ClusterSpec, 'masters' | 'nodes'>,
+  subject: Omit<ContainerSubject, 'nodes'>,
+  first: Readonly<Record<Role, number>>,
+  io: SpecIo,
+  problems: SpecProblem[],
+  warnings: string[],
+): Promise<Pick<ClusterSpec, 'masters' | 'nodes' | 'containers'>> {
+  const view = ({ role, target }: NodeSpec, place: number) => ({
+    role,
+    index: first[role] + place,
+    names: filterNames(target),
+  })
+  const nodes = [...decorated.masters.map(view), ...decorated.nodes.map(view)]
+  const built = await buildContainers(flags, { ...subject, nodes }, io, problems, warnings)
+  const withContainer = (node: NodeSpec, place: number): NodeSpec => {
+    const container = built.nodes[place]
+    return container === undefined ? node : { ...node, container }
+  }
+  const members = [...decorated.masters, ...decorated.nodes].map(withContainer)
+  const { length } = decorated.masters
+  return { masters: members.slice(0, length), nodes: members.slice(length), containers: built.containers }
 }
 
 /** A name that can be part of host names, contexts and paths: lower-case letters, digits and dashes, at most 40. */

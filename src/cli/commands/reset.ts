@@ -23,7 +23,7 @@ export function defineReset(command: Command, deps: CliDeps, planOnly: boolean):
   )
   addExecutionFlags(command)
   addOutputFlags(command)
-  addContainerFlags(command)
+  addContainerFlags(command, { hidden: true })
   addSshFlags(command)
   const verb = planOnly ? 'plan reset' : 'reset'
   command.addHelpText(

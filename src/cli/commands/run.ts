@@ -16,7 +16,7 @@ export function registerRun(program: Command, deps: CliDeps): void {
     .command('run')
     .summary('create a cluster, or finish and converge one')
     .description(
-      'Create the cluster on the machines; on an existing one, join what is missing.\nRunning it again does nothing where all is as it must be.',
+      'Create the cluster on hosts, or in containers; on an existing one, join what is missing.\nRunning it again does nothing where all is as it must be.',
     )
   defineRun(addDryRunFlag(command), deps, false)
 }
@@ -47,7 +47,13 @@ export function defineRun(command: Command, deps: CliDeps, planOnly: boolean): C
     `
 Examples:
   airlift ${verb} --rootfs k3s.airlift --masters root@10.0.0.1 --nodes root@10.0.0.[2-3]
-  airlift ${verb} --rootfs k3s.airlift --name prod --masters admin@10.0.0.[1-3] --jump bastion --set disable=traefik`,
+  airlift ${verb} --rootfs k3s.airlift --name prod --masters admin@10.0.0.[1-3] --jump bastion --set disable=traefik
+  airlift ${verb} --rootfs k3s.airlift --name dev --masters 1 --nodes 2 --ingress
+  airlift ${verb} --rootfs k3s.airlift --name dev --masters 3 -p 8080:80@loadbalancer --volume ./src:/src@workers:*
+
+A number for --masters makes that many containers on this computer instead of naming hosts. Filters choose containers, as in
+k3d: masters:0, server:0, workers:*, agents[0,2-3], all, loadbalancer, names; several with ; between. Without a filter it is every
+master and worker.`,
   )
   return onAction(command, deps, async (io, flags) => {
     const { runCommand } = await import('../actions/run.js')
