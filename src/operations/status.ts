@@ -5,7 +5,7 @@ import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-
 import type { OperationDeps } from './session.js'
 
 /** One node in a status. */
-export interface NodeReport extends Omit<NodeStatus, 'voter'> {
+export interface NodeReport extends Omit<NodeStatus, 'voter' | 'drained'> {
   /** Id of its machine; null when the cluster knows a node whose machine is not known here. */
   readonly machine: string | null
 }
@@ -70,7 +70,7 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
 }
 
 function strip(node: NodeStatus): Omit<NodeReport, 'machine'> {
-  const { voter: _, ...rest } = node
+  const { voter: _, drained: __, ...rest } = node
   return rest
 }
 

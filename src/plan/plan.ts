@@ -19,6 +19,8 @@ export interface Step {
   readonly id: string
   /** The machine's id. */
   readonly machine: string
+  /** Id of the machine that it is about, where it runs on another one; reports count it there. */
+  readonly subject?: string
   /** For people, present tense: `install k3s v1.33.1+k3s1 as master`. */
   readonly title: string
   /** Ids of steps that must be done before. */

@@ -31,6 +31,8 @@ export interface RuntimeInfo {
     | 'deleteNodes'
     | 'upgrade'
     | 'reset'
+    | 'stop'
+    | 'start'
   )[]
   /** Releases that it supports, `major.minor`. */
   readonly minors: readonly string[]
@@ -52,6 +54,8 @@ export interface NodeStatus {
   readonly message: string
   /** For members of embedded etcd. */
   readonly voter?: boolean
+  /** Cordoned by `stop --drain`; the next start undoes it. */
+  readonly drained?: true
 }
 
 /** One machine as it was found. */
@@ -166,3 +170,13 @@ export interface Runtime {
   upgrade(spec: ClusterSpec, world: World, to: RootfsRef): Plan
   reset(spec: ClusterSpec, world: World): Plan
 }
+  /** Ends k3s and its pods on every machine that can be reached; data stays. @throws AirliftError E_REFUSED */
+  stop(spec: ClusterSpec, world: World, options: StopOptions): Plan
+  /** Starts what is stopped, and waits as the spec says. @throws AirliftError E_REFUSED */
+  start(spec: ClusterSpec, world: World): Plan
+}
+
+/** How a cluster is stopped. */
+export interface StopOptions {
+  /** Empties the workers first, and lets them be used again at the next start. */
+  readonly drain: boolean

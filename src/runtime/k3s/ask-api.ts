@@ -36,7 +36,7 @@ export const CONDITION = `condition() { tr -d ' \\n\\t' | grep -q "\\"type\\":\\
  * sent away with 503 "runtime core not ready" and comes again only 5 to 10 seconds later (k3s pkg/agent/config, Get). Without
  * curl, the labels of the master's own node tell: k3s sets them right after it has begun to take nodes in.
  */
-export function askJoinable(port: number, node: string): string {
+export function askJoinable(port: number | string, node: string): string {
   return `${ASK_AS_ADMIN}
 joinable() {
   [ -s ${K3S.dataDir}/server/token ] || return 1

@@ -1,7 +1,7 @@
 import { INITIALIZED, STATE_DIR } from '../../machine/state-paths.js'
 import { ASK_AS_ADMIN } from './ask-api.js'
 import { logScript } from './diagnose.js'
-import { K3S } from './paths.js'
+import { K3S, STARTING } from './paths.js'
 
 /**
  * Scripts that the probe runs beside its own, in the same round trip. Each prints what the names say; an absent k3s prints
@@ -20,6 +20,9 @@ export function k3sFragments(): Record<string, string> {
     'k3s-token': `cat ${K3S.tokenFile} 2>/dev/null`,
     'k3s-join-token': `cat ${K3S.dataDir}/server/token 2>/dev/null`,
     'k3s-datastore': `[ -d ${K3S.dataDir}/server/db/etcd ] && echo etcd; [ -f ${K3S.dataDir}/server/db/state.db ] && echo sqlite; :`,
+    // Pods outlive the service: a cluster is stopped only when these have ended too.
+    'k3s-pods': `ls -l /proc/[0-9]*/exe 2>/dev/null | grep -q -- '-> ${K3S.dataDir}/data/' && echo running; :`,
+    'k3s-starting': `cat ${STARTING} 2>/dev/null`,
     // What a removal that was cut short may have left when the service is gone already.
     'k3s-remains': `ls -d ${STATE_DIR} /etc/rancher/k3s ${K3S.dataDir} /usr/local/bin/k3s*-uninstall.sh 2>/dev/null`,
   }

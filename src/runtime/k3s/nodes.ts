@@ -1,4 +1,5 @@
 import type { NodeStatus } from '../runtime.js'
+import { DRAINED_LABEL } from './paths.js'
 
 interface Condition {
   readonly type?: string
@@ -48,5 +49,6 @@ function nodeStatus(node: KubeNode): NodeStatus {
         ? ''
         : [ready?.reason, ready?.message].filter(Boolean).join(': ') || 'not ready yet',
     ...(voter ? { voter: voter.status === 'True' } : {}),
+    ...(DRAINED_LABEL in labels ? { drained: true as const } : {}),
   }
 }

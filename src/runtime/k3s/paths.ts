@@ -29,3 +29,8 @@ export function unitPath(role: 'master' | 'worker', init: 'systemd' | 'openrc'):
 export function uninstallPath(role: 'master' | 'worker'): string {
   return `/usr/local/bin/${unitName(role)}-uninstall.sh`
 }
+
+/** Label of a node that `stop --drain` cordoned, so that the next start uncordons it and none that the user cordoned. */
+export const DRAINED_LABEL = 'airlift/cordoned'
+/** On a machine: holds the moment of a start that has not been seen to its end. */
+export const STARTING = '/var/lib/airlift/starting'

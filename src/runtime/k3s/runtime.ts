@@ -8,6 +8,8 @@ import { planJoinMasters } from './join-masters.js'
 import { planJoinNodes } from './join-nodes.js'
 import { observeK3s } from './observe.js'
 import { planReset } from './reset.js'
+import { planStart } from './start.js'
+import { planStop } from './stop.js'
 import { K3S_RELEASES } from './versions.js'
 
 /** k3s on machines over SSH, or on this computer. */
@@ -18,7 +20,7 @@ export function createK3sRuntime(): Runtime {
       title: 'k3s on machines over SSH',
       distribution: 'k3s',
       machines: ['host'],
-      verbs: ['init', 'joinMasters', 'joinNodes', 'deleteMasters', 'deleteNodes', 'reset'],
+      verbs: ['init', 'joinMasters', 'joinNodes', 'deleteMasters', 'deleteNodes', 'reset', 'stop', 'start'],
       minors: K3S_RELEASES.map((release) => release.minor),
     },
     observe: observeK3s,
@@ -29,6 +31,8 @@ export function createK3sRuntime(): Runtime {
     deleteNodes: planDeleteNodes,
     upgrade: () => unsupported('upgrading'),
     reset: planReset,
+    stop: planStop,
+    start: planStart,
   }
 }
 

@@ -16,12 +16,12 @@ export function fillTemplate(
     })
   }
   return text.replace(/\{\{(\w+)\}\}/g, (whole, key: string) => {
-    if (key === 'killall') return killallBody(templates)
+    if (key === 'killall') return killallScript(templates)
     return values[key] ?? whole
   })
 }
 
-/** The script in a subshell: its `exit` must end only itself. */
-function killallBody(templates: Readonly<Record<string, string>>): string {
+/** The script that ends k3s and its pods, in a subshell: its `exit` must end only itself. */
+export function killallScript(templates: Readonly<Record<string, string>>): string {
   return `(\n${fillTemplate(templates, 'k3s-killall.sh').replace(/^#!.*\n/, '')})`
 }

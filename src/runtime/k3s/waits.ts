@@ -7,8 +7,8 @@ import { K3S } from './paths.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
 
-/** Looks for a hopeless log every fourth poll, which costs less than the polls themselves. */
-function poll(unit: string, check: string): string {
+/** The script of a wait. Looks for a hopeless log every fourth poll, which costs less than the polls themselves. */
+export function poll(unit: string, check: string): string {
   return `${fatalScript(unit)}\n${check}\nif [ $((n % 4)) = 3 ]; then fatal; fi\nexit 1`
 }
 

@@ -1,0 +1,103 @@
+import type { ClusterSpec } from '../../cluster/spec.js'
+import { AirliftError } from '../../core/errors.js'
+import type { EngineContainer } from '../../machine/docker/engine.js'
+import { type Plan, type Step, summarize } from '../../plan/plan.js'
+import { usesEtcd } from '../k3s/config.js'
+import { knownNode } from '../k3s/node-steps.js'
+import { finishSteps, STARTED, startWaits, waitJoinableAgain } from '../k3s/start-waits.js'
+import type { World } from '../runtime.js'
+
+/**
+ * Starts the masters and the load balancer of the cluster at the same time, since none of etcd's members is ready alone,
+ * then the workers, and waits inside each as on a host. A worker that asks a master too early loses 5 to 10 seconds. Empty
+ * where everything runs and is ready.
+ * @throws AirliftError E_REFUSED where no master container is left
+ */
+export function planStart(spec: ClusterSpec, world: World): Plan {
+  const containers = (world.engine?.containers ?? []).filter(({ state }) => state !== 'removing')
+  const masters = containers.filter((container) => roleOf(container) === 'master')
+  if (masters.length === 0) {
+    throw new AirliftError('E_REFUSED', `the cluster "${spec.name}" has no master container`, {
+      hint: 'remove what is left of it with airlift prune, or create it with airlift run',
+    })
+  }
+  const voter = masters.length > 1 || usesEtcd(spec)
+  const known = world.machines.find((machine) => machine.installed.apiReady)
+  const first = masters.find((container) => machineId(container.name) === known?.id) ?? masters[0]
+  const stopped = containers.filter(({ state }) => state !== 'running')
+  const gate = stopped.some((container) => roleOf(container) === 'worker') && first && !known
+  const joinable = gate ? [joinableStep(spec, first, stopped)] : []
+  const begins = stopped.map((container) =>
+    startStep(container, roleOf(container) === 'worker' ? joinable.map((step) => step.id) : []),
+  )
+  const readies = containers.flatMap((container) => readySteps(spec, world, container, voter, begins))
+  const steps: Step[] = [...begins, ...joinable, ...readies]
+  const entry = machineId(first?.name ?? '')
+  const drained = known?.installed.nodes?.filter((node) => node.drained).map((node) => node.name)
+  const before = readies.filter((step) => step.machine === entry).map((step) => step.id)
+  const { wait, timeoutMs } = spec
+  const rest = finishSteps({ machine: entry, needs: before, drained, wait, timeoutMs })
+  const idle = steps.length === 0
+  steps.push(...rest.filter((step) => !idle || step.effect !== undefined))
+  return { operation: 'start', name: spec.name, runtime: 'k3d', steps, summary: summarize(steps) }
+}
+
+const machineId = (name: string): string => `docker://${name}`
+const roleOf = (container: EngineContainer): string => container.labels['airlift.role'] ?? ''
+
+function startStep({ name, state }: EngineContainer, needs: readonly string[]): Step {
+  return {
+    id: `${name}/start`,
+    machine: machineId(name),
+    title: `start ${name}`,
+    needs,
+    effect: 'change',
+    journal: false,
+    // A paused container is not started by a start.
+    actions: [{ kind: 'container', op: state === 'paused' ? 'restart' : 'start', name }],
+  }
+}
+
+/** Until workers may be started. */
+function joinableStep(
+  spec: ClusterSpec,
+  { name }: EngineContainer,
+  stopped: readonly EngineContainer[],
+): Step {
+  return {
+    id: `${name}/joinable`,
+    machine: machineId(name),
+    title: 'wait until nodes are taken in',
+    needs: stopped.some((container) => container.name === name) ? [`${name}/start`] : [],
+    actions: [waitJoinableAgain(name, spec.timeoutMs)],
+  }
+}
+
+function readySteps(
+  spec: ClusterSpec,
+  world: World,
+  container: EngineContainer,
+  voter: boolean,
+  begins: readonly Step[],
+): Step[] {
+  const { name } = container
+  const role = roleOf(container)
+  if (role !== 'master' && role !== 'worker') return []
+  const begin = begins.find((step) => step.id === `${name}/start`)
+  const machine = world.machines.find((entry) => entry.id === machineId(name))
+  const ready =
+    knownNode(world, name)?.ready === true && (role === 'worker' || machine?.installed.apiReady === true)
+  if (!begin && ready) return []
+  const { wait, timeoutMs } = spec
+  const actions = startWaits({ node: name, role, voter, started: STARTED.container, wait, timeoutMs })
+  if (actions.length === 0) return []
+  return [
+    {
+      id: `${name}/ready`,
+      machine: machineId(name),
+      title: wait === 'api' ? 'wait for the API server' : `wait for node ${name}`,
+      needs: begin ? [begin.id] : [],
+      actions,
+    },
+  ]
+}

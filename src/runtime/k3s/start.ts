@@ -1,0 +1,113 @@
+import type { ClusterSpec } from '../../cluster/spec.js'
+import { AirliftError } from '../../core/errors.js'
+import { type Action, type Plan, type Step, summarize } from '../../plan/plan.js'
+import type { MachineWorld, World } from '../runtime.js'
+import { nodeName } from './config.js'
+import { knownNode, stepId } from './node-steps.js'
+import { STARTING, unitName } from './paths.js'
+import { finishSteps, STARTED, startWaits, waitJoinableAgain } from './start-waits.js'
+
+/**
+ * Starts what is stopped. All masters start at the same time: a member of etcd that is alone waits for the majority and
+ * would never be ready. Workers follow as soon as one master can be asked. Empty where everything runs and is ready.
+ * @throws AirliftError E_REFUSED where too few masters can be reached for etcd to have a majority
+ */
+export function planStart(spec: ClusterSpec, world: World): Plan {
+  const own = world.machines.filter((machine) => isMember(spec, machine))
+  const masters = own.filter((machine) => machine.installed.role === 'master')
+  const etcd = masters.some(hasEtcd)
+  requireMasters(spec, world, masters.length, etcd)
+  const entry = masters.find((machine) => machine.installed.apiReady) ?? masters[0]
+  const steps: Step[] = []
+  for (const machine of own) {
+    const isEntry = machine === entry
+    const isMaster = machine.installed.role === 'master'
+    const needs = isMaster || !entry || entry.installed.apiReady ? [] : [stepId.start(entry)]
+    const begin = startStep(spec, machine, needs, isEntry && own.length > masters.length)
+    const ready = readyStep(spec, world, machine, etcd, begin)
+    steps.push(...(begin ? [begin] : []), ...(ready ? [ready] : []))
+  }
+  const idle = steps.length === 0
+  if (entry) {
+    const drained = entry.installed.nodes?.filter((node) => node.drained).map((node) => node.name)
+    const before = [stepId.ready(entry)].filter((id) => steps.some((step) => step.id === id))
+    const { wait, timeoutMs } = spec
+    const rest = finishSteps({ machine: entry.id, needs: before, drained, wait, timeoutMs })
+    // A cluster that runs is asked for its system pods by `status`; here only what was started is waited for.
+    steps.push(...rest.filter((step) => !idle || step.effect !== undefined))
+  }
+  return { operation: 'start', name: spec.name, runtime: 'k3s', steps, summary: summarize(steps) }
+}
+
+/** Whether k3s of this cluster is installed on a machine. */
+export function isMember(spec: ClusterSpec, { installed }: MachineWorld): boolean {
+  return installed.cluster === spec.name && installed.role !== undefined
+}
+
+/** Whether a master keeps its data in embedded etcd. */
+function hasEtcd({ facts }: MachineWorld): boolean {
+  return (facts.managed.fragments['k3s-datastore'] ?? '').includes('etcd')
+}
+
+function requireMasters(spec: ClusterSpec, world: World, reached: number, etcd: boolean): void {
+  const members = spec.masters.length
+  const needed = etcd ? Math.floor(members / 2) + 1 : 1
+  if (reached >= needed || world.machines.some((machine) => machine.installed.apiReady)) return
+  const lost = world.unreachable.filter(({ node }) => node.role === 'master')
+  const why = etcd ? `etcd needs ${needed} to start` : 'a cluster needs one to start'
+  throw new AirliftError('E_REFUSED', `${reached} of ${members} masters can be started, and ${why}`, {
+    log: lost.map(({ node, error }) => `${node.target.text}: ${error.message}`),
+    hint: 'bring the other masters back first, or restore a snapshot onto one master',
+  })
+}
+
+function startStep(
+  spec: ClusterSpec,
+  machine: MachineWorld,
+  needs: readonly string[],
+  announces: boolean,
+): Step | undefined {
+  const { facts, installed } = machine
+  if (installed.active) return undefined
+  const unit = unitName(installed.role ?? machine.node.role)
+  const sees = spec.wait === 'nodes' || spec.wait === 'system'
+  const actions: Action[] = [
+    ...(sees ? [{ kind: 'script' as const, script: `date -u +%Y-%m-%dT%H:%M:%SZ > ${STARTING}` }] : []),
+    { kind: 'service', unit, op: 'start', init: facts.init === 'openrc' ? 'openrc' : 'systemd' },
+    ...(announces ? [waitJoinableAgain(nodeName(machine), spec.timeoutMs)] : []),
+  ]
+  return {
+    id: stepId.start(machine),
+    machine: machine.id,
+    title: `start ${unit}`,
+    needs,
+    ...(installed.role === 'worker' ? { window: 'join' as const } : {}),
+    effect: 'change',
+    actions,
+  }
+}
+
+function readyStep(
+  spec: ClusterSpec,
+  world: World,
+  machine: MachineWorld,
+  etcd: boolean,
+  begin: Step | undefined,
+): Step | undefined {
+  const { installed, facts } = machine
+  const role = installed.role ?? machine.node.role
+  const node = nodeName(machine)
+  const unfinished = (facts.managed.fragments['k3s-starting'] ?? '').trim() !== ''
+  const known = knownNode(world, node)?.ready === true && (role === 'worker' || installed.apiReady)
+  if (!begin && known && !unfinished) return undefined
+  const { wait, timeoutMs } = spec
+  const waits = startWaits({ node, role, voter: etcd, started: STARTED.host, wait, timeoutMs })
+  if (waits.length === 0) return undefined
+  return {
+    id: stepId.ready(machine),
+    machine: machine.id,
+    title: wait === 'api' ? 'wait for the API server' : `wait for node ${node}`,
+    needs: begin ? [begin.id] : [],
+    actions: [...waits, ...(wait === 'api' ? [] : [{ kind: 'remove' as const, paths: [STARTING] }])],
+  }
+}
