@@ -3,7 +3,7 @@ import { newerOptions } from '../cluster/k3s-options.js'
 import { recordOf, writeRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
-import { AirliftError } from '../core/errors.js'
+import { AirliftError, toAirliftError } from '../core/errors.js'
 import { Secret } from '../core/secret.js'
 import { executePlan } from '../plan/execute.js'
 import { mergePlans, type Plan } from '../plan/plan.js'
@@ -36,7 +36,7 @@ export interface RunOutcome {
   readonly report?: OperationReport
   /** What preflight found that did not refuse. */
   readonly problems: readonly Problem[]
-  /** The first error of those machines that failed, with its log and hint. */
+  /** The first error of those machines that failed, with its log and hint; or that what was read back is not what was asked for. */
   readonly error?: AirliftError
   /** Where the context was merged; absent when it was not asked for, or no master answers yet. */
   readonly kubeconfig?: PublishedKubeconfig
@@ -79,15 +79,22 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     lock: operationLock('run', world, ctx),
   }
   const result = await executePlan(plan, handlers, ctx)
-  const failed = result.steps.find((step) => step.outcome === 'failed')
+  let error = result.steps.find((step) => step.outcome === 'failed')?.error
   let after = world
   if (plan.steps.length > 0 && !result.interrupted) {
-    // What failed is worth telling even when the machines cannot be looked at again.
-    after = await (failed ? cluster.observe().catch(() => world) : cluster.observe())
-    if (!failed) after = await settle(spec, cluster, after, handlers, ctx)
-    if (!failed && !ctx.signal.aborted) verify(spec, runtime, after)
+    try {
+      after = await cluster.observe()
+      if (!error) {
+        requireAll(after)
+        after = await settle(spec, cluster, after, handlers, ctx)
+        if (!ctx.signal.aborted) error = unfinished(spec, runtime, after)
+      }
+    } catch (thrown) {
+      // What was done, and what failed, is worth telling even when the machines cannot be looked at again.
+      error ??= toAirliftError(thrown)
+    }
   }
-  const report = reportOf({
+  const done = reportOf({
     plan,
     result,
     machines: world.machines,
@@ -95,6 +102,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     seconds: (ctx.clock.now() - started) / 1000,
     nodeName: (machine) => machine.facts.hostname.toLowerCase(),
   })
+  const report: OperationReport = error && done.outcome === 'done' ? { ...done, outcome: 'failed' } : done
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0) {
     await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
   }
@@ -104,7 +112,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     plan,
     report,
     problems,
-    ...(failed?.error ? { error: failed.error } : {}),
+    ...(error ? { error } : {}),
     ...(kubeconfig ? { kubeconfig } : {}),
   }
 }
@@ -158,12 +166,12 @@ async function settle(
   return ctx.signal.aborted ? world : observe()
 }
 
-/** Plans again from what was read again: a cluster that is as it must be gives an empty plan. */
-function verify(spec: ClusterSpec, runtime: Runtime, world: World): void {
-  if (spec.wait === 'none' || spec.wait === 'api') return
+/** Plans again from what was read again: a cluster that is as it must be gives an empty plan, anything else an error. */
+function unfinished(spec: ClusterSpec, runtime: Runtime, world: World): AirliftError | undefined {
+  if (spec.wait === 'none' || spec.wait === 'api') return undefined
   const rest = planRun(runtime, spec, world)
-  if (rest.steps.length === 0) return
-  throw new AirliftError(
+  if (rest.steps.length === 0) return undefined
+  return new AirliftError(
     'E_VERIFY',
     `the cluster is not what was asked for: ${rest.steps.length} steps are left`,
     {
