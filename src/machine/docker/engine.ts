@@ -146,7 +146,7 @@ export interface Engine {
   /** With its anonymous volumes; kills it first when `force`. */
   removeContainer(name: string, options: { readonly force: boolean }): Promise<void>
   renameContainer(name: string, to: string): Promise<void>
-  /** Resolves with the exit code when it ends. */
+  /** Resolves with the exit code when it ends; at once when it does not run. */
   waitContainer(name: string): Promise<number>
   /** The last lines of its output, both streams mixed. */
   logs(name: string, options: { readonly tail: number }): Promise<string>

@@ -126,7 +126,7 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
     async waitContainer(name) {
       await enter('waitContainer', name)
       const container = store.container(name, 'wait for container')
-      if (container.state === 'exited') return container.exitCode
+      if (container.state !== 'running') return container.exitCode
       return new Promise<number>((resolve) => container.waiters.push(resolve))
     },
     async logs(name, { tail }) {

@@ -1,0 +1,138 @@
+import { Readable } from 'node:stream'
+import pLimit from 'p-limit'
+import { isAirliftError } from '../../core/errors.js'
+import { containerBody } from './container-body.js'
+import { mixFrames } from './demultiplex.js'
+import type { Engine } from './engine.js'
+import { interactExec, startExec } from './engine-exec.js'
+import type { EngineHttp, EngineQuestion } from './engine-http.js'
+import type { InspectAnswer } from './read-container.js'
+import { readContainer } from './read-container.js'
+
+/** More at once only wait for each other in the engine, and each waits longer. */
+const STARTS_AT_ONCE = 6
+/** Questions at once about containers of a list. */
+const INSPECTS_AT_ONCE = 4
+/** How long a removal that somebody else began may take. */
+const REMOVAL_MS = 10_000
+
+type ContainerMethods = Pick<
+  Engine,
+  | 'containers'
+  | 'container'
+  | 'createContainer'
+  | 'startContainer'
+  | 'stopContainer'
+  | 'restartContainer'
+  | 'removeContainer'
+  | 'renameContainer'
+  | 'waitContainer'
+  | 'logs'
+  | 'logStream'
+  | 'putArchive'
+  | 'getArchive'
+  | 'exec'
+  | 'execInteractive'
+>
+
+/** The methods of an engine that are about containers. */
+export function containerMethods(http: EngineHttp, sleep: (ms: number) => Promise<void>): ContainerMethods {
+  const starts = pLimit(STARTS_AT_ONCE)
+  const inspects = pLimit(INSPECTS_AT_ONCE)
+  const path = (name: string, rest: string): string => `/containers/${encodeURIComponent(name)}${rest}`
+  const about = (name: string, verb: string, query?: EngineQuestion['query']): EngineQuestion => ({
+    subject: { kind: 'container', name, verb: `${verb} container` },
+    ...(query ? { query } : {}),
+  })
+  const container: Engine['container'] = async (name) => {
+    const answer = await http.json('GET', path(name, '/json'), { ...about(name, 'look at'), absent: 404 })
+    return answer ? readContainer(answer as InspectAnswer) : undefined
+  }
+  const logs = async (name: string, tail: string): Promise<Readable> => {
+    const query = { stdout: true, stderr: true, tail }
+    const stream = await http.stream('GET', path(name, '/logs'), about(name, 'read logs of', query))
+    return stream ? mixFrames(stream) : Readable.from([])
+  }
+
+  return {
+    async containers(labels) {
+      const filters = labels.length > 0 ? { label: labels } : undefined
+      const found = (await http.json('GET', '/containers/json', {
+        query: { all: true, filters },
+        subject: { kind: 'engine', name: '', verb: 'list containers' },
+      })) as readonly { readonly Id: string }[]
+      const each = await Promise.all(found.map(({ Id }) => inspects(() => container(Id))))
+      // One that was removed since the list was made is not there.
+      return each.flatMap((one) => (one ? [one] : []))
+    },
+    container,
+    async createContainer(config) {
+      const answer = (await http.json('POST', '/containers/create', {
+        ...about(config.name, 'create', { name: config.name }),
+        body: containerBody(config),
+      })) as { readonly Id: string }
+      return answer.Id
+    },
+    async startContainer(name) {
+      await starts(() => http.json('POST', path(name, '/start'), about(name, 'start')))
+    },
+    async stopContainer(name, timeoutSeconds) {
+      await http.json('POST', path(name, '/stop'), about(name, 'stop', { t: Math.ceil(timeoutSeconds) }))
+    },
+    async restartContainer(name, timeoutSeconds) {
+      const question = about(name, 'restart', { t: Math.ceil(timeoutSeconds) })
+      await starts(() => http.json('POST', path(name, '/restart'), question))
+    },
+    async removeContainer(name, { force }) {
+      try {
+        const query = { force, v: true }
+        await http.json('DELETE', path(name, ''), { ...about(name, 'remove', query), absent: 404 })
+      } catch (error) {
+        if (!isAirliftError(error) || !/already in progress/.test(error.message)) throw error
+        await gone(container, name, sleep)
+      }
+    },
+    async renameContainer(name, to) {
+      await http.json('POST', path(name, '/rename'), about(name, 'rename', { name: to }))
+    },
+    async waitContainer(name) {
+      const answer = await http.json('POST', path(name, '/wait'), about(name, 'wait for'))
+      return (answer as { readonly StatusCode?: number } | undefined)?.StatusCode ?? 0
+    },
+    async logs(name, { tail }) {
+      const chunks: Buffer[] = []
+      for await (const chunk of await logs(name, String(tail))) chunks.push(chunk as Buffer)
+      return Buffer.concat(chunks).toString('utf8')
+    },
+    logStream: (name) => logs(name, 'all'),
+    async putArchive(name, target, tar) {
+      try {
+        const question = about(name, 'put files into', { path: target })
+        await http.json('PUT', path(name, '/archive'), { ...question, file: tar })
+      } finally {
+        if (tar instanceof Readable) tar.destroy()
+      }
+    },
+    async getArchive(name, source) {
+      const question = about(name, 'read files of', { path: source })
+      const tar = await http.stream('GET', path(name, '/archive'), { ...question, absent: 404 })
+      // 404 is said of a missing path and of a missing container alike.
+      if (!tar) await http.json('GET', path(name, '/json'), about(name, 'read files of'))
+      return tar
+    },
+    exec: (name, command) => startExec(http, name, command),
+    execInteractive: (name, command, tty) => interactExec(http, name, command, tty),
+  }
+}
+
+/** Waits until a container that is being removed is gone. */
+async function gone(
+  container: Engine['container'],
+  name: string,
+  sleep: (ms: number) => Promise<void>,
+): Promise<void> {
+  for (let waited = 0; waited < REMOVAL_MS; waited += 100) {
+    if (!(await container(name))) return
+    await sleep(100)
+  }
+}

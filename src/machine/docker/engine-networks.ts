@@ -1,0 +1,106 @@
+import { isAirliftError } from '../../core/errors.js'
+import type { Engine, EngineNetwork } from './engine.js'
+import type { EngineHttp, EngineQuestion } from './engine-http.js'
+
+type NetworkMethods = Pick<
+  Engine,
+  'networks' | 'network' | 'createNetwork' | 'removeNetwork' | 'volumes' | 'createVolume' | 'removeVolume'
+>
+
+interface NetworkAnswer {
+  readonly Id: string
+  readonly Name: string
+  readonly Driver?: string
+  readonly IPAM?: {
+    readonly Config?: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null
+  }
+  readonly Labels?: Readonly<Record<string, string>> | null
+  readonly Containers?: Readonly<
+    Record<string, { readonly Name?: string; readonly IPv4Address?: string; readonly IPv6Address?: string }>
+  > | null
+}
+
+/** The methods of an engine that are about networks and volumes. */
+export function networkMethods(http: EngineHttp): NetworkMethods {
+  const about = (kind: 'network' | 'volume', name: string, verb: string): EngineQuestion => ({
+    subject: { kind, name, verb: `${verb} ${kind}` },
+  })
+  const network: Engine['network'] = async (name) => {
+    const question: EngineQuestion = { ...about('network', name, 'look at'), absent: 404 }
+    const path = `/networks/${encodeURIComponent(name)}`
+    const answer = (await http.json('GET', path, question)) as NetworkAnswer | undefined
+    // The engine also takes the beginning of an id for a name.
+    return answer && (answer.Name === name || answer.Id === name) ? readNetwork(answer) : undefined
+  }
+  return {
+    async networks() {
+      const found = (await http.json('GET', '/networks', about('network', '', 'list'))) as NetworkAnswer[]
+      // Who is attached is only in the answer about one network.
+      const each = await Promise.all(found.map((one) => network(one.Id)))
+      return each.flatMap((one) => (one ? [one] : []))
+    },
+    network,
+    async createNetwork({ name, subnet, gateway, labels, mtu }) {
+      await http.json('POST', '/networks/create', {
+        ...about('network', name, 'create'),
+        body: {
+          Name: name,
+          // Before Docker 25 two networks may have one name unless this is said.
+          CheckDuplicate: true,
+          Driver: 'bridge',
+          Attachable: true,
+          EnableIPv6: subnet.includes(':'),
+          IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
+          Labels: labels,
+          ...(mtu === undefined ? {} : { Options: { 'com.docker.network.driver.mtu': String(mtu) } }),
+        },
+      })
+    },
+    async removeNetwork(name) {
+      const question: EngineQuestion = { ...about('network', name, 'remove'), absent: 404 }
+      await http.json('DELETE', `/networks/${encodeURIComponent(name)}`, question)
+    },
+    async volumes(labels) {
+      const answer = (await http.json('GET', '/volumes', {
+        ...about('volume', '', 'list'),
+        query: { filters: labels.length > 0 ? { label: labels } : undefined },
+      })) as {
+        readonly Volumes?:
+          | readonly { Name: string; Labels?: Readonly<Record<string, string>> | null }[]
+          | null
+      }
+      return (answer.Volumes ?? []).map((volume) => ({ name: volume.Name, labels: volume.Labels ?? {} }))
+    },
+    async createVolume(name, labels) {
+      try {
+        const body = { Name: name, Driver: 'local', Labels: labels }
+        await http.json('POST', '/volumes/create', { ...about('volume', name, 'create'), body })
+      } catch (error) {
+        // Docker gives the volume that is there, Podman refuses.
+        if (!isAirliftError(error) || !/exists|is taken/.test(error.message)) throw error
+      }
+    },
+    async removeVolume(name) {
+      const question: EngineQuestion = { ...about('volume', name, 'remove'), absent: 404 }
+      await http.json('DELETE', `/volumes/${encodeURIComponent(name)}`, question)
+    },
+  }
+}
+
+function readNetwork(answer: NetworkAnswer): EngineNetwork {
+  const pools = answer.IPAM?.Config ?? []
+  const gateway = pools.find((pool) => pool.Gateway)?.Gateway
+  const containers = Object.values(answer.Containers ?? {}).map((one) => {
+    const address = (one.IPv4Address || one.IPv6Address || '').replace(/\/\d+$/, '')
+    return [one.Name ?? '', address] as const
+  })
+  return {
+    id: answer.Id,
+    name: answer.Name,
+    driver: answer.Driver ?? '',
+    subnets: pools.flatMap((pool) => (pool.Subnet ? [pool.Subnet] : [])),
+    ...(gateway ? { gateway } : {}),
+    labels: answer.Labels ?? {},
+    containers: Object.fromEntries(containers),
+  }
+}
