@@ -88,8 +88,7 @@ export async function createModemHttp(parts: ModemHttpParts): Promise<EngineHttp
     return new Promise((resolve, reject) => {
       const done = (error: ModemError | null, data: unknown): void => {
         if (!error) resolve(data)
-        else if (error.statusCode === 404 && question.absent === 404 && !noContainer(error))
-          resolve(undefined)
+        else if (error.statusCode === 404 && question.absent === 404) resolve(undefined)
         else reject(toError(error, subject, given, parts.explain))
       }
       modem.dial(
