@@ -278,6 +278,10 @@ describe('help', () => {
     ['kubeconfig'],
     ['exec'],
     ['copy'],
+    ['doctor'],
+    ['rootfs', 'build'],
+    ['completion'],
+    ['version'],
   ])('of %s %s has two examples at least', async (...command) => {
     const { stdout, code } = await airlift(...command, '--help')
     const examples = stdout.slice(stdout.indexOf('Examples:')).match(/^ {2}airlift /gm)

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { formatBytes } from '../core/bytes.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import { fileReason } from './file-reason.js'
 import { blobHeader, layoutBundle } from './layout.js'
@@ -104,14 +105,10 @@ function writeError(output: string, size: number, cause: unknown): AirliftError 
   const code = (cause as NodeJS.ErrnoException).code
   const dir = dirname(output)
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new AirliftError(
-      'E_DISK_FULL',
-      `no space left in ${dir} for ${output} (${Math.ceil(size / 1e6)} MB)`,
-      {
-        cause,
-        hint: 'free some space there, or choose another --output',
-      },
-    )
+    return new AirliftError('E_DISK_FULL', `no space left in ${dir} for ${output} (${formatBytes(size)})`, {
+      cause,
+      hint: 'free some space there, or choose another --output',
+    })
   }
   if (code === 'EROFS') {
     return new AirliftError('E_READ_ONLY', `cannot write ${output}: the file system is read-only`, {

@@ -1,3 +1,4 @@
+import { formatBytes } from '../../core/bytes.js'
 import { AirliftError } from '../../core/errors.js'
 import { buildBundle } from '../../rootfs/build-bundle.js'
 import { inspectRootfs } from '../../rootfs/inspect-rootfs.js'
@@ -43,7 +44,7 @@ export async function buildCommand(io: ActionIo, flags: Flags): Promise<number> 
   )
   const { output, size, digest, manifest } = result
   if (io.json) io.printJson({ output, size, digest, ...described(manifest) })
-  else io.print(`${output}: ${title(manifest)}, ${bytes(size)}\n${digest}`)
+  else io.print(`${output}: ${title(manifest)}, ${formatBytes(size)}\n${digest}`)
   return 0
 }
 
@@ -58,7 +59,7 @@ export async function inspectCommand(io: ActionIo, path: string): Promise<number
     file.path,
     file.role,
     file.arch ?? 'all',
-    bytes(file.size),
+    formatBytes(file.size),
     file.sha256.slice(0, 12),
   ])
   io.print(
@@ -74,7 +75,7 @@ export async function verifyCommand(io: ActionIo, path: string): Promise<number>
   const result = await verifyRootfs(path, io.ctx)
   const { ref, digest, blobs, manifest } = result
   if (io.json) io.printJson({ ref, digest, ok: true, blobs, bytes: result.bytes, ...described(manifest) })
-  else io.print(`${ref}: ${blobs} blobs, ${bytes(result.bytes)}, all as they were built\n${digest}`)
+  else io.print(`${ref}: ${blobs} blobs, ${formatBytes(result.bytes)}, all as they were built\n${digest}`)
   return 0
 }
 
@@ -90,10 +91,6 @@ function title({ runtime, version, arch, images }: RootfsManifest): string {
 
 function imageRows(images: readonly RootfsImage[]): string[][] {
   return images.flatMap((image) => image.names.map((name) => [name, image.arch, image.digest.slice(0, 19)]))
-}
-
-function bytes(count: number): string {
-  return count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`
 }
 
 const ARCHS: readonly Arch[] = ['amd64', 'arm64', 'arm']

@@ -10,6 +10,7 @@ export function registerVersion(program: Command, deps: CliDeps): void {
     .summary('versions of airlift and of what it installs')
     .description('Print the version of airlift, of Node.js, and the releases that each runtime can install.')
   addOutputFlags(command)
+  command.addHelpText('after', '\nExamples:\n  airlift version\n  airlift version -o json')
   onAction(command, deps, async (io) => {
     const { newRuntime } = await import('../../runtime/new-runtime.js')
     const { minors } = (await newRuntime('k3s')).info

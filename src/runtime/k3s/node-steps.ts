@@ -1,4 +1,5 @@
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import { formatBytes } from '../../core/bytes.js'
 import { INITIALIZED } from '../../machine/state-paths.js'
 import type { Action, Step } from '../../plan/plan.js'
 import { archOf } from '../../rootfs/arch-of.js'
@@ -119,7 +120,7 @@ function stageStep(machine: MachineWorld, diff: Difference, needs: readonly stri
   return {
     id: stepId.stage(machine),
     machine: machine.id,
-    title: `send ${diff.missingBlobs.length} files (${Math.ceil(bytes / 1e6)} MB)`,
+    title: `send ${diff.missingBlobs.length} files (${formatBytes(bytes)})`,
     needs,
     window: 'upload',
     effect: 'create',
