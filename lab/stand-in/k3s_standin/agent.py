@@ -159,7 +159,8 @@ class Agent:
 
     def _report(self) -> None:
         self.reported = images.names(self.cfg)
-        listed = [{"names": [one["name"]], "sizeBytes": one["size"]} for one in images.load(self.cfg).values()]
+        listed = [{"names": [one["name"]], "sizeBytes": one["size"]} for one in images.load(self.cfg).values()
+                  if not one["name"].startswith("sha256:")]
         self._patch({"status": nodes.node_status(self.ready, self.addresses, self.name, listed)})
 
     def _become_ready(self) -> None:

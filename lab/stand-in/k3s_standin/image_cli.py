@@ -7,7 +7,11 @@ import tempfile
 
 from . import images
 from .config import data_dir_of_host
-from .image_archive import ArchiveError, normalise, read
+from .image_archive import ArchiveError, Missing, normalise, read
+
+
+IMPORT_FLAGS = ("--base-name", "--digests", "--skip-digest-for-named", "--index-name", "--all-platforms", "--platform", "--no-unpack",
+                "--local", "--compress-blobs", "--discard-unpacked-layers", "--snapshotter")
 
 
 def _running(data: str) -> bool:
@@ -22,7 +26,7 @@ def _no_socket(tool: str) -> int:
 
 
 def ctr(args: list) -> int:
-    """images ls [-q], images import FILE|-, images rm NAME…; the namespace must be k8s.io to see anything."""
+    """images ls|check|import|tag|rm and content ls; the namespace must be k8s.io to see anything."""
     data, space, rest, at = data_dir_of_host(), os.environ.get("CONTAINERD_NAMESPACE", "k8s.io"), [], 0
     while at < len(args):
         if args[at] in ("-n", "--namespace"):
@@ -39,15 +43,22 @@ def ctr(args: list) -> int:
         return 0
     if not _running(data):
         return _no_socket("ctr")
+    if rest[:2] in (["content", "ls"], ["content", "list"]):
+        print("".join(f"sha256:{blob}\n" for blob in sorted(images.content_from(data))), end="")
+        return 0
     if rest[:1] not in (["images"], ["image"], ["i"]) or len(rest) < 2:
-        print(f"ctr: the stand-in knows only images, not {' '.join(rest)!r}", file=sys.stderr)
+        print(f"ctr: the stand-in knows only images and content, not {' '.join(rest)!r}", file=sys.stderr)
         return 1
     verb, rest = rest[1], rest[2:]
     names = [word for word in rest if not word.startswith("-") or word == "-"]
     if verb in ("ls", "list"):
         return _ctr_list(data if space == "k8s.io" else "", "-q" in rest or "--quiet" in rest, names)
+    if verb == "check":
+        return _ctr_check(data)
     if verb == "import":
-        return _ctr_import(data, names)
+        return _ctr_import(data, names, rest)
+    if verb == "tag":
+        return _ctr_tag(data, names, "--force" in rest)
     if verb in ("rm", "remove", "delete"):
         return _ctr_remove(data, names)
     if verb == "pull":
@@ -72,7 +83,46 @@ def _ctr_list(data: str, quiet: bool, filters: list) -> int:
     return 0
 
 
-def _ctr_import(data: str, names: list) -> int:
+def _ctr_check(data: str) -> int:
+    """Whether the content of every image is all there. Unpacking is not played: what is whole counts as unpacked."""
+    found, content = images.load_from(data), images.content_from(data)
+    print("REF TYPE DIGEST STATUS SIZE UNPACKED")
+    for name in sorted(found):
+        one = found[name]
+        have = [blob for blob in one["blobs"] if blob in content]
+        whole = len(have) == len(one["blobs"])
+        size = f"{sum(content[blob] for blob in have) / 1024:.1f} KiB/{one['size'] / 1024:.1f} KiB"
+        print(f"{name} application/vnd.oci.image.manifest.v1+json {one['digest']} {'complete' if whole else 'incomplete'} "
+              f"({len(have)}/{len(one['blobs'])}) {size} {'true' if whole else 'false'}")
+    return 0
+
+
+def _ctr_tag(data: str, names: list, force: bool) -> int:
+    failed = []
+
+    def act(state: dict) -> None:
+        source, *targets = names
+        if source not in state:
+            failed.append(f'image "{source}": not found')
+            return
+        for target in targets:
+            if target in state and not force:
+                failed.append(f'image "{target}": already exists')
+                continue
+            state[target] = {**state[source], "name": target, "pinned": False}
+            print(target)
+
+    images.change(data, act)
+    for text in failed:
+        print(f"ctr: {text}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _ctr_import(data: str, names: list, flags: list) -> int:
+    unknown = [flag for flag in flags if flag.startswith("--") and flag.split("=")[0] not in IMPORT_FLAGS]
+    if unknown:
+        print(f"ctr: flag provided but not defined: -{unknown[0].lstrip('-')}", file=sys.stderr)
+        return 1
     if not names:
         print("ctr: please provide a file to import", file=sys.stderr)
         return 1
@@ -87,7 +137,11 @@ def _ctr_import(data: str, names: list) -> int:
                 head = file.read(4)
             # Unlike the preload directory, ctr looks at the content.
             form = "gz" if head[:2] == b"\x1f\x8b" else "zstd" if head == b"\x28\xb5\x2f\xfd" else "bz2" if head[:3] == b"BZh" else ""
-            found = read(path, form)
+            found = read(path, form, images.content_from(data))
+        except Missing as failure:
+            images.add(data, failure.found, False)
+            print(f"ctr: apply layer error: {failure}", file=sys.stderr)
+            return 1
         except (OSError, ArchiveError, ValueError, KeyError) as failure:
             print(f"ctr: {failure}", file=sys.stderr)
             return 1
@@ -130,7 +184,11 @@ def crictl(args: list) -> int:
               f'dial tcp: lookup {name.split("/")[0]}: no such host"', file=sys.stderr)
         return 1
     if verb == "rmi":
-        return _ctr_remove(data, [normalise(word) for word in rest[1:] if not word.startswith("-")])
+        found = images.load_from(data)
+        wanted = [normalise(word) for word in rest[1:] if not word.startswith("-")]
+        ids = {found[name]["id"] for name in wanted if name in found}
+        # The CRI takes away an image with all of its names.
+        return _ctr_remove(data, [name for name in wanted if name not in found] + [name for name, one in found.items() if one["id"] in ids])
     if verb in ("pods", "ps", "info"):
         as_json = "json" in " ".join(rest) or verb == "info"
         print({"pods": '{"items": []}', "ps": '{"containers": []}', "info": '{"status": {"conditions": []}}'}[verb] if as_json else "")
@@ -142,9 +200,10 @@ def crictl(args: list) -> int:
 def _crictl_images(data: str, rest: list) -> int:
     grouped = {}
     for name, one in images.load_from(data).items():
-        entry = grouped.setdefault(one["digest"], {"id": one["digest"], "repoTags": [], "repoDigests": [], "size": str(one["size"]),
-                                                   "uid": None, "username": "", "spec": None, "pinned": False})
-        entry["repoDigests" if "@" in name else "repoTags"].append(name)
+        entry = grouped.setdefault(one["id"], {"id": one["id"], "repoTags": [], "repoDigests": [], "size": str(one["size"]),
+                                               "uid": None, "username": "", "spec": None, "pinned": False})
+        if not name.startswith("sha256:"):
+            entry["repoDigests" if "@" in name else "repoTags"].append(name)
         entry["pinned"] = entry["pinned"] or one["pinned"]
     if "json" in " ".join(rest):
         print(json.dumps({"images": list(grouped.values())}, indent=2))

@@ -7,7 +7,7 @@ import time
 
 from . import env, log
 from .config import Config
-from .image_archive import ArchiveError, normalise, read, suffix_of
+from .image_archive import ArchiveError, Found, normalise, read, suffix_of
 
 CACHE = ".cache.json"
 
@@ -17,7 +17,7 @@ def state_path(data: str) -> str:
 
 
 def load_from(data: str) -> dict:
-    """name -> {name, digest, size, pinned} of a data directory."""
+    """name -> {name, digest, size, pinned, id, blobs} of a data directory. The CRI plugin keeps each under its id too."""
     try:
         with open(state_path(data), encoding="utf-8") as file:
             return json.load(file)
@@ -30,34 +30,52 @@ def load(cfg: Config) -> dict:
 
 
 def names(cfg: Config) -> list:
-    return sorted(load(cfg))
+    return sorted(name for name in load(cfg) if not name.startswith("sha256:"))
 
 
-def change(data: str, action) -> None:
-    """Read, change and write the state, with a lock: the service and `k3s ctr` both write."""
+def content_from(data: str) -> dict:
+    """Hex digest -> size of the blobs in the content store."""
+    try:
+        with open(content_path(data), encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}
+
+
+def content_path(data: str) -> str:
+    return os.path.join(data, "agent/containerd/standin-content.json")
+
+
+def change(data: str, action, content: dict = None) -> None:
+    """Read, change and write the state, with a lock: the service and `k3s ctr` both write. Blobs that nothing refers to go."""
     os.makedirs(os.path.dirname(state_path(data)), exist_ok=True)
     with open(state_path(data) + ".lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = load_from(data)
         action(found)
+        used = {blob for one in found.values() for blob in one["blobs"]}
+        kept = {blob: size for blob, size in {**content_from(data), **(content or {})}.items() if blob in used}
+        env.write(content_path(data), json.dumps(kept), 0o600)
         env.write(state_path(data), json.dumps(found, indent=1), 0o600)
 
 
-def add(data: str, found: list, pinned: bool, registries: list = ()) -> list:
-    """Record images, each also as name@digest when pinned, and under further registries; gives the names."""
+def add(data: str, archive: Found, pinned: bool, registries: list = ()) -> list:
+    """Record images, each also under its id, as name@digest when pinned, and under further registries; gives the names."""
     added = []
 
     def act(state: dict) -> None:
-        for name, digest, size in found:
+        for image in archive.images:
+            name = image["name"]
             bare = name.rsplit(":", 1)[0] if ":" in name.rsplit("/", 1)[1] else name
-            known = [name, f"{bare}@{digest}"] if pinned else [name]
+            known = [name, f"{bare}@{image['digest']}"] if pinned else [name]
             for registry in registries:
                 known.append(registry + "/" + name.split("/", 1)[1])
             for one in known:
-                state[one] = {"name": one, "digest": digest, "size": size, "pinned": pinned}
+                state[one] = {**image, "name": one, "pinned": pinned}
+            state[image["id"]] = {**image, "name": image["id"], "pinned": pinned or state.get(image["id"], {}).get("pinned", False)}
             added.append(name)
 
-    change(data, act)
+    change(data, act, archive.content)
     return added
 
 

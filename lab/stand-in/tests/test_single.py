@@ -1,9 +1,14 @@
 """One server and agents: configuration, tokens, node passwords, images, kubectl."""
+import hashlib
+import io
 import json
 import os
+import pathlib
 import shutil
 import ssl
 import stat
+import tarfile
+import tempfile
 import time
 import unittest
 import urllib.error
@@ -124,6 +129,54 @@ class Single(Case):
         self.until(lambda: "docker.io/rancher/pause:3.6" in node.k3s("ctr", "images", "ls", "-q").stdout)
         self.assertNotEqual(node.k3s("crictl", "pull", "busybox").returncode, 0)
         self.assertIn("pinned", node.k3s("crictl", "images", "-o", "json").stdout)
+
+    def test_partial_archives(self):
+        """What containerd has may be left out of an OCI archive; what is nowhere leaves the image incomplete."""
+        node = self.server()
+        ctr = lambda *args, data=None: node.k3s("ctr", "-n", "k8s.io", *args, data=data)
+        self.assertIn("not defined", ctr("images", "import", "--nonsense", "-").stderr)
+        base, top = b"b" * 700, b"t" * 900
+        whole = self.oci("docker.io/library/a:1", [base])
+        self.assertEqual(ctr("images", "import", str(whole)).returncode, 0)
+        part = self.oci("docker.io/library/b:1", [base, top], leave_out=[base])
+        self.assertEqual(ctr("images", "import", "--local", str(part)).returncode, 0)
+        rows = {line.split()[0]: line for line in ctr("images", "check").stdout.splitlines()}
+        self.assertRegex(rows["docker.io/library/b:1"], r" complete \(4/4\) .* true$")
+        held = ctr("content", "ls", "-q").stdout.split()
+        self.assertIn("sha256:" + hashlib.sha256(base).hexdigest(), held)
+        broken = self.oci("docker.io/library/c:1", [b"nowhere"], leave_out=[b"nowhere"])
+        self.assertIn("not found", ctr("images", "import", "--local", str(broken)).stderr)
+        self.assertRegex(ctr("images", "check").stdout, r"docker.io/library/c:1 .* incomplete \(2/3\) .* false\n")
+        self.assertEqual(ctr("images", "tag", "docker.io/library/a:1", "docker.io/library/a:2").returncode, 0)
+        self.assertNotEqual(ctr("images", "tag", "docker.io/library/b:1", "docker.io/library/a:2").returncode, 0)
+        listed = json.loads(node.k3s("crictl", "images", "-o", "json").stdout)["images"]
+        self.assertIn(["docker.io/library/a:1", "docker.io/library/a:2"], [sorted(one["repoTags"]) for one in listed])
+        # The CRI keeps an image under its id until it is told itself.
+        ctr("images", "rm", "docker.io/library/b:1")
+        self.assertIn("sha256:" + hashlib.sha256(top).hexdigest(), ctr("content", "ls", "-q").stdout)
+
+    def oci(self, name: str, layers: list, leave_out: list = ()) -> pathlib.Path:
+        """An OCI archive of one image, some layers left out."""
+        path = pathlib.Path(tempfile.mkdtemp(prefix="standin-oci-")) / "image.tar"
+        self.addCleanup(shutil.rmtree, path.parent)
+
+        def blob(data: bytes, kind: str) -> dict:
+            return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": "sha256:" + hashlib.sha256(data).hexdigest(), "size": len(data)}
+
+        config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": [hashlib.sha256(one).hexdigest() for one in layers]}}).encode()
+        manifest = json.dumps({"config": blob(config, "config.v1+json"), "layers": [blob(one, "layer.v1.tar") for one in layers]}).encode()
+        index = {"manifests": [{**blob(manifest, "manifest.v1+json"), "annotations": {"io.containerd.image.name": name}}]}
+        with tarfile.open(path, "w") as tar:
+            for data in [config, manifest, *[one for one in layers if one not in leave_out]]:
+                self.member(tar, "blobs/sha256/" + hashlib.sha256(data).hexdigest(), data)
+            self.member(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+            self.member(tar, "index.json", json.dumps(index).encode())
+        return path
+
+    def member(self, tar: tarfile.TarFile, name: str, data: bytes) -> None:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
 
     def test_pod_without_image_does_not_run(self):
         node = self.server("token: secret\n", images=False)

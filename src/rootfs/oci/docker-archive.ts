@@ -2,7 +2,13 @@ import { AirliftError } from '../../core/errors.js'
 import { canonicalJson, digestOf, sha256 } from '../digest.js'
 import { normalizeImageName } from './image-name.js'
 import type { ArchiveFiles } from './read-archive.js'
-import { archOfImage, type SourceBlob, type SourceImage } from './source-image.js'
+import {
+  archOfImage,
+  type ImagePlatform,
+  platformText,
+  type SourceBlob,
+  type SourceImage,
+} from './source-image.js'
 import type { Descriptor, OciManifest } from './types.js'
 import { MEDIA } from './types.js'
 
@@ -13,9 +19,7 @@ interface DockerEntry {
   readonly Layers: readonly string[]
 }
 
-interface ImageConfig {
-  readonly architecture?: string
-  readonly variant?: string
+interface ImageConfig extends ImagePlatform {
   readonly rootfs?: { readonly diff_ids?: readonly string[] }
 }
 
@@ -41,9 +45,12 @@ async function readEntry(
 ): Promise<SourceImage | undefined> {
   const configBytes = await files.read(entry.Config)
   const config = JSON.parse(configBytes.toString('utf8')) as ImageConfig
-  const arch = archOfImage(config.architecture, config.variant)
+  const arch = archOfImage(config)
   const names = namesOf(files.path, entry)
-  if (!arch) return undefined
+  if (!arch) {
+    files.skipped.add(platformText(config))
+    return undefined
+  }
   const configHex = sha256(configBytes)
   const named = /([0-9a-f]{64})(\.json)?$/.exec(entry.Config)?.[1]
   if (named && named !== configHex)

@@ -4,7 +4,13 @@ import { sha256 } from '../digest.js'
 import { namesOf } from './docker-archive.js'
 import { normalizeImageName } from './image-name.js'
 import type { ArchiveFiles } from './read-archive.js'
-import { archOfImage, type SourceBlob, type SourceImage } from './source-image.js'
+import {
+  archOfImage,
+  type ImagePlatform,
+  platformText,
+  type SourceBlob,
+  type SourceImage,
+} from './source-image.js'
 import type { Descriptor, OciIndex, OciManifest } from './types.js'
 import { blobPath, hexOf, isIndex, isManifest, MEDIA, NAME_ANNOTATION, REF_ANNOTATION } from './types.js'
 
@@ -116,12 +122,12 @@ async function readManifest(files: ArchiveFiles, entry: Descriptor): Promise<Fou
     }
     blobs.set(hex, checked(files.path, blob, source))
   }
-  const config = JSON.parse((await readChecked(files, manifest.config)).toString('utf8')) as {
-    readonly architecture?: string
-    readonly variant?: string
+  const config = JSON.parse((await readChecked(files, manifest.config)).toString('utf8')) as ImagePlatform
+  const arch = archOfImage(config)
+  if (!arch) {
+    files.skipped.add(platformText(config))
+    return undefined
   }
-  const arch = archOfImage(config.architecture, config.variant)
-  if (!arch) return undefined
   const mediaType = manifest.mediaType ?? MEDIA.manifest
   return {
     config: hexOf(manifest.config.digest) ?? '',

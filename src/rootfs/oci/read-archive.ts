@@ -1,7 +1,8 @@
+import { createReadStream, statSync } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { AirliftError } from '../../core/errors.js'
 import { decompressed } from '../decompress.js'
-import { notABundle } from '../sniff.js'
 import { readRange } from '../tar/member-stream.js'
 import { resolveMember, scanTar } from '../tar/scan.js'
 import { readDockerArchive } from './docker-archive.js'
@@ -11,6 +12,8 @@ import type { ImageArchive, SourceBlob } from './source-image.js'
 /** What the readers of both formats use: members by name. */
 export interface ArchiveFiles {
   readonly path: string
+  /** Platforms of images that were left out; the readers add to it. */
+  readonly skipped: Set<string>
   /** The member, with links followed. Undefined when there is none. */
   find(name: string): SourceBlob | undefined
   /** The content of a small member. @throws AirliftError E_LOCAL_FILE when it is missing */
@@ -34,28 +37,15 @@ export async function openImageArchive(
     const { size } = await stat(plain)
     const { members, cut } = await scanTar(file, size)
     if (cut !== undefined) {
-      if (members.size === 0) throw wrongFile(path, notABundle(path, Buffer.alloc(0), [], size).message)
+      if (members.size === 0) throw wrongFile(path, size === 0 ? 'it is empty' : 'it is no tar archive')
       throw new AirliftError('E_LOCAL_FILE', `${path} was cut: ${cut}`, {
         hint: 'download or copy the archive again',
       })
     }
-    const find = (name: string): SourceBlob | undefined => {
+    const files = archiveFiles(path, (name) => {
       const member = resolveMember(members, name)
       return member && { size: member.size, chunks: () => readRange(file, member.offset, member.size) }
-    }
-    const files: ArchiveFiles = {
-      path,
-      find,
-      read: async (name) => {
-        const member = find(name)
-        if (!member || member.size > MAX_JSON) {
-          throw new AirliftError('E_LOCAL_FILE', `${path} lacks ${name}`, { hint: 'export the images again' })
-        }
-        const chunks: Buffer[] = []
-        for await (const chunk of member.chunks()) chunks.push(chunk)
-        return Buffer.concat(chunks)
-      },
-    }
+    })
     // An OCI layout keeps the digests of the registry; `docker save` of Docker 25 and later writes both.
     const images =
       members.has('oci-layout') && members.has('index.json')
@@ -64,10 +54,45 @@ export async function openImageArchive(
           ? await readDockerArchive(files)
           : undefined
     if (!images) throw wrongFile(path, `it begins with ${[...members.keys()][0]}`)
-    return { path, images, close: () => file.close() }
+    return { path, images, skipped: [...files.skipped], close: () => file.close() }
   } catch (error) {
     await file.close()
     throw error
+  }
+}
+
+/**
+ * Opens the directory of an OCI layout, as `skopeo copy … oci:DIR` and an unpacked archive have it.
+ * @throws AirliftError E_LOCAL_FILE naming the directory and what is wrong with it
+ */
+export async function openImageLayout(path: string): Promise<ImageArchive> {
+  const files = archiveFiles(path, (name) => {
+    const full = join(path, name)
+    const info = statSync(full, { throwIfNoEntry: false })
+    if (!info?.isFile()) return undefined
+    return { size: info.size, chunks: () => createReadStream(full, { highWaterMark: 1 << 20 }) }
+  })
+  if (!files.find('oci-layout') || !files.find('index.json')) {
+    throw wrongFile(path, 'the directory has no oci-layout and index.json')
+  }
+  const images = await readOciLayout(files)
+  return { path, images, skipped: [...files.skipped], close: async () => {} }
+}
+
+function archiveFiles(path: string, find: ArchiveFiles['find']): ArchiveFiles {
+  return {
+    path,
+    skipped: new Set(),
+    find,
+    read: async (name) => {
+      const member = find(name)
+      if (!member || member.size > MAX_JSON) {
+        throw new AirliftError('E_LOCAL_FILE', `${path} lacks ${name}`, { hint: 'export the images again' })
+      }
+      const chunks: Buffer[] = []
+      for await (const chunk of member.chunks()) chunks.push(chunk)
+      return Buffer.concat(chunks)
+    },
   }
 }
 

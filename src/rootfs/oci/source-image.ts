@@ -25,12 +25,27 @@ export interface SourceImage {
 export interface ImageArchive {
   readonly path: string
   readonly images: readonly SourceImage[]
+  /** Platforms of images that were left out, since no k3s runs them: `linux/s390x`, `windows/amd64`. */
+  readonly skipped: readonly string[]
   close(): Promise<void>
 }
 
+/** What the configuration of an image says of its platform. */
+export interface ImagePlatform {
+  readonly architecture?: unknown
+  readonly variant?: unknown
+  readonly os?: unknown
+}
+
 /** The architecture of an OCI image; undefined for those that no k3s is built for. */
-export function archOfImage(architecture: unknown, variant?: unknown): Arch | undefined {
+export function archOfImage({ architecture, variant, os }: ImagePlatform): Arch | undefined {
+  if (os !== undefined && os !== '' && os !== 'linux') return undefined
   if (architecture === 'amd64' || architecture === 'arm64') return architecture
   if (architecture === 'arm' && (variant === undefined || variant === '' || variant === 'v7')) return 'arm'
   return undefined
+}
+
+/** A platform as Docker writes it: `linux/arm/v6`. */
+export function platformText({ architecture, variant, os }: ImagePlatform): string {
+  return [os || 'linux', architecture ?? 'unknown', variant].filter(Boolean).join('/')
 }

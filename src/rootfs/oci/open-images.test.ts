@@ -1,0 +1,127 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { dockerArchive, layer, ociArchive, tar, write } from '../archives.fixture.js'
+import { openImages } from './open-images.js'
+import type { ImageArchive } from './source-image.js'
+
+let dir: string
+const opened: ImageArchive[] = []
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'airlift-images-'))
+})
+afterEach(async () => {
+  for (const archive of opened.splice(0)) await archive.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const { signal } = new AbortController()
+const open = async (path: string, label?: string): Promise<ImageArchive> => {
+  const archive = await openImages(path, dir, signal, label)
+  opened.push(archive)
+  return archive
+}
+const file = (content: Buffer | string, name = 'x.tar'): string => write(join(dir, name), content)
+const docker = dockerArchive([{ names: ['app:1'] }])
+const oci = ociArchive(['docker.io/team/app:2'], [{ names: [] }, { names: [], arch: 'arm64' }]).bytes
+
+describe('openImages', () => {
+  it.each([
+    ['docker save', docker, ['docker.io/library/app:1'], ['amd64']],
+    ['docker save, gzip', gzipSync(docker), ['docker.io/library/app:1'], ['amd64']],
+    ['an OCI archive', oci, ['docker.io/team/app:2'], ['amd64', 'arm64']],
+  ])('reads %s', async (_what, content, names, archs) => {
+    const { images } = await open(file(content))
+    expect(images.map((image) => image.arch).sort()).toEqual(archs)
+    expect([...new Set(images.flatMap((image) => image.names))]).toEqual(names)
+  })
+
+  it('reads the directory of an OCI layout, and its blobs as often as asked', async () => {
+    mkdirSync(join(dir, 'layout'))
+    execFileSync('tar', ['-xf', file(oci), '-C', join(dir, 'layout')])
+    const { images } = await open(join(dir, 'layout'))
+    expect(images.map((image) => image.arch).sort()).toEqual(['amd64', 'arm64'])
+    for (const blob of images[0]?.blobs.values() ?? []) {
+      for (const _time of [1, 2]) {
+        let size = 0
+        for await (const chunk of blob.chunks()) size += chunk.length
+        expect(size).toBe(blob.size)
+      }
+    }
+  })
+
+  it('names platforms that no node can have', async () => {
+    const archive = dockerArchive([{ names: ['big:1'], arch: 's390x' }])
+    expect(await open(file(archive))).toMatchObject({ images: [], skipped: ['linux/s390x'] })
+  })
+
+  it.each([
+    ['nothing', '', /x\.tar is no archive of images: it is empty/],
+    ['a text', 'hello\n', /x\.tar is no archive of images: it is no tar archive/],
+    ['a page', '<!doctype html><p>404', /x\.tar is an HTML page, not an archive of images/],
+    ['a program', Buffer.from('7f454c4602', 'hex'), /x\.tar is a program \(ELF\)/],
+    ['another tar', tar({ 'etc/passwd': 'root' }), /no archive of images: it begins with etc\/passwd/],
+    ['half of an archive', docker.subarray(0, docker.length / 2), /x\.tar was cut/],
+    ['half of a gzip', gzipSync(docker).subarray(0, 200), /x\.tar cannot be unpacked/],
+    [
+      'an index that is no JSON',
+      tar({ 'manifest.json': 'oops' }),
+      /x\.tar is damaged: its index cannot be read/,
+    ],
+    ['an index of another shape', tar({ 'manifest.json': '{"a":1}' }), /x\.tar is damaged: its index/],
+    ['an image without a name', dockerArchive([{ names: [] }]), /holds an image without a name/],
+    ['a tag alone', ociArchive(['app:2'], [{ names: [] }], { refOnly: true }).bytes, /only called "2"/],
+    [
+      'a layer that is missing',
+      tar({
+        'manifest.json': JSON.stringify([
+          { Config: 'c.json', RepoTags: ['a:1'], Layers: ['gone/layer.tar'] },
+        ]),
+        'c.json': '{"architecture":"amd64","os":"linux"}',
+      }),
+      /its layer gone\/layer\.tar is not in the archive/,
+    ],
+  ])('refuses %s, and says what it is', async (_what, content, message) => {
+    const failure = await open(file(content)).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'E_IMAGE_INVALID', message: expect.stringMatching(message) })
+    expect((failure as { hint: string }).hint).not.toMatch(/bundle|rootfs/)
+  })
+
+  it('refuses a directory that is no layout, and a file that is not there', async () => {
+    await expect(open(dir)).rejects.toMatchObject({
+      code: 'E_IMAGE_INVALID',
+      message: expect.stringContaining('has no oci-layout and index.json'),
+    })
+    await expect(open(join(dir, 'gone.tar'))).rejects.toMatchObject({
+      code: 'E_LOCAL_FILE',
+      message: `cannot read ${join(dir, 'gone.tar')}: no such file or directory`,
+    })
+  })
+
+  it('calls a temporary file by what it came from', async () => {
+    await expect(open(file('hello'), 'standard input')).rejects.toThrow(
+      'standard input is no archive of images: it is no tar archive',
+    )
+  })
+
+  it('finds a layer of a layout that is damaged when it is read', async () => {
+    const content = layer('the one')
+    const bytes = Buffer.from(ociArchive(['a:1'], [{ names: [], layers: [content] }]).bytes)
+    bytes.write('THE', bytes.indexOf('the one'))
+    const [image] = (await open(file(bytes))).images
+    const read = async (): Promise<void> => {
+      for (const blob of image?.blobs.values() ?? []) for await (const _chunk of blob.chunks());
+    }
+    await expect(read()).rejects.toThrow(/is damaged/)
+  })
+})
+
+it('stops when it is told to', async () => {
+  const controller = new AbortController()
+  controller.abort(new Error('stop'))
+  writeFileSync(join(dir, 'x.tar'), gzipSync(docker))
+  await expect(openImages(join(dir, 'x.tar'), dir, controller.signal)).rejects.toThrow('stop')
+})
