@@ -51,7 +51,9 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
     .concat(unreachableReports(world, known))
   const strangers = known.filter((node) => !nodes.some((report) => report.name === node.name))
   const all = [...nodes, ...strangers.map((node) => ({ ...strip(node), machine: null }))]
-  const problems = [...machineProblems(world, answering), ...nodeProblems(all, answering)]
+  const ofMachines = machineProblems(spec, world, answering)
+  const told = new Set(ofMachines.map((problem) => problem.machine))
+  const problems = [...ofMachines, ...nodeProblems(all, answering, told)]
   const datastore = datastoreOf(spec, world, known)
   const quorum = datastore.kind !== 'etcd' || datastore.healthy > datastore.members / 2
   const health = !answering || !quorum ? 'down' : problems.length === 0 ? 'ready' : 'degraded'
@@ -106,13 +108,28 @@ function unreachableReports(world: World, known: readonly NodeStatus[]): NodeRep
   })
 }
 
-function machineProblems(world: World, answering: MachineWorld | undefined): StatusProblem[] {
+function machineProblems(
+  spec: ClusterSpec,
+  world: World,
+  answering: MachineWorld | undefined,
+): StatusProblem[] {
   const problems: StatusProblem[] = world.unreachable.map(({ id, error }) => ({
     code: 'unreachable',
     machine: id,
     message: error.message,
     hint: 'check that it is switched on and that ssh reaches it',
   }))
+  if (isStopped(world)) {
+    return [
+      ...problems,
+      {
+        code: 'stopped',
+        machine: null,
+        message: 'the cluster is stopped',
+        hint: `start it: airlift start --name ${spec.name}`,
+      },
+    ]
+  }
   if (!answering) {
     problems.push({
       code: 'api-down',
@@ -135,7 +152,7 @@ function machineProblems(world: World, answering: MachineWorld | undefined): Sta
         code: 'service-down',
         machine: machine.id,
         message: `the service ${unit} does not run on ${machine.name}`,
-        hint: `start it: systemctl start ${unit}`,
+        hint: `start it: airlift start --name ${spec.name}`,
       })
     } else if (machine.node.role === 'master' && !machine.installed.apiReady) {
       problems.push({
@@ -149,10 +166,23 @@ function machineProblems(world: World, answering: MachineWorld | undefined): Sta
   return problems
 }
 
-function nodeProblems(nodes: readonly NodeReport[], answering: MachineWorld | undefined): StatusProblem[] {
+/** Whether k3s is installed on every machine that answers, and runs on none: a stop, not a failure. */
+function isStopped({ machines }: World): boolean {
+  return (
+    machines.length > 0 &&
+    machines.every(({ installed }) => installed.role !== undefined && !installed.active)
+  )
+}
+
+/** Nodes that are not ready although nothing is known against their machine: one cause is told once. */
+function nodeProblems(
+  nodes: readonly NodeReport[],
+  answering: MachineWorld | undefined,
+  told: ReadonlySet<string | null>,
+): StatusProblem[] {
   if (!answering) return []
   return nodes
-    .filter((node) => !node.ready)
+    .filter((node) => !node.ready && !(node.machine !== null && told.has(node.machine)))
     .map((node) => ({
       code: 'node-not-ready',
       machine: node.machine,
