@@ -26,7 +26,7 @@ export interface Step {
   /** Ids of steps that must be done before. */
   readonly needs: readonly string[]
   /** Which sliding window it waits for; the limits are those of the context. */
-  readonly window?: 'upload' | 'join'
+  readonly window?: 'upload' | 'join' | 'drain'
   readonly actions: readonly Action[]
   /** What the step does to the machine; the summary counts it. Absent: it only looks or waits. */
   readonly effect?: 'create' | 'change' | 'remove'

@@ -94,6 +94,8 @@ export interface EngineWorld {
   readonly info: EngineInfo
   /** Of this cluster, running or not. */
   readonly containers: readonly EngineContainer[]
+  /** Of this cluster too, left behind by a command that was ended: they are only removed. */
+  readonly temporary?: readonly EngineContainer[]
   /** All of the engine: their names, ports and addresses are taken. */
   readonly others: readonly EngineContainer[]
   readonly networks: readonly EngineNetwork[]
@@ -155,6 +157,17 @@ export interface ObserveInput {
   readonly engine?: Engine
 }
 
+/** How nodes leave a cluster. */
+export interface LeaveOptions {
+  /** How long the pods of one node may take to leave it. Default 5 minutes; 30 seconds with `force`. */
+  readonly drainTimeoutMs?: number
+  /**
+   * Goes on when pods do not leave in time: they are deleted, whatever a PodDisruptionBudget says. Also lets a node leave
+   * whose machine cannot be reached. Default false.
+   */
+  readonly force?: boolean
+}
+
 /** One way to install and run a cluster. Every verb is pure: it decides and returns a plan. */
 export interface Runtime {
   readonly info: RuntimeInfo
@@ -165,11 +178,10 @@ export interface Runtime {
   joinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan
   joinNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan
   /** @throws AirliftError E_UNSUPPORTED when `info.verbs` lacks it; so do the following two */
-  deleteMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan
-  deleteNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan
+  deleteMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[], options?: LeaveOptions): Plan
+  deleteNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[], options?: LeaveOptions): Plan
   upgrade(spec: ClusterSpec, world: World, to: RootfsRef): Plan
   reset(spec: ClusterSpec, world: World): Plan
-}
   /** Ends k3s and its pods on every machine that can be reached; data stays. @throws AirliftError E_REFUSED */
   stop(spec: ClusterSpec, world: World, options: StopOptions): Plan
   /** Starts what is stopped, and waits as the spec says. @throws AirliftError E_REFUSED */
@@ -180,3 +192,4 @@ export interface Runtime {
 export interface StopOptions {
   /** Empties the workers first, and lets them be used again at the next start. */
   readonly drain: boolean
+}

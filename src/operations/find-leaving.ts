@@ -1,0 +1,215 @@
+import { type Filterable, filterNames } from '../cluster/filters.js'
+import { machineKey } from '../cluster/host-conflicts.js'
+import { parseHostWord } from '../cluster/host-target.js'
+import { selectOfRole } from '../cluster/node-words.js'
+import { type SpecProblem, throwProblems } from '../cluster/problems.js'
+import { readRecord } from '../cluster/record.js'
+import type { ClusterSpec, NodeSpec, Role } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import type { NodeStatus, World } from '../runtime/runtime.js'
+import { type ObservedCluster, observeCluster } from './observe-cluster.js'
+import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
+import type { OperationDeps } from './session.js'
+
+/** Which nodes are to leave, as they were typed: names, hosts, ranges or filters. */
+export interface LeavingWords {
+  readonly masters: readonly string[]
+  readonly nodes: readonly string[]
+}
+
+/** The cluster as it was found, and which of its nodes are to leave. */
+export interface FoundLeaving {
+  readonly cluster: ObservedCluster
+  /** As the cluster is: with those that are to leave, and with nodes that only the cluster itself knows. */
+  readonly spec: ClusterSpec
+  readonly world: World
+  readonly masters: readonly NodeSpec[]
+  readonly nodes: readonly NodeSpec[]
+}
+
+/**
+ * Finds the cluster, and in it the nodes that words name. A host that no record names any more still counts when it says
+ * itself that it is of this cluster: its removal was cut short, or it was away when the others forgot it.
+ * @throws AirliftError E_NO_CLUSTER, E_HOST_INVALID, E_REMOVE_REFUSED (exit 2) naming every wrong word
+ */
+export async function findLeaving(
+  ref: ClusterRef,
+  words: LeavingWords,
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<FoundLeaving> {
+  const first = await observeKnownCluster(await startingPoint(ref, words, ctx), ctx, deps)
+  let { spec, cluster } = first
+  try {
+    let found = select(spec, cluster.world, words)
+    if (found.unknown.length > 0) {
+      const named = found.unknown.flatMap(({ word, role }) => hostsOf(word, role))
+      await cluster[Symbol.asyncDispose]()
+      const of = (role: Role): NodeSpec[] => named.filter((node) => node.role === role)
+      const asked = {
+        ...spec,
+        masters: [...spec.masters, ...of('master')],
+        nodes: [...spec.nodes, ...of('worker')],
+      }
+      cluster = await observeCluster(asked, {}, ctx, deps)
+      requireOfCluster(asked, cluster.world, named)
+      spec = asked
+      found = select(spec, cluster.world, words)
+    }
+    throwProblems(found.problems)
+    return { cluster, spec: found.spec, world: found.world, masters: found.masters, nodes: found.nodes }
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** From the flags or the record as ever; without either, a host that is to leave tells where its cluster is. */
+async function startingPoint(ref: ClusterRef, words: LeavingWords, ctx: Context): Promise<ClusterSpec> {
+  if (ref.masters.length + ref.nodes.length > 0 || (await readRecord(ref.name, ctx.env)))
+    return resolveCluster(ref, ctx)
+  const masters = words.masters.flatMap((word) => hostsOf(word, 'master'))
+  const nodes = words.nodes.flatMap((word) => hostsOf(word, 'worker'))
+  return resolveCluster({ ...ref, masters, nodes }, ctx)
+}
+
+/** The hosts of a word; none when it is no host, such as a filter. */
+function hostsOf(word: string, role: Role): NodeSpec[] {
+  const parsed = parseHostWord(word)
+  if (!parsed.ok || parsed.size > 5000) return []
+  return parsed
+    .expand()
+    .flatMap((target) => ('message' in target ? [] : [{ target, role, labels: {}, taints: [] }]))
+}
+
+interface Selected extends Pick<FoundLeaving, 'spec' | 'world' | 'masters' | 'nodes'> {
+  readonly unknown: readonly { readonly word: string; readonly role: Role }[]
+  readonly problems: readonly SpecProblem[]
+}
+
+function select(known: ClusterSpec, observed: World, words: LeavingWords): Selected {
+  const { spec, world } = withStrangers(known, observed)
+  const all = [...spec.masters, ...spec.nodes]
+  const filterable = all.map((node, place): Filterable & { readonly node: NodeSpec } => ({
+    node,
+    role: roleOf(node, world),
+    index: node.role === 'master' ? place : place - spec.masters.length,
+    names: namesOf(node, world),
+  }))
+  const problems: SpecProblem[] = []
+  const masters = selectOfRole(words.masters, 'master', filterable, problems)
+  const nodes = selectOfRole(words.nodes, 'worker', filterable, problems)
+  const unknown: { word: string; role: Role }[] = []
+  for (const [role, list] of [
+    ['master', masters.unknown],
+    ['worker', nodes.unknown],
+  ] as const) {
+    for (const word of list) {
+      if (hostsOf(word, role).length > 0) unknown.push({ word, role })
+      else problems.push(notThere(word, role, spec, filterable))
+    }
+  }
+  const specOf = (place: number): readonly NodeSpec[] => all.slice(place, place + 1)
+  return {
+    spec,
+    world,
+    masters: masters.places.flatMap(specOf),
+    nodes: nodes.places.flatMap(specOf),
+    unknown,
+    problems,
+  }
+}
+
+function notThere(word: string, role: Role, spec: ClusterSpec, nodes: readonly Filterable[]): SpecProblem {
+  const names = nodes.filter((node) => node.role === role).map((node) => node.names[0])
+  return {
+    code: 'E_HOST_INVALID',
+    path: role === 'master' ? '--masters' : '--nodes',
+    message: `"${word}" is no ${role} of the cluster "${spec.name}"`,
+    hint: `it has ${names.slice(0, 8).join(', ') || 'none'}${names.length > 8 ? ', …' : ''}; one that was deleted already is not there any more`,
+  }
+}
+
+/** Nodes that the cluster knows and that no machine of the spec accounts for; they can leave, though not be cleaned. */
+function withStrangers(spec: ClusterSpec, world: World): { spec: ClusterSpec; world: World } {
+  const status =
+    world.machines.find(({ installed }) => installed.apiReady && installed.nodes)?.installed.nodes ?? []
+  const names = new Set(world.machines.map((machine) => machine.facts.hostname.toLowerCase()))
+  const hosts = new Set(world.unreachable.map(({ node }) => node.target.host.toLowerCase()))
+  const open = status.filter(
+    (node) => !names.has(node.name) && !hosts.has(node.address) && !hosts.has(node.name),
+  )
+  // A host that was named by an alias cannot be told from such a node.
+  const strangers = world.unreachable.length > 0 ? [] : open
+  const added = strangers.map((node: NodeStatus) => {
+    const target = { kind: 'ssh' as const, text: node.name, host: node.address || node.name }
+    return { target, role: node.role, labels: {}, taints: [] } satisfies NodeSpec
+  })
+  const of = (role: Role): NodeSpec[] => added.filter((node) => node.role === role)
+  return {
+    spec: { ...spec, masters: [...spec.masters, ...of('master')], nodes: [...spec.nodes, ...of('worker')] },
+    world: {
+      ...world,
+      unreachable: [
+        ...world.unreachable,
+        ...added.map((node) => ({
+          node,
+          id: node.target.text,
+          error: new AirliftError(
+            'E_SSH_UNREACHABLE',
+            `it is not known on which machine the node ${node.target.text} is`,
+          ),
+        })),
+      ],
+    },
+  }
+}
+
+/** What a machine is counts more than the list that it was named in. */
+function roleOf(node: NodeSpec, world: World): Role {
+  return world.machines.find((machine) => machine.node === node)?.installed.role ?? node.role
+}
+
+/** Everything that a node may be called; its own name first. */
+function namesOf(node: NodeSpec, world: World): string[] {
+  const machine = world.machines.find((entry) => entry.node === node)
+  const plain = machine?.id.replace(/^ssh:\/\//, '') ?? ''
+  const status = world.machines.find(({ installed }) => installed.nodes)?.installed.nodes ?? []
+  const byAddress = machine ? undefined : status.find((entry) => entry.address === node.target.host)?.name
+  const names = [
+    machine?.facts.hostname.toLowerCase(),
+    byAddress,
+    ...filterNames(node.target),
+    machine?.id,
+    plain,
+    plain.replace(/:22$/, ''),
+  ]
+  return [...new Set(names.filter((name): name is string => name !== undefined && name !== ''))]
+}
+
+/** Hosts that the cluster's records do not name must say themselves that they are of it. */
+function requireOfCluster(spec: ClusterSpec, world: World, named: readonly NodeSpec[]): void {
+  const problems = named.flatMap((node): SpecProblem[] => {
+    const flag = node.role === 'master' ? '--masters' : '--nodes'
+    const machine = world.machines.find((entry) => entry.node === node)
+    const cluster = machine?.installed.cluster
+    if (cluster === spec.name) return []
+    if (cluster !== undefined) {
+      const message = `${node.target.text} belongs to the cluster "${cluster}", not to "${spec.name}"`
+      return [{ code: 'E_REMOVE_REFUSED', path: flag, message, hint: `use --name ${cluster}` }]
+    }
+    const known = [...spec.masters, ...spec.nodes]
+      .filter((entry) => !named.some((other) => machineKey(other.target) === machineKey(entry.target)))
+      .map((entry) => entry.target.text)
+    return [
+      {
+        code: 'E_HOST_INVALID',
+        path: flag,
+        message: `${node.target.text} is no machine of the cluster "${spec.name}"`,
+        hint: `it has ${known.slice(0, 8).join(', ')}${known.length > 8 ? ', …' : ''}; one that was deleted already is not there any more`,
+      },
+    ]
+  })
+  throwProblems(problems)
+}

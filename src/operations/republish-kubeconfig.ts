@@ -1,0 +1,60 @@
+import type { NodeSpec } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import { isAirliftError } from '../core/errors.js'
+import { readServer } from '../kubeconfig/read-server.js'
+import type { Machine } from '../machine/machine.js'
+import { machineHost } from '../machine/machine-host.js'
+import type { World } from '../runtime/runtime.js'
+import { type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
+
+/**
+ * Merges the context of a cluster again when it names a master that has left; which context is current stays as it is.
+ * `before` is the world with those masters, `now` the one without.
+ */
+export async function republishKubeconfig(
+  name: string,
+  gone: readonly NodeSpec[],
+  before: World,
+  now: World,
+  machines: ReadonlyMap<string, Machine>,
+  path: string | undefined,
+  ctx: Context,
+): Promise<PublishedKubeconfig | undefined> {
+  if (gone.length === 0) return undefined
+  const target = { ...(path ? { path } : {}), switchContext: false }
+  try {
+    const server = await readServer(name, { ...(path ? { path } : {}), env: ctx.env })
+    if (server === undefined || !hostsOf(gone, before).has(hostOf(server))) return undefined
+  } catch (error) {
+    if (!isAirliftError(error)) throw error
+    const message = `the kubeconfig was left as it is: ${error.message}`
+    ctx.events.emit({ level: 'warn', code: 'kubeconfig.failed', message })
+    return undefined
+  }
+  const staying = { ...now, machines: now.machines.filter((machine) => !gone.includes(machine.node)) }
+  return publishKubeconfig(target, name, staying, machines, ctx)
+}
+
+/** Every address under which a kubeconfig may name these masters. */
+function hostsOf(gone: readonly NodeSpec[], world: World): Set<string> {
+  return new Set(
+    gone.flatMap((node) => {
+      const machine = world.machines.find((entry) => entry.node === node)
+      const known = [
+        node.target.host,
+        machine && machineHost(machine.id),
+        machine?.facts.routeSource?.address,
+        machine?.facts.defaultRoute?.source,
+      ]
+      return known.filter((host): host is string => host !== undefined)
+    }),
+  )
+}
+
+function hostOf(server: string): string {
+  try {
+    return new URL(server).hostname.replace(/^\[|\]$/g, '')
+  } catch {
+    return ''
+  }
+}
