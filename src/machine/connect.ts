@@ -3,6 +3,7 @@ import type { MachineTarget, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { AirliftError } from '../core/errors.js'
 import { toAirliftError } from '../core/errors.js'
+import type { Engine } from './docker/engine.js'
 import { createLocalMachine } from './local/local-machine.js'
 import type { Machine } from './machine.js'
 import type { SudoPolicy } from './session/session-machine.js'
@@ -12,19 +13,35 @@ import type { SecretSource } from './ssh/secret-source.js'
 export interface Connector {
   /** The machine of a target. The same target gives the same machine. @throws AirliftError see {@link connectMachine} */
   connect(target: MachineTarget): Promise<Machine>
-  /** Closes every machine that it connected. */
+  /** The container engine, connected when it is first asked for. @throws AirliftError E_ENGINE_UNREACHABLE, E_ENGINE, E_UNSUPPORTED, E_CONFIG_INVALID */
+  engine(): Promise<Engine>
+  /** Closes every machine that it connected, and the engine. */
   close(): Promise<void>
 }
 
-/** Makes the connector of one operation. */
-export function createConnector(options: SshOptions, ctx: Context, secrets: SecretSource): Connector {
+/** Makes the connector of one operation. `connectEngine` replaces the way to the container engine, for tests. */
+export function createConnector(
+  options: SshOptions,
+  ctx: Context,
+  secrets: SecretSource,
+  connectEngine: () => Promise<Engine> = () => connectOwnEngine(ctx),
+): Connector {
   const machines = new Map<string, Promise<Machine>>()
   const handshakes = pLimit(ctx.limits.handshakes)
   const sudo = sudoPolicy(options, secrets)
   let ssh: Promise<(target: MachineTarget) => Promise<Machine>> | undefined
+  let connected: Promise<Engine> | undefined
 
+  const engine = (): Promise<Engine> => {
+    connected ??= connectEngine()
+    return connected
+  }
   const connect = async (target: MachineTarget): Promise<Machine> => {
     if (target.kind === 'local') return createLocalMachine(sudo('local'), ctx)
+    if (target.kind === 'container') {
+      const { createDockerMachine } = await import('./docker/docker-machine.js')
+      return createDockerMachine({ engine: await engine(), name: target.host, ctx })
+    }
     // ssh2 is loaded only when a machine is behind SSH.
     ssh ??= import('./ssh/ssh-connector.js').then(({ createSshConnector }) =>
       createSshConnector({ options, ctx, secrets, sudo, handshakes }),
@@ -32,17 +49,30 @@ export function createConnector(options: SshOptions, ctx: Context, secrets: Secr
     return (await ssh)(target)
   }
   return {
+    engine,
     connect(target) {
-      const key =
-        target.kind === 'local' ? 'local' : `${target.user ?? ''}@${target.host}:${target.port ?? ''}`
+      const key = keyOf(target)
       const had = machines.get(key) ?? connect(target)
       machines.set(key, had)
       return had
     },
     async close() {
       await Promise.allSettled([...machines.values()].map(async (machine) => (await machine).close()))
+      await connected?.then((one) => one.close()).catch(() => {})
     },
   }
+}
+
+async function connectOwnEngine(ctx: Context): Promise<Engine> {
+  const { connectEngine } = await import('./docker/connect-engine.js')
+  return connectEngine(ctx)
+}
+
+/** What tells machines apart. */
+function keyOf(target: MachineTarget): string {
+  if (target.kind === 'local') return 'local'
+  if (target.kind === 'container') return `docker://${target.host}`
+  return `${target.user ?? ''}@${target.host}:${target.port ?? ''}`
 }
 
 /**

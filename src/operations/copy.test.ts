@@ -52,6 +52,7 @@ const put = (source: string, to: string, ...machines: (Machine | AirliftError)[]
     {
       secrets: undefined as never,
       createConnector: () => ({
+        engine: () => Promise.reject(new Error('no engine is expected')),
         async connect({ host }) {
           const machine = machines[Number(host.slice(1))]
           if (machine === undefined || machine instanceof AirliftError) throw machine

@@ -32,6 +32,7 @@ function deps(replies: Readonly<Record<string, FakeReply | AirliftError>>): Oper
   return {
     secrets: createSecretSource({}, async () => undefined),
     createConnector: () => ({
+      engine: () => Promise.reject(new Error('no engine is expected')),
       connect: async (target: MachineTarget): Promise<Machine> => {
         const reply = replies[target.host]
         if (reply instanceof AirliftError) throw reply

@@ -55,6 +55,7 @@ const deps = (...machines: (Machine | AirliftError)[]): OperationDeps => {
   return {
     secrets: undefined as never,
     createConnector: () => ({
+      engine: () => Promise.reject(new Error('no engine is expected')),
       async connect() {
         const next = left.shift()
         if (!next) throw new Error('more machines than expected')

@@ -43,6 +43,7 @@ async function runOn(look: (n: number) => FakeReply) {
   const deps = {
     secrets: createSecretSource({}, async () => undefined),
     createConnector: () => ({
+      engine: () => Promise.reject(new Error('no engine is expected')),
       connect: async (target: MachineTarget) =>
         createFakeMachine({
           id: `ssh://root@${target.host}:22`,
