@@ -41,6 +41,31 @@ export function checkOwnership(spec: ClusterSpec, world: World): void {
   refuseLeavingOut(spec, world)
 }
 
+/**
+ * A k3s that airlift did not make, or another cluster's machine, is not touched by naming it. Pure.
+ * @throws AirliftError E_FOREIGN_CLUSTER
+ */
+export function refuseForeign(spec: ClusterSpec, world: World): void {
+  for (const { installed, name } of world.machines) {
+    if (installed.foreign) {
+      throw new AirliftError('E_FOREIGN_CLUSTER', `${name} runs ${installed.foreign}`, {
+        machine: name,
+        hint: `airlift touches only what it made; to remove it, on ${name}: k3s-uninstall.sh or k3s-agent-uninstall.sh`,
+      })
+    }
+    if (installed.cluster !== undefined && installed.cluster !== spec.name) {
+      throw new AirliftError(
+        'E_FOREIGN_CLUSTER',
+        `${name} belongs to the cluster "${installed.cluster}", not to "${spec.name}"`,
+        {
+          machine: name,
+          hint: `use --name ${installed.cluster}`,
+        },
+      )
+    }
+  }
+}
+
 function checkVersion(world: World, machine: MachineWorld): void {
   const wanted = world.rootfs?.manifest.version
   const found = machine.installed.version

@@ -5,11 +5,11 @@ import { AirliftError } from '../core/errors.js'
 import { removeKubeconfig } from '../kubeconfig/merge.js'
 import { executePlan } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
+import { checkClean } from '../runtime/clean/check-clean.js'
 import type { Problem } from '../runtime/preflight/problem.js'
-import type { World } from '../runtime/runtime.js'
 import { observeCluster } from './observe-cluster.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
-import { leftError, proveClean } from './prove-clean.js'
+import { refuseForeign } from './ownership.js'
 import { type OperationReport, reportOf } from './report.js'
 import { type OperationDeps, requireAll } from './session.js'
 
@@ -54,14 +54,7 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
     ctx,
   )
   const failed = result.steps.find((step) => step.outcome === 'failed')
-  const touched = new Set(plan.steps.map((step) => step.machine))
-  const left =
-    result.interrupted || failed
-      ? []
-      : await proveClean(
-          [...session.byId.values()].filter((machine) => touched.has(machine.id)),
-          ctx,
-        )
+  const left = result.interrupted || failed ? [] : await proveClean(session.byId, plan, ctx)
   const report = reportOf({
     plan,
     result,
@@ -88,28 +81,30 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
         env: ctx.env,
       })
   }
-  const error = failed?.error ?? leftError(left, 'reset')
+  const error = failed?.error ?? leftError(left)
   return { plan, report, left, ...(error ? { error } : {}) }
 }
 
-/** A k3s that airlift did not make, or another cluster's machine, is not removed by naming it. */
-function refuseForeign(spec: ClusterSpec, world: World): void {
-  for (const { installed, name } of world.machines) {
-    if (installed.foreign) {
-      throw new AirliftError('E_FOREIGN_CLUSTER', `${name} runs ${installed.foreign}`, {
-        machine: name,
-        hint: `airlift removes only what it made; on ${name}: k3s-uninstall.sh or k3s-agent-uninstall.sh`,
-      })
-    }
-    if (installed.cluster !== undefined && installed.cluster !== spec.name) {
-      throw new AirliftError(
-        'E_FOREIGN_CLUSTER',
-        `${name} belongs to the cluster "${installed.cluster}", not to "${spec.name}"`,
-        {
-          machine: name,
-          hint: `use --name ${installed.cluster}`,
-        },
-      )
-    }
-  }
+async function proveClean(
+  machines: ReadonlyMap<string, import('../machine/machine.js').Machine>,
+  plan: Plan,
+  ctx: Context,
+): Promise<Problem[]> {
+  const touched = new Set(plan.steps.map((step) => step.machine))
+  const found = await Promise.all(
+    [...machines.values()]
+      .filter((machine) => touched.has(machine.id))
+      .map((machine) => checkClean(machine, ctx)),
+  )
+  return found.flat()
+}
+
+function leftError(left: readonly Problem[]): AirliftError | undefined {
+  const [first] = left
+  if (!first) return undefined
+  return new AirliftError('E_VERIFY', `${left.length} things are left after the reset`, {
+    machine: first.machine,
+    log: left.slice(0, 10).map((problem) => `${problem.machine}: ${problem.message}`),
+    hint: 'run the same command again; see airlift doctor --clean for the whole list',
+  })
 }

@@ -10,7 +10,9 @@ import { registerPlan } from './plan.js'
 import { registerReset } from './reset.js'
 import { registerRootfs } from './rootfs.js'
 import { registerRun } from './run.js'
+import { registerStart } from './start.js'
 import { registerStatus } from './status.js'
+import { registerStop } from './stop.js'
 import { registerVersion } from './version.js'
 
 /** Registers every command, in the order in which help shows them. These modules load commander and nothing else. */
@@ -19,6 +21,8 @@ export function registerAll(program: Command, deps: CliDeps): void {
   registerRun(program, deps)
   registerPlan(program, deps)
   registerReset(program, deps)
+  registerStart(program, deps)
+  registerStop(program, deps)
   registerStatus(program, deps)
   registerList(program, deps)
   registerKubeconfig(program, deps)

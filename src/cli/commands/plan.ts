@@ -2,12 +2,14 @@ import type { Command } from 'commander'
 import type { CliDeps } from '../shared.js'
 import { defineReset } from './reset.js'
 import { defineRun } from './run.js'
+import { defineStart } from './start.js'
+import { defineStop } from './stop.js'
 
-/** `airlift plan run|reset`: what the verb would do. */
+/** `airlift plan VERB`: what the verb would do. */
 export function registerPlan(program: Command, deps: CliDeps): void {
   const command = program
     .command('plan')
-    .summary('print what run or reset would do')
+    .summary('print what a verb would do')
     .description('Print what a verb would do, and change nothing; the same as --dry-run on the verb.')
     .addHelpText(
       'after',
@@ -23,6 +25,16 @@ Examples:
   )
   defineReset(
     command.command('reset').summary('what reset would do').description('Print what reset would do.'),
+    deps,
+    true,
+  )
+  defineStart(
+    command.command('start').summary('what start would do').description('Print what start would do.'),
+    deps,
+    true,
+  )
+  defineStop(
+    command.command('stop').summary('what stop would do').description('Print what stop would do.'),
     deps,
     true,
   )

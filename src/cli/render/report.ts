@@ -12,6 +12,8 @@ export interface ReportText {
 const VERBS: Readonly<Record<string, { readonly done: string; readonly unchanged: string }>> = {
   run: { done: 'is up', unchanged: 'is as it must be: nothing to do' },
   reset: { done: 'is removed', unchanged: 'is not there: nothing to do' },
+  start: { done: 'is up', unchanged: 'runs already: nothing to do' },
+  stop: { done: 'is stopped', unchanged: 'is stopped already: nothing to do' },
 }
 
 /** The result of a verb for people: what became of the cluster, how long it took, what was sent, what to type next. */

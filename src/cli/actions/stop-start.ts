@@ -1,0 +1,47 @@
+import { parseDuration } from '../../cluster/duration.js'
+import type { ClusterSpec } from '../../cluster/spec.js'
+import { AirliftError } from '../../core/errors.js'
+import { resolveCluster } from '../../operations/resolve-cluster.js'
+import { type StopStartOutcome, start, stop } from '../../operations/stop-start.js'
+import { finishOperation } from '../finish.js'
+import { clusterRef, operationDeps } from '../operation-io.js'
+import { renderPlan } from '../render/plan.js'
+import type { ActionIo } from '../shared.js'
+
+type Flags = Readonly<Record<string, unknown>>
+
+/** `airlift stop` and, with `planOnly`, `airlift plan stop`. */
+export async function stopCommand(io: ActionIo, flags: Flags, planOnly: boolean): Promise<number> {
+  const spec = await knownSpec(io, flags)
+  if (!planOnly && flags.yes !== true) {
+    const answer = await io.confirm(`stop the cluster "${spec.name}" and everything that runs in it?`)
+    if (answer === false) throw new AirliftError('E_DECLINED', 'not confirmed; nothing was changed')
+  }
+  const drain = flags.drain === true
+  const outcome = await stop({ spec, drain, dryRun: planOnly }, io.ctx, operationDeps(io))
+  return finish(io, outcome, `airlift start --name ${spec.name}`)
+}
+
+/** `airlift start` and, with `planOnly`, `airlift plan start`. */
+export async function startCommand(io: ActionIo, flags: Flags, planOnly: boolean): Promise<number> {
+  const spec = await knownSpec(io, flags)
+  const outcome = await start({ spec, dryRun: planOnly }, io.ctx, operationDeps(io))
+  return finish(io, outcome, `airlift status --name ${spec.name}`)
+}
+
+function finish(io: ActionIo, outcome: StopStartOutcome, next: string): number {
+  if (outcome.report) return finishOperation(io, outcome.report, outcome.error, { next })
+  if (io.json) io.printJson(outcome.plan)
+  else io.print(renderPlan(outcome.plan, io.style.out))
+  return 0
+}
+
+/** The cluster that the flags name, with what they say about waiting; `clusterRef` has checked their values. */
+async function knownSpec(io: ActionIo, flags: Flags): Promise<ClusterSpec> {
+  const spec = await resolveCluster(await clusterRef(flags), io.ctx)
+  return {
+    ...spec,
+    timeoutMs: parseDuration(String(flags.timeout)) ?? spec.timeoutMs,
+    wait: (flags.wait as ClusterSpec['wait'] | undefined) ?? spec.wait,
+  }
+}

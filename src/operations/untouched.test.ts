@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest'
+import { AirliftError } from '../core/errors.js'
+import { testMachine, testSpec, testWorld } from '../runtime/k3s/world.fixture.js'
+import type { World } from '../runtime/runtime.js'
+import type { OperationReport } from './report.js'
+import { statusOf } from './status.js'
+import { withUntouched } from './untouched.js'
+
+const spec = testSpec(1, 2)
+const report = (outcome: OperationReport['outcome'], failed = false): OperationReport => ({
+  operation: 'start',
+  outcome,
+  name: 'prod',
+  seconds: 1,
+  bytesSent: 0,
+  steps: { done: 1, skipped: 0, failed: 0 },
+  machines: world().machines.map(({ id, name, node }) => ({
+    machine: id,
+    node: name,
+    role: node.role,
+    outcome: failed ? 'failed' : 'changed',
+    error: null,
+  })),
+})
+
+/** One master and one worker that are installed and stopped, and a worker that does not answer. */
+function world(installed: Parameters<typeof testMachine>[3] = {}): World {
+  const all = [...spec.masters, ...spec.nodes]
+  const machines = all
+    .slice(0, 2)
+    .map((node, i) =>
+      testMachine(
+        node,
+        `bare${i + 1}`,
+        {},
+        { cluster: 'prod', role: node.role, ...(i === 1 ? installed : {}) },
+      ),
+    )
+  const node = all[2]
+  if (!node) throw new Error('three nodes')
+  const error = new AirliftError('E_SSH_UNREACHABLE', 'no route to 10.0.0.3', { hint: 'switch it on' })
+  return testWorld(spec, { machines, unreachable: [{ node, id: 'ssh://root@10.0.0.3:22', error }] })
+}
+
+describe('machines that a stop or start could do nothing for', () => {
+  it('are named with the reason, and make the whole partial', () => {
+    const found = withUntouched('stop', world(), report('done'))
+    expect(found.report.outcome).toBe('partial')
+    expect(found.report.machines.at(-1)).toEqual({
+      machine: 'ssh://root@10.0.0.3:22',
+      node: 'root@10.0.0.3',
+      role: 'worker',
+      outcome: 'failed',
+      error: { code: 'E_SSH_UNREACHABLE', message: 'no route to 10.0.0.3', hint: 'switch it on', log: [] },
+    })
+    expect(found.error?.code).toBe('E_SSH_UNREACHABLE')
+  })
+
+  it('leave a failure a failure', () => {
+    expect(withUntouched('start', world(), report('failed', true)).report.outcome).toBe('failed')
+  })
+
+  it('count where nothing is installed, for a start only', () => {
+    const bare = { ...world({ role: undefined as never }), unreachable: [] }
+    expect(withUntouched('start', bare, report('done'))).toMatchObject({
+      report: { outcome: 'partial', machines: [{}, { outcome: 'failed', error: { code: 'E_START' } }] },
+      error: { code: 'E_START' },
+    })
+    expect(withUntouched('stop', bare, report('done'))).toEqual({ report: report('done') })
+  })
+})
+
+describe('the status of a cluster', () => {
+  it('that is stopped says so, once, and what to type', () => {
+    const status = statusOf(spec, world())
+    expect(status.health).toBe('down')
+    expect(status.problems.map((problem) => [problem.code, problem.hint])).toEqual([
+      ['unreachable', expect.any(String)],
+      ['stopped', 'start it: airlift start --name prod'],
+    ])
+  })
+
+  it('of which a part is stopped names that part', () => {
+    const codes = statusOf(spec, world({ active: true })).problems.map((problem) => problem.code)
+    expect(codes).toContain('service-down')
+    expect(codes).not.toContain('stopped')
+  })
+
+  it('that is not installed does not say that it is stopped', () => {
+    const codes = statusOf(spec, world({ role: undefined as never })).problems.map((problem) => problem.code)
+    expect(codes).toContain('not-installed')
+    expect(codes).not.toContain('stopped')
+  })
+})
