@@ -17,8 +17,9 @@ export default defineConfig({
           name: 'lab',
           include: ['test/{contract,integration,e2e}/**/*.test.ts'],
           globalSetup: ['test/lab/global-setup.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 240_000,
+          // A real k3s takes about 25 s to its first Ready, the stand-in 3.
+          testTimeout: process.env.AIRLIFT_K3S ? 600_000 : 180_000,
+          hookTimeout: process.env.AIRLIFT_K3S ? 400_000 : 240_000,
           fileParallelism: false,
           restoreMocks: true,
           unstubEnvs: true,

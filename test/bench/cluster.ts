@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { buildBundle } from '../lab/build-bundle.js'
 import { airlift, type K3sUnderTest, type Lab, lab, labDown, labUp, sshFlags } from '../lab/lab.js'
 import { type Claim, seconds } from './measure.js'
 import { prepareBound, shellLoop, startAllAtOnce } from './peers.js'
@@ -22,23 +23,7 @@ export async function benchCluster(runs: number, k3s: K3sUnderTest): Promise<Cla
     staging: [] as number[],
   }
   try {
-    await must(
-      [
-        'rootfs',
-        'build',
-        '--runtime',
-        'k3s',
-        '--version',
-        k3s.version,
-        '--binary',
-        k3s.binary,
-        '--images',
-        k3s.images,
-        '--output',
-        bundle,
-      ],
-      home,
-    )
+    await buildBundle(k3s, bundle, home)
     for (let i = 0; i < runs; i++) {
       const ours = await fresh()
       const where = [

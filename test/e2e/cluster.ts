@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { execa } from 'execa'
+import { buildBundle } from '../lab/build-bundle.js'
 import {
   airlift,
   type CliResult,
+  forThisK3s,
   k3sUnderTest,
   type Lab,
   labDown,
@@ -27,7 +29,10 @@ export interface Scenario {
 export async function startScenario(name: string, hosts: number, ...labFlags: string[]): Promise<Scenario> {
   const home = mkdtempSync(`${tmpdir()}/airlift-${name}-`)
   const bundle = `${home}/k3s.airlift`
-  const [machines] = await Promise.all([labUp(name, hosts, ...labFlags), buildBundle(bundle, home)])
+  const [machines] = await Promise.all([
+    labUp(name, hosts, ...labFlags),
+    buildBundle(k3sUnderTest(), bundle, home),
+  ])
   return {
     machines,
     home,
@@ -39,14 +44,6 @@ export async function startScenario(name: string, hosts: number, ...labFlags: st
       rmSync(home, { recursive: true, force: true })
     },
   }
-}
-
-/** Builds a bundle of the k3s under test. */
-export async function buildBundle(output: string, home: string): Promise<void> {
-  const k3s = k3sUnderTest()
-  const args = ['--runtime', 'k3s', '--version', k3s.version, '--binary', k3s.binary, '--images', k3s.images]
-  const built = await airlift(['rootfs', 'build', ...args, '--output', output], { home })
-  if (built.exitCode !== 0) throw new Error(built.stderr)
 }
 
 function whereFlags(machines: Lab, masters: number): string[] {
@@ -68,7 +65,7 @@ export async function killAt(
   n: number,
   signal: NodeJS.Signals = 'SIGKILL',
 ): Promise<{ killed: boolean; exitCode: number | undefined; stderr: string }> {
-  const child = execa(process.execPath, [`${ROOT}/bin/airlift.js`, ...args, '--events'], {
+  const child = execa(process.execPath, [`${ROOT}/bin/airlift.js`, ...forThisK3s(args), '--events'], {
     reject: false,
     stdin: 'ignore',
     env: { HOME: home, XDG_STATE_HOME: `${home}/.state`, KUBECONFIG: `${home}/kubeconfig`, CI: '1' },

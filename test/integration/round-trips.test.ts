@@ -26,6 +26,7 @@ describe.skipIf(labMissing())('round trips', () => {
       nodes: `root@${worker?.ip}`,
       identity: [scene.machines.key],
       knownHosts: scene.machines.knownHosts,
+      ...(process.env.AIRLIFT_K3S_DISABLE ? { set: [`disable=${process.env.AIRLIFT_K3S_DISABLE}`] } : {}),
     }
     const { spec } = await buildSpec(flags, createSpecIo())
     const ctx = createContext({ env: { HOME: scene.home } })

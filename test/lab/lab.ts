@@ -72,13 +72,26 @@ export interface CliResult {
   readonly json: unknown
 }
 
+/**
+ * The arguments for the k3s that is tested. A k3s without the images of its addons would wait for them, so
+ * `AIRLIFT_K3S_DISABLE=traefik,…` switches those off in every run, beside what the arguments themselves switch off.
+ */
+export function forThisK3s(args: readonly string[]): readonly string[] {
+  const off = process.env.AIRLIFT_K3S_DISABLE
+  if (!off || (args[0] !== 'run' && args.slice(0, 2).join(' ') !== 'plan run')) return args
+  const at = args.findIndex((arg) => arg.startsWith('disable='))
+  if (at < 0) return [...args, '--set', `disable=${off}`]
+  const own = args[at]?.slice('disable='.length).split(',') ?? []
+  return args.with(at, `disable=${[...new Set([...own, ...off.split(',')])].join(',')}`)
+}
+
 /** Runs the built command line. Its state and kubeconfig live where `home` says, so tests do not see each other. */
 export async function airlift(
   args: readonly string[],
   options: { home?: string; env?: Record<string, string>; input?: string } = {},
 ): Promise<CliResult> {
   const home = options.home ?? homedir()
-  const result = await execa(process.execPath, [`${ROOT}/bin/airlift.js`, ...args], {
+  const result = await execa(process.execPath, [`${ROOT}/bin/airlift.js`, ...forThisK3s(args)], {
     reject: false,
     stdin: options.input === undefined ? 'ignore' : 'pipe',
     ...(options.input === undefined ? {} : { input: options.input }),
