@@ -5,11 +5,11 @@ import { AirliftError } from '../core/errors.js'
 import { removeKubeconfig } from '../kubeconfig/merge.js'
 import { executePlan } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
-import { checkClean } from '../runtime/clean/check-clean.js'
 import type { Problem } from '../runtime/preflight/problem.js'
 import { observeCluster } from './observe-cluster.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { refuseForeign } from './ownership.js'
+import { leftError, proveClean } from './prove-clean.js'
 import { type OperationReport, reportOf } from './report.js'
 import { type OperationDeps, requireAll } from './session.js'
 
@@ -54,7 +54,14 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
     ctx,
   )
   const failed = result.steps.find((step) => step.outcome === 'failed')
-  const left = result.interrupted || failed ? [] : await proveClean(session.byId, plan, ctx)
+  const touched = new Set(plan.steps.map((step) => step.machine))
+  const left =
+    result.interrupted || failed
+      ? []
+      : await proveClean(
+          [...session.byId.values()].filter((machine) => touched.has(machine.id)),
+          ctx,
+        )
   const report = reportOf({
     plan,
     result,
@@ -81,30 +88,6 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
         env: ctx.env,
       })
   }
-  const error = failed?.error ?? leftError(left)
+  const error = failed?.error ?? leftError(left, 'reset')
   return { plan, report, left, ...(error ? { error } : {}) }
-}
-
-async function proveClean(
-  machines: ReadonlyMap<string, import('../machine/machine.js').Machine>,
-  plan: Plan,
-  ctx: Context,
-): Promise<Problem[]> {
-  const touched = new Set(plan.steps.map((step) => step.machine))
-  const found = await Promise.all(
-    [...machines.values()]
-      .filter((machine) => touched.has(machine.id))
-      .map((machine) => checkClean(machine, ctx)),
-  )
-  return found.flat()
-}
-
-function leftError(left: readonly Problem[]): AirliftError | undefined {
-  const [first] = left
-  if (!first) return undefined
-  return new AirliftError('E_VERIFY', `${left.length} things are left after the reset`, {
-    machine: first.machine,
-    log: left.slice(0, 10).map((problem) => `${problem.machine}: ${problem.message}`),
-    hint: 'run the same command again; see airlift doctor --clean for the whole list',
-  })
 }
