@@ -1,5 +1,7 @@
 import { type BuiltSpec, buildSpec, type SpecFlags } from '../cluster/build-spec.js'
+import type { SpecIo } from '../cluster/spec-io.js'
 import { AirliftError } from '../core/errors.js'
+import { localFacts } from '../machine/ssh/local-facts.js'
 import { createSecretSource } from '../machine/ssh/secret-source.js'
 import type { ClusterRef } from '../operations/resolve-cluster.js'
 import type { OperationDeps } from '../operations/session.js'
@@ -17,7 +19,7 @@ export async function specFromFlags(
   io: ActionIo,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<BuiltSpec['spec']> {
-  const built = await buildSpec(flags as SpecFlags, createSpecIo(undefined, { env: io.ctx.env }))
+  const built = await buildSpec(flags as SpecFlags, specIo(io))
   for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
   if (built.counts) refuseHostFlags(flags)
   else refuseContainerFlags(flags)
@@ -27,6 +29,17 @@ export async function specFromFlags(
     })
   }
   return built.spec
+}
+
+/** What the spec asks of this computer, where the engine's computer may be another one. */
+function specIo({ ctx: { env } }: ActionIo): SpecIo {
+  const engineIsLocal = async (): Promise<boolean> => {
+    const { endpointFacts, findEndpoints } = await import('../machine/docker/endpoint.js')
+    const { home, uid } = localFacts(env)
+    const [first] = await findEndpoints(endpointFacts(env, home, uid))
+    return first?.endpoint.local ?? true
+  }
+  return createSpecIo(process.cwd(), { env, engineIsLocal })
 }
 
 /** Which existing cluster flags name: by its machines, or by its name alone. */

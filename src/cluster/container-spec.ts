@@ -20,7 +20,7 @@ export interface MountSpec {
   /** Absolute path in the container. */
   readonly target: string
   readonly readOnly: boolean
-  /** Bind propagation (`rshared` …) and other options of `docker run -v` after the second colon. */
+  /** The propagation of a bind (`rshared` …), or nothing: other options of `docker run -v` mean nothing for a node. */
   readonly options: readonly string[]
 }
 

@@ -300,4 +300,33 @@ describe('createSpecIo', () => {
       await rm(directory, { recursive: true })
     }
   })
+
+  it('knows this computer as the options of containers refer to it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'airlift-io-'))
+    try {
+      await writeFile(join(directory, 'file'), '')
+      const { local } = createSpecIo(directory, { env: { HOME: '/home/me' } })
+      expect(local?.absolutePath('./file')).toBe(join(directory, 'file'))
+      expect(local?.absolutePath('~/x')).toBe('/home/me/x')
+      expect(local?.absolutePath('~')).toBe('/home/me')
+      expect(local?.absolutePath('/a/../b')).toBe('/b')
+      expect(await local?.pathKind(join(directory, 'file'))).toBe('file')
+      expect(await local?.pathKind(directory)).toBe('directory')
+      expect(await local?.pathKind('/dev/null')).toBe('other')
+      expect(await local?.pathKind(join(directory, 'gone'))).toBeUndefined()
+      expect(await local?.pathKind(join(directory, 'file/below'))).toBeUndefined()
+      expect(await local?.lookup('localhost')).toMatch(/^(?:127\.0\.0\.1|::1)$/)
+      expect(await local?.engineIsLocal()).toBe(true)
+      for (const [host, here] of [
+        ['unix:///run/docker.sock', true],
+        ['ssh://me@far', false],
+        ['tcp://far:2376', false],
+      ] as const) {
+        const { local: elsewhere } = createSpecIo(directory, { env: { DOCKER_HOST: host } })
+        expect(await elsewhere?.engineIsLocal(), host).toBe(here)
+      }
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
 })

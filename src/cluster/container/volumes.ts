@@ -15,8 +15,9 @@ export interface VolumeRequest {
 const HINT = 'write [SOURCE:]TARGET[:OPTIONS][@FILTER], such as /srv/data:/data:ro@workers:*'
 // docker's volume names; one letter is a Windows drive.
 const VOLUME = /^[A-Za-z0-9][\w.-]{1,200}$/
-const OPTIONS =
-  /^(?:ro|rw|z|Z|nocopy|copy|cached|delegated|consistent|bind|rbind|r?shared|r?slave|r?private)$/
+const PROPAGATION = /^r?(?:shared|slave|private)$/
+// Nodes are privileged, so that SELinux asks for no label of theirs, and consistency is for old versions of Docker Desktop.
+const WITHOUT_EFFECT = /^(?:z|Z|cached|delegated|consistent)$/
 
 /**
  * Reads `--volume [SRC:]DEST[:OPTIONS][@FILTER]`. SRC is a path, which must exist where the engine is on this computer, or the
@@ -36,22 +37,32 @@ export async function parseVolume(
   const target = containerPath(to)
   if (isOptionProblem(target)) {
     // "/data:ro" is a target with options to docker, since "ro" is no path.
-    const meant = parts.length === 2 && OPTIONS.test(to) ? `, so give the source of "${from}" too` : ''
+    const meant =
+      parts.length === 2 && to.split(',').every(isOption) ? `, so give the source of "${from}" too` : ''
     return refuse(`${target.message}${meant}`, target.hint)
   }
   const words = optionText === undefined ? [] : optionText.split(',')
-  const wrong = words.find((word) => !OPTIONS.test(word))
+  const wrong = words.find((word) => !isOption(word))
   if (wrong !== undefined) return refuse(`"${wrong}" is not an option of a volume, in "${text}"`)
   if (words.includes('ro') && words.includes('rw')) return refuse(`"${text}" is both ro and rw`)
+  const propagation = words.filter((word) => PROPAGATION.test(word))
+  if (propagation.length > 1) return refuse(`"${text}" is both ${propagation.join(' and ')}`)
   const source = alone ? { source: '', kind: 'volume' as const } : await readSource(from, cluster, local)
   if (isOptionProblem(source)) return source
+  if (propagation.length > 0 && source.kind === 'volume') {
+    return refuse(`"${propagation[0]}" is for paths, and "${from}" is a volume`)
+  }
   const mount: MountSpec = {
     ...source,
     target: target.path,
     readOnly: words.includes('ro'),
-    options: words.filter((word) => word !== 'ro' && word !== 'rw'),
+    options: propagation,
   }
   return { mount, ...(filter === undefined ? {} : { filter }) }
+}
+
+function isOption(word: string): boolean {
+  return word === 'ro' || word === 'rw' || PROPAGATION.test(word) || WITHOUT_EFFECT.test(word)
 }
 
 /** The mount of one container where the user named no source: a volume after the container and the path, which outlives it. */
