@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { RuntimeName } from '../cluster/spec.js'
+import { noteTemp } from '../cluster/temp-paths.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { archOfUname } from './arch-of.js'
@@ -59,7 +61,9 @@ export async function buildBundle(request: BuildRequest, ctx: Context): Promise<
   const output = resolve(request.output)
   const programs = await inspectPrograms(request.binary ?? [], '--binary')
   const registries = await inspectPrograms(request.registry ?? [], '--registry')
-  const temp = await mkdtemp(join(tmpdir(), 'airlift-build-'))
+  const temp = join(tmpdir(), `airlift-build-${randomBytes(6).toString('hex')}`)
+  const noted = await noteTemp(temp, ctx.env)
+  await mkdir(temp, { mode: 0o700 })
   const archives: ImageArchive[] = []
   try {
     for (const path of request.images ?? []) archives.push(await openImageArchive(path, temp, ctx.signal))
@@ -97,12 +101,14 @@ export async function buildBundle(request: BuildRequest, ctx: Context): Promise<
     const bundle = await assembleBundle({ runtime: request.runtime, version, arch: archs, files, images })
     const { size } = await writeBundle(output, bundle, {
       signal: ctx.signal,
+      env: ctx.env,
       onProgress: progress(ctx, output),
     })
     return { output, size, digest: `sha256:${sha256(bundle.index)}`, manifest: bundle.manifest }
   } finally {
     for (const archive of archives) await archive.close()
     await rm(temp, { recursive: true, force: true })
+    await noted.forget()
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { noteTemp } from '../cluster/temp-paths.js'
 import { formatBytes } from '../core/bytes.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import { fileReason } from './file-reason.js'
@@ -25,11 +26,16 @@ export interface BundleContents {
 export async function writeBundle(
   output: string,
   contents: BundleContents,
-  options: { readonly signal: AbortSignal; readonly onProgress?: (written: number, total: number) => void },
+  options: {
+    readonly signal: AbortSignal
+    readonly env: Readonly<Record<string, string | undefined>>
+    readonly onProgress?: (written: number, total: number) => void
+  },
 ): Promise<{ readonly size: number }> {
   const sizes = new Map([...contents.blobs].map(([hex, blob]) => [hex, blob.size]))
   const layout = layoutBundle(contents.index, sizes, contents.manifests)
   const temp = join(dirname(output), `.${basename(output)}.${randomBytes(6).toString('hex')}.tmp`)
+  const noted = await noteTemp(temp, options.env)
   let file: FileHandle | undefined
   try {
     file = await open(temp, 'wx', 0o644)
@@ -70,6 +76,8 @@ export async function writeBundle(
     await rm(temp, { force: true }).catch(() => {})
     if (options.signal.aborted) throw options.signal.reason
     throw isAirliftError(error) ? error : writeError(output, layout.size, error)
+  } finally {
+    await noted.forget()
   }
 }
 
