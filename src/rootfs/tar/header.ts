@@ -53,6 +53,8 @@ export interface ParsedHeader {
   /** The type flag: `0` file, `5` directory, `1` and `2` links, `x` and `g` pax, `L` and `K` long names of GNU tar. */
   readonly type: string
   readonly linkName: string
+  /** Permission bits. */
+  readonly mode: number
 }
 
 /** Parses a header block; `end` for an empty block, undefined when it is not a tar header (its sum is wrong). */
@@ -70,6 +72,7 @@ export function parseHeader(block: Buffer): ParsedHeader | 'end' | undefined {
     size: readSize(block),
     type: block[156] === 0 ? '0' : String.fromCharCode(block[156] ?? 0),
     linkName: text(block, 157, 100),
+    mode: (Number.parseInt(text(block, 100, 8).trim() || '0', 8) || 0) & 0o7777,
   }
 }
 

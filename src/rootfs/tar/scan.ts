@@ -65,7 +65,7 @@ export async function scanTar(file: FileHandle, fileSize: number): Promise<TarSc
 }
 
 /** The record before a member: its long name, link or size. */
-function readRecord(type: string, record: Buffer): { name?: string; link?: string; size?: number } {
+export function readRecord(type: string, record: Buffer): { name?: string; link?: string; size?: number } {
   const plain = (): string => record.toString('utf8').replace(/\0+$/, '')
   if (type === 'L') return { name: plain() }
   if (type === 'K') return { link: plain() }
