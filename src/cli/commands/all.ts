@@ -4,6 +4,7 @@ import { registerCompletion } from './completion.js'
 import { registerCopy } from './copy.js'
 import { registerDoctor } from './doctor.js'
 import { registerExec } from './exec.js'
+import { registerImage } from './image.js'
 import { registerKubeconfig } from './kubeconfig.js'
 import { registerList } from './list.js'
 import { registerPlan } from './plan.js'
@@ -30,6 +31,7 @@ export function registerAll(program: Command, deps: CliDeps): void {
   registerDoctor(program, deps)
   registerExec(program, deps)
   registerCopy(program, deps)
+  registerImage(program, deps)
   program.commandsGroup('Bundles:')
   registerRootfs(program, deps)
   program.commandsGroup('Other:')

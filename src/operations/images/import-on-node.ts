@@ -1,0 +1,243 @@
+import type { Context } from '../../core/context.js'
+import { AirliftError, toAirliftError } from '../../core/errors.js'
+import type { Machine } from '../../machine/machine.js'
+import { layoutImport } from '../../rootfs/oci/import-stream.js'
+import { imageError } from '../../rootfs/oci/open-images.js'
+import { byteStream } from '../../rootfs/tar/member-stream.js'
+import { type NodeImages, parseNodeImages } from '../../runtime/k3s/images/node-images.js'
+import {
+  type ImportPlan,
+  isThere,
+  planImport,
+  type WantedImage,
+} from '../../runtime/k3s/images/plan-import.js'
+import { changeScript, removeScript } from '../../runtime/k3s/images/scripts.js'
+import { readImages } from './image-nodes.js'
+
+/** A node that images go to. */
+export interface ImportTarget {
+  readonly machine: Machine
+  readonly node: string
+  /** What it had when it was looked at. */
+  readonly images: NodeImages
+}
+
+/** How it ended on a node. */
+export interface NodeImport {
+  /** Names that were right already. */
+  readonly present: ReadonlySet<string>
+  /** Names that are right now, read back. */
+  readonly there: ReadonlySet<string>
+  /** Why some are not. */
+  readonly error?: AirliftError
+}
+
+const PROGRESS_MS = 100
+const ATTEMPTS = 3
+
+/**
+ * Brings images to one node: names what it has under other names, sends what it lacks, and reads back. Layers that its
+ * content store has are left out; where they are gone before they are used (containerd collects what nothing refers to), all is
+ * sent once more. What did not arrive whole is taken away again, so that no pod stumbles over it. Never throws for the node's sake.
+ * @throws the reason of an aborted signal
+ */
+export async function importOnNode(
+  target: ImportTarget,
+  images: readonly WantedImage[],
+  timeoutMs: number,
+  ctx: Context,
+): Promise<NodeImport> {
+  const { machine } = target
+  const { present } = planImport(images, target.images)
+  let have = target.images
+  let fresh = false
+  let error: AirliftError | undefined
+  try {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const plan = planImport(images, have, fresh)
+      if (plan.tags.length + plan.send.length === 0) break
+      error = undefined
+      const partial = plan.send.some(({ image }) =>
+        [...image.blobs.keys()].some((hex) => have.blobs.has(hex)),
+      )
+      try {
+        const { blobs } = have
+        const after = await change(
+          target,
+          plan,
+          { ...have, blobs: fresh ? new Set() : blobs },
+          timeoutMs,
+          ctx,
+        )
+        have = { ...after.images, blobs }
+        error = after.error
+      } catch (thrown) {
+        ctx.signal.throwIfAborted()
+        error = toAirliftError(thrown)
+        if (error.code !== 'E_SSH_LOST' || attempt === ATTEMPTS) break
+        have = await readImages(machine, ctx.signal)
+        continue
+      }
+      if (fresh || !partial || error?.code === 'E_DISK_FULL') break
+      fresh = true
+    }
+    await removeBroken(target, images, have, ctx)
+  } catch (thrown) {
+    ctx.signal.throwIfAborted()
+    error ??= toAirliftError(thrown)
+  }
+  const there = new Set(images.flatMap((image) => image.names.filter((name) => isThere(name, image, have))))
+  const whole = images.every((image) => image.names.every((name) => there.has(name)))
+  if (whole) return { present, there }
+  return { present, there, error: error ?? notVerified(target, images, there) }
+}
+
+/** One attempt: what containerd has afterwards, and what it said when it refused. */
+async function change(
+  { machine, node }: ImportTarget,
+  plan: ImportPlan,
+  have: NodeImages,
+  timeoutMs: number,
+  ctx: Context,
+): Promise<{ readonly images: NodeImages; readonly error?: AirliftError }> {
+  checkRoom(plan, have, node)
+  const archive = layoutImport(plan.send, have.blobs)
+  const imports = plan.send.length > 0
+  const script = changeScript({
+    tags: plan.tags,
+    imports,
+    ids: [...plan.tags, ...plan.send].map(({ id }) => id),
+  })
+  const feed = new ImportFeed(archive.chunks(), (sentBytes) =>
+    ctx.events.emit({
+      level: 'debug',
+      code: 'upload.progress',
+      message: 'import images',
+      machine: machine.id,
+      step: `${node}/images`,
+      data: { sentBytes, totalBytes: archive.size },
+    }),
+  )
+  const stdin = imports ? byteStream(feed.chunks()) : undefined
+  // Without a listener an error of the source would end the process once nobody reads any more.
+  stdin?.on('error', () => {})
+  try {
+    const options = { signal: ctx.signal, timeoutMs }
+    const result = await machine.run(script, stdin ? { ...options, stdin } : options)
+    if (feed.failure !== undefined) throw imageError(feed.failure, 'the archive')
+    const error = refusal(result.stdout, result.stderr, node)
+    const images = parseNodeImages(result.stdout, result.stderr, node)
+    return error ? { images, error } : { images }
+  } catch (thrown) {
+    // An archive that is not whole here ends the stream; what the machine makes of that is no news.
+    throw feed.failure === undefined ? thrown : imageError(feed.failure, 'the archive')
+  } finally {
+    stdin?.destroy()
+  }
+}
+
+/** Streams an archive and keeps what went wrong with it here. */
+class ImportFeed {
+  failure: unknown
+  readonly #chunks: AsyncIterable<Buffer>
+  readonly #onProgress: (sentBytes: number) => void
+
+  constructor(chunks: AsyncIterable<Buffer>, onProgress: (sentBytes: number) => void) {
+    this.#chunks = chunks
+    this.#onProgress = onProgress
+  }
+
+  async *chunks(): AsyncGenerator<Buffer> {
+    let sentBytes = 0
+    let told = 0
+    try {
+      for await (const chunk of this.#chunks) {
+        yield chunk
+        sentBytes += chunk.length
+        if (performance.now() - told < PROGRESS_MS) continue
+        told = performance.now()
+        this.#onProgress(sentBytes)
+      }
+      this.#onProgress(sentBytes)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      // Whoever stops reading, because the connection broke, stops this stream too.
+      if (code !== 'ABORT_ERR' && code !== 'ERR_STREAM_PREMATURE_CLOSE') this.failure = error
+      throw error
+    }
+  }
+}
+
+/** What is sent is stored as it comes and unpacked beside that. @throws AirliftError E_DISK_FULL */
+function checkRoom(plan: ImportPlan, have: NodeImages, node: string): void {
+  const neededBytes = 2 * plan.sendBytes
+  const { freeBytes } = have
+  if (freeBytes === undefined || neededBytes <= freeBytes) return
+  throw new AirliftError(
+    'E_DISK_FULL',
+    `no room for the images: ${mebibytes(neededBytes)} are needed below /var/lib/rancher/k3s, and ${mebibytes(freeBytes)} are free`,
+    { machine: node, hint: FREE_SPACE, data: { neededBytes, freeBytes } },
+  )
+}
+
+const FREE_SPACE =
+  'free some space there (k3s crictl rmi --prune takes unused images away), and run the same command again'
+
+/** The error that the script's marks and containerd's words stand for. */
+function refusal(stdout: string, stderr: string, node: string): AirliftError | undefined {
+  const what = /^@@failed (\w+)$/m.exec(stdout)?.[1]
+  if (!what) return undefined
+  const log = stderr.trim().split('\n').filter(Boolean).slice(-3)
+  const details = { machine: node, log }
+  if (/no space left|quota exceeded/i.test(stderr)) {
+    return new AirliftError('E_DISK_FULL', 'no space left below /var/lib/rancher/k3s to unpack the images', {
+      ...details,
+      hint: FREE_SPACE,
+    })
+  }
+  if (/read-only file system/i.test(stderr)) {
+    return new AirliftError('E_READ_ONLY', 'the file system of /var/lib/rancher/k3s is read-only', {
+      ...details,
+      hint: 'mount it read-write',
+    })
+  }
+  const last = log.at(-1)?.replace(/^ctr: /, '') ?? 'it did not say why'
+  return new AirliftError('E_COMMAND', `containerd refuses the images: ${last}`, {
+    ...details,
+    hint: 'see what containerd says: /var/lib/rancher/k3s/agent/containerd/containerd.log',
+  })
+}
+
+function notVerified(
+  target: ImportTarget,
+  images: readonly WantedImage[],
+  there: ReadonlySet<string>,
+): AirliftError {
+  const missing = images.flatMap((image) => image.names).filter((name) => !there.has(name))
+  return new AirliftError('E_VERIFY', `${missing.join(', ')} was imported and is not there as it was sent`, {
+    machine: target.node,
+    hint: 'run the same command again; where it stays so, look at the disk of the node: k3s ctr -n k8s.io images check',
+  })
+}
+
+/** An import that broke off may leave a name for an image without its layers. */
+async function removeBroken(
+  { machine, images: before }: ImportTarget,
+  images: readonly WantedImage[],
+  have: NodeImages,
+  ctx: Context,
+): Promise<void> {
+  const broken = images.flatMap(({ image, names, id }) =>
+    [...names, id].filter((name) => {
+      const record = have.records.get(name)
+      if (record === undefined || record.whole || record.digest !== image.digest) return false
+      // What was so before is not ours: a containerd that discards unpacked layers keeps all of its images like that.
+      return before.records.get(name)?.digest !== image.digest
+    }),
+  )
+  if (broken.length > 0) await machine.run(removeScript(broken), { signal: ctx.signal, idempotent: true })
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / (1 << 20))} MiB`
+}
