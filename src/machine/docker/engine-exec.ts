@@ -10,6 +10,9 @@ import type { InspectAnswer } from './read-container.js'
 /** How often at most the engine is asked whether a command that has closed its output has ended. */
 const MAX_POLL_MS = 500
 
+/** Exit code of a process that was ended by SIGKILL. */
+const KILLED = 137
+
 /** A command is ended by who started it, through the machine: the end of a whole operation must not cut it off unseen. */
 const NEVER: AbortSignal = new AbortController().signal
 
@@ -84,10 +87,14 @@ async function execExit(http: EngineHttp, name: string, id: string, clean: boole
       }
       if (state.Running !== true) {
         const code = state.ExitCode ?? -1
-        // Codes of signals, and none at all, are also what is left of commands whose container ended.
-        if (code >= 0 && code < 128) return { kind: 'code', code }
-        const stopped = await whyStopped(http, name)
-        if (stopped) return { kind: 'lost', reason: stopped }
+        // What is left of commands whose container ended is the code of SIGKILL, or none at all.
+        if (code >= 0 && code !== KILLED) return { kind: 'code', code }
+        for (let asked = 0; asked < 5; asked++) {
+          const stopped = await whyStopped(http, name)
+          if (stopped) return { kind: 'lost', reason: stopped }
+          // The engine notes the end of the command before that of the container.
+          await sleep(100)
+        }
         return code < 0
           ? { kind: 'lost', reason: 'the engine has no exit code of it' }
           : { kind: 'code', code }

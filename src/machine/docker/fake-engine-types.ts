@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import type { MachineProcess } from '../session/process.js'
 import type { Engine, EngineEndpoint, EngineImage, EngineInfo } from './engine.js'
 import type { FakeFile } from './fake-files.js'
@@ -10,7 +10,7 @@ export interface FakeExecCall {
   /** Reads the command's standard input to its end. */
   stdin(): Promise<Buffer>
   /** The same as a stream, for those who read it piece by piece. */
-  readonly input: Readable
+  readonly input: Duplex
 }
 
 /** What a scripted command answers: stdout, a result, a process of its own, or an error to throw at its start. */
