@@ -1,7 +1,7 @@
 import { AirliftError } from '../../core/errors.js'
 import type { Arch } from '../../rootfs/manifest.js'
 import type { ImageArchive } from '../../rootfs/oci/source-image.js'
-import { type WantedImage, wanted } from '../../runtime/k3s/images/plan-import.js'
+import { type WantedImage, wanted } from '../../runtime/images/plan-import.js'
 
 /** A node's architecture, with its name for messages. */
 export interface NodeArch {

@@ -4,8 +4,8 @@ import type { Context } from '../../core/context.js'
 import { AirliftError, toAirliftError } from '../../core/errors.js'
 import type { Machine } from '../../machine/machine.js'
 import type { Arch } from '../../rootfs/manifest.js'
-import { type NodeImages, parseNodeImages } from '../../runtime/k3s/images/node-images.js'
-import { stateScript } from '../../runtime/k3s/images/scripts.js'
+import { type NodeImages, parseNodeImages } from '../../runtime/images/node-images.js'
+import { stateScript } from '../../runtime/images/scripts.js'
 import type { SelectedMachines } from '../select-machines.js'
 
 /** A node with what its containerd has, or why that is not known. */

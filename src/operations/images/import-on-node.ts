@@ -4,14 +4,9 @@ import type { Machine } from '../../machine/machine.js'
 import { layoutImport } from '../../rootfs/oci/import-stream.js'
 import { imageError } from '../../rootfs/oci/open-images.js'
 import { byteStream } from '../../rootfs/tar/member-stream.js'
-import { type NodeImages, parseNodeImages } from '../../runtime/k3s/images/node-images.js'
-import {
-  type ImportPlan,
-  isThere,
-  planImport,
-  type WantedImage,
-} from '../../runtime/k3s/images/plan-import.js'
-import { changeScript, removeScript } from '../../runtime/k3s/images/scripts.js'
+import { type NodeImages, parseNodeImages } from '../../runtime/images/node-images.js'
+import { type ImportPlan, isThere, planImport, type WantedImage } from '../../runtime/images/plan-import.js'
+import { changeScript, removeScript } from '../../runtime/images/scripts.js'
 import { readImages } from './image-nodes.js'
 
 /** A node that images go to. */

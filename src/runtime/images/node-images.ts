@@ -1,6 +1,6 @@
-import { AirliftError } from '../../../core/errors.js'
-import { archOfUname } from '../../../rootfs/arch-of.js'
-import type { Arch } from '../../../rootfs/manifest.js'
+import { AirliftError } from '../../core/errors.js'
+import { archOfUname } from '../../rootfs/arch-of.js'
+import type { Arch } from '../../rootfs/manifest.js'
 
 /** One image record of containerd. */
 export interface ImageRecord {

@@ -1,13 +1,13 @@
-import { quote, quoteAll } from '../../../machine/quote.js'
-import { K3S } from '../paths.js'
+import { quote, quoteAll } from '../../machine/quote.js'
 
 /**
- * What every script of images begins with: where k3s is, and which snapshotter its containerd unpacks into. `ctr` asks the
+ * What every script of images begins with: where k3s is (a machine tells by itself what runs on it: with k3s, on a host or in a
+ * container, containerd and its tools are inside that one program), and which snapshotter its containerd unpacks into. `ctr` asks the
  * environment for the latter, and knows nothing of containerd's configuration.
  */
-const PRELUDE = `k=${K3S.binary}
+const PRELUDE = `k=/usr/local/bin/k3s
 [ -x "$k" ] || k=$(command -v k3s) || { echo '@@fail no-k3s'; exit 0; }
-d=${K3S.dataDir}/agent
+d=/var/lib/rancher/k3s/agent
 s=$(sed -n 's/^[[:space:]]*snapshotter = "\\([a-z-]*\\)"$/\\1/p' "$d/etc/containerd/config.toml" 2>/dev/null | head -n 1)
 [ -z "$s" ] || export CONTAINERD_SNAPSHOTTER="$s"
 ctr() { "$k" ctr -n k8s.io "$@"; }`

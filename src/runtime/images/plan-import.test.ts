@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sha256 } from '../../../rootfs/digest.js'
+import { sha256 } from '../../rootfs/digest.js'
 import type { NodeImages } from './node-images.js'
 import { isThere, planImport, type WantedImage } from './plan-import.js'
 

@@ -1,6 +1,6 @@
-import type { NamedImage } from '../../../rootfs/oci/import-stream.js'
-import type { SourceImage } from '../../../rootfs/oci/source-image.js'
-import type { OciManifest } from '../../../rootfs/oci/types.js'
+import type { NamedImage } from '../../rootfs/oci/import-stream.js'
+import type { SourceImage } from '../../rootfs/oci/source-image.js'
+import type { OciManifest } from '../../rootfs/oci/types.js'
 import type { ImageRecord, NodeImages } from './node-images.js'
 
 /** An image that is to be on a node. */
