@@ -1,6 +1,5 @@
 import { type BuiltSpec, buildSpec, type SpecFlags } from '../cluster/build-spec.js'
 import type { SpecIo } from '../cluster/spec-io.js'
-import { AirliftError } from '../core/errors.js'
 import { localFacts } from '../machine/ssh/local-facts.js'
 import { createSecretSource } from '../machine/ssh/secret-source.js'
 import type { ClusterRef } from '../operations/resolve-cluster.js'
@@ -23,11 +22,6 @@ export async function specFromFlags(
   for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
   if (built.counts) refuseHostFlags(flags)
   else refuseContainerFlags(flags)
-  if (built.spec.runtime !== 'k3s') {
-    throw new AirliftError('E_UNSUPPORTED', `the runtime ${built.spec.runtime} is not in this release`, {
-      hint: 'use --runtime k3s and name hosts: --masters root@10.0.0.1',
-    })
-  }
   return built.spec
 }
 

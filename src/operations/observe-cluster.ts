@@ -1,9 +1,11 @@
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
+import type { EngineHandler } from '../plan/engine-action.js'
 import type { Rootfs } from '../rootfs/manifest.js'
-import { loadTemplates } from '../rootfs/templates.js'
+import { loadContainerScripts, loadTemplates } from '../rootfs/templates.js'
 import { newRuntime } from '../runtime/new-runtime.js'
 import type { Runtime, World } from '../runtime/runtime.js'
+import { openContainerSession } from './container-session.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
 
 /** A cluster that is being looked at: the runtime, the connections and what was found. */
@@ -11,22 +13,40 @@ export interface ObservedCluster extends AsyncDisposable {
   readonly runtime: Runtime
   readonly session: Session
   readonly world: World
+  /** Carries out what a plan asks of the container engine; absent where the machines are hosts. */
+  readonly engine?: EngineHandler
   /** Looks again, over the same connections. */
   observe(): Promise<World>
+  /** Looks again at containers, not into them; also after an interruption, with a context of its own. */
+  lookFromOutside(ctx: Context): Promise<World>
+}
+
+/** How a cluster is looked at. */
+export interface ObserveOptions {
+  readonly rootfs?: Rootfs
+  /** False: containers are not looked into, only at. Default true. */
+  readonly inside?: boolean
 }
 
 /** Connects to all machines of a spec and looks at them: one connection and one round trip each. */
 export async function observeCluster(
   spec: ClusterSpec,
-  options: { readonly rootfs?: Rootfs },
+  options: ObserveOptions,
   ctx: Context,
   deps: OperationDeps,
 ): Promise<ObservedCluster> {
   const runtime = await newRuntime(spec.runtime)
-  const session = await openSession([...spec.masters, ...spec.nodes], spec.ssh, ctx, deps)
+  const inContainers = runtime.info.machines.includes('container')
+  const contained = inContainers
+    ? await openContainerSession(spec, ctx, deps, (log) => runtime.explain?.(log))
+    : undefined
+  const session = contained ?? (await openSession([...spec.masters, ...spec.nodes], spec.ssh, ctx, deps))
   try {
-    const templates = options.rootfs?.templates ?? (await loadTemplates(spec.runtime))
-    const observe = (): Promise<World> =>
+    const templates = inContainers
+      ? await loadContainerScripts()
+      : (options.rootfs?.templates ?? (await loadTemplates(spec.runtime)))
+    const engine = contained?.engine
+    const look = (inside: boolean, by: Context): Promise<World> =>
       runtime.observe(
         spec,
         {
@@ -38,11 +58,23 @@ export async function observeCluster(
           })),
           templates,
           ...(options.rootfs ? { rootfs: { manifest: options.rootfs.manifest } } : {}),
+          ...(engine ? { engine } : {}),
+          inside,
         },
-        ctx,
+        by,
       )
+    const observe = (): Promise<World> => look(options.inside !== false, ctx)
     const world = await observe()
-    return { runtime, session, world, observe, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() }
+    const handler = engine && (await import('./engine-handler.js')).engineHandler(engine, options.rootfs, ctx)
+    return {
+      runtime,
+      session,
+      world,
+      observe,
+      ...(handler ? { engine: handler } : {}),
+      lookFromOutside: (by) => look(false, by),
+      [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    }
   } catch (error) {
     await session[Symbol.asyncDispose]()
     throw error

@@ -5,6 +5,7 @@ import { AirliftError } from '../core/errors.js'
 import { removeKubeconfig } from '../kubeconfig/merge.js'
 import { executePlan } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
+import { removedProblems } from '../runtime/clean/check-removed.js'
 import type { Problem } from '../runtime/preflight/problem.js'
 import { observeCluster } from './observe-cluster.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
@@ -34,7 +35,7 @@ export interface ResetOutcome {
 export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps): Promise<ResetOutcome> {
   const { spec } = input
   const started = ctx.clock.now()
-  await using cluster = await observeCluster(spec, {}, ctx, deps)
+  await using cluster = await observeCluster(spec, { inside: false }, ctx, deps)
   const { runtime, session } = cluster
   requireAll(cluster.world)
   const world = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
@@ -50,6 +51,7 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
         throw new AirliftError('E_INTERNAL', 'a reset stages nothing')
       },
       lock: operationLock('reset', world, ctx),
+      ...(cluster.engine ? { engine: cluster.engine } : {}),
     },
     ctx,
   )
@@ -58,10 +60,12 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
   const left =
     result.interrupted || failed
       ? []
-      : await proveClean(
-          [...session.byId.values()].filter((machine) => touched.has(machine.id)),
-          ctx,
-        )
+      : cluster.engine
+        ? removedProblems(spec, await cluster.lookFromOutside(ctx))
+        : await proveClean(
+            [...session.byId.values()].filter((machine) => touched.has(machine.id)),
+            ctx,
+          )
   const report = reportOf({
     plan,
     result,

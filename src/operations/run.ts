@@ -9,7 +9,8 @@ import { executePlan } from '../plan/execute.js'
 import { mergePlans, type Plan } from '../plan/plan.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { stageBlobs } from '../rootfs/stage.js'
-import { checkMachines } from '../runtime/preflight/check-machines.js'
+import { newRuntime } from '../runtime/new-runtime.js'
+import { checkWorld } from '../runtime/preflight/check-world.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
 import { type ObservedCluster, observeCluster } from './observe-cluster.js'
@@ -17,6 +18,7 @@ import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkOwnership } from './ownership.js'
 import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 import { type OperationReport, reportOf } from './report.js'
+import { isUnmade, rollBack, rollbackHint } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
 
 /** What `run` is asked for. */
@@ -49,15 +51,7 @@ export interface RunOutcome {
 export async function run(input: RunInput, ctx: Context, deps: OperationDeps): Promise<RunOutcome> {
   const { spec, rootfs } = input
   const started = ctx.clock.now()
-  if (rootfs.manifest.runtime !== spec.runtime) {
-    throw new AirliftError(
-      'E_BUNDLE_RUNTIME',
-      `${rootfs.ref} is a rootfs of ${rootfs.manifest.runtime}, not of ${spec.runtime}`,
-      {
-        hint: `use --runtime ${rootfs.manifest.runtime}, or a bundle that was built with --runtime ${spec.runtime}`,
-      },
-    )
-  }
+  await requireDistribution(spec, rootfs)
   checkIgnore(spec.ignore)
   await using cluster = await observeCluster(spec, { rootfs }, ctx, deps)
   const { runtime, session } = cluster
@@ -66,7 +60,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const world = withToken(free)
   checkOwnership(spec, world)
   warnOfNewerOptions(spec, rootfs.manifest.version, ctx)
-  const problems = checkMachines(spec, world.machines, rootfs.manifest)
+  const problems = checkWorld(spec, world)
   // A cluster that is as it must be is not refused for a disk that has become full since.
   if (!isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
   const plan = planRun(runtime, spec, world)
@@ -77,6 +71,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     secrets: world.secrets,
     stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
     lock: operationLock('run', world, ctx),
+    ...(cluster.engine ? { engine: cluster.engine } : {}),
   }
   const result = await executePlan(plan, handlers, ctx)
   let error = result.steps.find((step) => step.outcome === 'failed')?.error
@@ -103,6 +98,18 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     nodeName: (machine) => machine.facts.hostname.toLowerCase(),
   })
   const report: OperationReport = error && done.outcome === 'done' ? { ...done, outcome: 'failed' } : done
+  const broken =
+    result.interrupted || ctx.signal.aborted || result.steps.some((step) => step.outcome === 'failed')
+  if (broken && isUnmade(spec, cluster.world) && spec.containers?.keep !== true) {
+    const undone = rollbackHint(await rollBack(spec, cluster, ctx))
+    if (result.interrupted || ctx.signal.aborted) throw interrupted(report, undone)
+    return {
+      plan,
+      report: { ...report, outcome: 'failed' },
+      problems,
+      ...(error ? { error: withHint(error, undone) } : {}),
+    }
+  }
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0) {
     await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
   }
@@ -181,13 +188,38 @@ function unfinished(spec: ClusterSpec, runtime: Runtime, world: World): AirliftE
   )
 }
 
-function interrupted(report: OperationReport): AirliftError {
+function interrupted(report: OperationReport, undone?: string): AirliftError {
   return new AirliftError(
     'E_INTERRUPTED',
     `interrupted after ${report.steps.done} steps; nothing is half-written`,
     {
-      hint: 'run the same command again: it goes on where it stopped',
+      hint: undone ?? 'run the same command again: it goes on where it stopped',
       data: { report },
     },
   )
+}
+
+/** The same error with more to say about what to do. */
+function withHint(error: AirliftError, more: string): AirliftError {
+  return new AirliftError(error.code, error.message, {
+    hint: error.hint === undefined ? more : `${error.hint}\n${more}`,
+    ...(error.machine === undefined ? {} : { machine: error.machine }),
+    log: error.log,
+    ...(error.data === undefined ? {} : { data: error.data }),
+    exit: error.exit,
+    cause: error,
+  })
+}
+
+/**
+ * Containers run the same k3s as hosts do, from the same bundle.
+ * @throws AirliftError E_BUNDLE_RUNTIME for a bundle of another distribution
+ */
+async function requireDistribution(spec: ClusterSpec, rootfs: Rootfs): Promise<void> {
+  const { runtime } = rootfs.manifest
+  const wanted = (await newRuntime(spec.runtime)).info.distribution
+  if (runtime === spec.runtime || runtime === wanted) return
+  throw new AirliftError('E_BUNDLE_RUNTIME', `${rootfs.ref} is a rootfs of ${runtime}, not of ${wanted}`, {
+    hint: `use --runtime ${runtime}, or a bundle that was built with --runtime ${wanted}`,
+  })
 }

@@ -2,6 +2,7 @@ import type { NodeSpec, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import { type Connector, connectAll, createConnector } from '../machine/connect.js'
+import type { Engine } from '../machine/docker/engine.js'
 import type { Machine } from '../machine/machine.js'
 import type { SecretSource } from '../machine/ssh/secret-source.js'
 import type { World } from '../runtime/runtime.js'
@@ -20,6 +21,8 @@ export interface OperationDeps {
   readonly secrets: SecretSource
   /** How machines are connected; tests give fakes. */
   readonly createConnector?: (options: SshOptions, ctx: Context) => Connector
+  /** How the container engine is connected; tests give a fake. */
+  readonly connectEngine?: (ctx: Context) => Promise<Engine>
 }
 
 /** Connects every node's machine at once. Two names for one machine are refused. */

@@ -18,3 +18,11 @@ export async function loadTemplates(
   }
   return templates
 }
+
+/** Scripts that run inside containers, as `templates/entry.sh` and `templates/lb.sh` to text. They are airlift's own in every case. */
+export async function loadContainerScripts(): Promise<Record<string, string>> {
+  const dir = fileURLToPath(new URL('../../rootfs/k3d/', import.meta.url))
+  const names = ['entry.sh', 'lb.sh']
+  const texts = await Promise.all(names.map((name) => readFile(`${dir}/${name}`, 'utf8')))
+  return Object.fromEntries(names.map((name, i) => [`templates/${name}`, texts[i] ?? '']))
+}

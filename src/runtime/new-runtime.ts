@@ -5,10 +5,10 @@ import type { Runtime } from './runtime.js'
 /** Each runtime is loaded when it is asked for. A new runtime is one folder and one line here. */
 const runtimes: Partial<Record<RuntimeName, () => Promise<Runtime>>> = {
   k3s: async () => (await import('./k3s/runtime.js')).createK3sRuntime(),
+  k3d: async () => (await import('./k3d/runtime.js')).createK3dRuntime(),
 }
 
 const LATER: Partial<Record<RuntimeName, string>> = {
-  k3d: 'clusters in local containers are not built yet: name hosts, or start some with lab/lab.sh up 3',
   k0s: 'k0s is not built yet: use --runtime k3s',
 }
 

@@ -1,6 +1,6 @@
 import type { ClusterSpec, NodeSpec, RuntimeName } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
-import type { AirliftError } from '../core/errors.js'
+import type { AirliftError, ErrorCode } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
 import type {
   Engine,
@@ -155,6 +155,8 @@ export interface ObserveInput {
   readonly templates: Readonly<Record<string, string>>
   /** Where the containers are. */
   readonly engine?: Engine
+  /** False: containers are not looked into, which is enough to remove them. Default true. */
+  readonly inside?: boolean
 }
 
 /** How nodes leave a cluster. */
@@ -182,6 +184,10 @@ export interface Runtime {
   deleteNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[], options?: LeaveOptions): Plan
   upgrade(spec: ClusterSpec, world: World, to: RootfsRef): Plan
   reset(spec: ClusterSpec, world: World): Plan
+  /** What a log tells that will never get better by waiting, where this runtime knows it. */
+  explain?(
+    log: string,
+  ): { readonly code: ErrorCode; readonly message: string; readonly hint: string } | undefined
   /** Ends k3s and its pods on every machine that can be reached; data stays. @throws AirliftError E_REFUSED */
   stop(spec: ClusterSpec, world: World, options: StopOptions): Plan
   /** Starts what is stopped, and waits as the spec says. @throws AirliftError E_REFUSED */

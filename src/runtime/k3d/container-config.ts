@@ -1,3 +1,4 @@
+import { nodeEnvironment } from '../../cluster/container/proxy.js'
 import { type ContainerRecord, LABELS } from '../../cluster/container-labels.js'
 import { type ContainerNodeSpec, containerName, PLAIN_CONTAINER } from '../../cluster/container-spec.js'
 import { isSecretOption } from '../../cluster/k3s-options.js'
@@ -43,7 +44,7 @@ export function nodeContainer(
       node.role === 'master' ? 'server' : 'agent',
       ...own.k3sArgs.map((arg, i) => hidden(name, arg, i)),
     ],
-    env: { ...envRefs(name, own), ...limits },
+    env: { ...nodeVariables(spec, layout, name, own), ...limits },
     labels: labelsOf(spec, world, node.role, indexOf(node), own, recordOf(spec, layout, name, own, founder)),
     privileged: true,
     capabilities: [],
@@ -144,6 +145,19 @@ function mountsOf(own: ContainerNodeSpec): ContainerConfig['mounts'] {
     readOnly,
     ...(options.length > 0 ? { propagation: options.join(',') } : {}),
   }))
+}
+
+/** The variables of a node: the user's and those of the proxy. The address of a proxy may hold a password, its exceptions do not. */
+function nodeVariables(
+  spec: ClusterSpec,
+  layout: Layout,
+  name: string,
+  own: ContainerNodeSpec,
+): Record<string, string> {
+  const env = nodeEnvironment(own.env, containersOf(spec).proxy, [layout.network.subnet])
+  const shown = (key: string, value: string): string =>
+    key.toLowerCase() === 'no_proxy' ? value : secretRef(containerSecret.env(name, key))
+  return Object.fromEntries(Object.entries(env).map(([key, value]) => [key, shown(key, value)]))
 }
 
 function envRefs(name: string, own: ContainerNodeSpec): Record<string, string> {

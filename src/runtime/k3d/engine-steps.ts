@@ -116,5 +116,3 @@ function missingArchives(world: World, layout: Layout): VolumeBlob[] {
 
 /** Name of the probe's fragment that lists the archives of the shared volume by digest. */
 export const ARCHIVES = 'k3d-archives'
-/** Directory in that volume with an empty file for each archive that is whole. */
-export const ARCHIVES_DONE = '.airlift'

@@ -30,6 +30,13 @@ export function nodeFiles(
     // Known before anything starts, so that all nodes are made at once: every one has the bare password.
     tokenFile(false),
     ...clusterFiles(spec, node, joining.founder),
+    // Go's programs read every file of this directory beside the bundle that the image may have.
+    ...(containersOf(spec).caCertificates ?? []).map((certificate, index) => ({
+      path: `${CONTAINER.certificates}/airlift-${index + 1}.pem`,
+      mode: '0644',
+      content: certificate.toString('latin1'),
+      restart: true,
+    })),
     ...nodeOptions(node).files.map(({ path, mode }) => ({
       path,
       mode,

@@ -9,7 +9,7 @@ import { unitName } from '../k3s/paths.js'
 import { checkImages, waitApi, waitJoinable, waitMasterReady, waitWorkerReady } from '../k3s/waits.js'
 import type { MachineWorld, World } from '../runtime.js'
 import type { Joining } from './config.js'
-import { clusterLabels, nodeContainer } from './container-config.js'
+import { clusterLabels, nodeContainer, nodeOptions } from './container-config.js'
 import { CONTAINER, objectNames } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { containerOf, type Layout } from './layout.js'
@@ -116,6 +116,10 @@ function createStep(
     actions: [
       { kind: 'volume', op: 'create', name: objectNames.data(name), labels },
       { kind: 'volume', op: 'create', name: objectNames.kubelet(name), labels },
+      // Labelled, so that they go with the cluster; the engine makes other volumes itself, and they stay.
+      ...clusterVolumes(spec.name, node).map(
+        (volume): Action => ({ kind: 'volume', op: 'create', name: volume, labels }),
+      ),
       {
         kind: 'container',
         op: 'create',
@@ -124,6 +128,12 @@ function createStep(
       },
     ],
   }
+}
+
+/** Volumes of the user that the cluster has for itself: those without a name of their own, and those named after it. */
+function clusterVolumes(cluster: string, node: NodeSpec): string[] {
+  const volumes = nodeOptions(node).mounts.filter(({ kind }) => kind === 'volume')
+  return volumes.map(({ source }) => source).filter((source) => source.startsWith(`airlift-${cluster}-`))
 }
 
 /** Start and waits. The founder's are two steps: others join as soon as it listens, while it still becomes ready. */

@@ -8,7 +8,7 @@ import { engineOf } from './layout.js'
 /** Removes all containers of the cluster at the same time, then its network and volumes. Images stay. */
 export function planReset(spec: ClusterSpec, world: World): Plan {
   const engine = engineOf(world)
-  const steps: Step[] = engine.containers.map(({ name }) => ({
+  const steps: Step[] = [...engine.containers, ...(engine.temporary ?? [])].map(({ name }) => ({
     id: `${name}/remove`,
     machine: containerId(name),
     title: 'remove the container',

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../core/errors.js'
 import { K3S } from './paths.js'
 
 /** Prints the last lines of a service's log, whichever init system keeps it. */
@@ -8,7 +9,7 @@ export function logScript(unit: string, lines: number): string {
 /** What k3s says when it will never succeed, and what that means for the operator. Sources: k3s' own messages, seen in the lab. */
 const FATAL: readonly {
   readonly pattern: string
-  readonly code: string
+  readonly code: ErrorCode
   readonly message: string
   readonly hint: string
   readonly times?: number
@@ -111,4 +112,14 @@ function lastWords(unit: string): string {
 /** What is shown when a wait ends without success: the state of the unit and the end of its log. */
 export function diagnoseScript(unit: string): string {
   return `systemctl show -p ActiveState,SubState,NRestarts ${unit} 2>/dev/null | tr '\\n' ' '; echo; ${lastWords(unit)}; ${logScript(unit, 10)}`
+}
+
+/** The same judgement of a log that was read already; undefined where nothing in it is hopeless. Pure. */
+export function explainLog(
+  log: string,
+): { readonly code: ErrorCode; readonly message: string; readonly hint: string } | undefined {
+  const lines = log.split('\n')
+  return FATAL.find(
+    ({ pattern, times = 1 }) => lines.filter((line) => new RegExp(pattern).test(line)).length >= times,
+  )
 }

@@ -231,6 +231,34 @@ export const PREFLIGHT_CODES = {
     'No Docker engine answers here; only clusters in containers need one.',
     'Start Docker, if you want clusters in containers.',
   ),
+  'engine-rootless': refused(
+    'The container engine runs without root. k3s in containers needs privileged containers with real root.',
+    'Use an engine that runs as root: see `docker context ls`, or set DOCKER_HOST. For hosts, name them with `--masters`.',
+  ),
+  'engine-os': refused(
+    'The container engine runs containers of another system than Linux.',
+    'Switch Docker Desktop to Linux containers.',
+  ),
+  'name-taken': refused(
+    'A container or network has a name that the cluster needs, and is not of this cluster.',
+    'Choose another `--name`, or remove what has the name.',
+  ),
+  'network-missing': refused(
+    'The network that `--network` names is not there.',
+    'Make it first: `docker network create --subnet 192.168.77.0/24 NAME`.',
+  ),
+  'subnet-overlap': refused(
+    'The network of the containers would overlap with another one: of the engine, of its computer, or of pods and services.',
+    'Choose a free one with `--subnet`, or leave it out: airlift finds one.',
+  ),
+  'mount-missing': refused(
+    'A path that `--volume` mounts is not there. The engine would make an empty directory in its place.',
+    'Make it, or correct the path.',
+  ),
+  'cores-missing': refused(
+    "`--cpus` asks for more processors than the engine's computer has.",
+    'Ask for fewer.',
+  ),
   'local-disk': warning(
     'This computer has little room for bundles and the download cache.',
     'Make room in the file system of ~/.cache.',

@@ -1,0 +1,120 @@
+import type { Context } from '../core/context.js'
+import { AirliftError, type ErrorCode, isAirliftError } from '../core/errors.js'
+import type { Engine, EngineContainer } from '../machine/docker/engine.js'
+import type { Machine, RunOptions, RunResult } from '../machine/machine.js'
+
+/** What a log says that never gets better, and what to do about it. */
+export type ExplainLog = (
+  log: string,
+) => { readonly code: ErrorCode; readonly message: string; readonly hint: string } | undefined
+
+/** So many restarts in one wait mean that the node cannot start; one that joins may need one or two. */
+const RESTARTS = 5
+const PAUSE_MS = 1000
+/** Exit codes of a command whose container ended under it. */
+const LOST = new Set([137, 143])
+
+/**
+ * A container whose process may end and be started again by the engine: what was being run in it, such as a wait for
+ * readiness, then goes on in the new one. When it ends for good, or again and again, its own last words are the error.
+ */
+export function watchedMachine(machine: Machine, engine: Engine, explain: ExplainLog, ctx: Context): Machine {
+  const run = async (script: string, options: RunOptions = {}): Promise<RunResult> => {
+    if (options.idempotent !== true) return machine.run(script, options)
+    const first = await engine.container(machine.name)
+    for (;;) {
+      let failure: unknown
+      try {
+        const result = await machine.run(script, options)
+        if (!LOST.has(result.exitCode)) return result
+        failure = new AirliftError('E_START', 'the container ended', { machine: machine.name })
+      } catch (error) {
+        if (!isAirliftError(error) || options.signal?.aborted || !mayBeLost(error)) throw error
+        failure = error
+      }
+      const now = await settled(engine, machine.name, ctx, options.signal)
+      if (now && !hasEnded(first, now)) throw failure
+      const ended = now && (await lastWords(engine, now, machine, explain))
+      const again = now?.state === 'running' && now.restarts - (first?.restarts ?? 0) < RESTARTS
+      if (ended && (!again || ended.final)) throw ended.error
+      if (!again) throw failure
+    }
+  }
+  return {
+    get id() {
+      return machine.id
+    },
+    get name() {
+      return machine.name
+    },
+    kind: machine.kind,
+    get stats() {
+      return machine.stats
+    },
+    run,
+    put: (request) => machine.put(request),
+    ...(machine.interact
+      ? {
+          interact: (command: string, options?: { readonly tty?: boolean; readonly root?: boolean }) =>
+            machine.interact?.(command, options) ?? Promise.resolve(1),
+        }
+      : {}),
+    close: () => machine.close(),
+  }
+}
+
+function mayBeLost(error: AirliftError): boolean {
+  return error.code.startsWith('E_ENGINE') || error.code === 'E_COMMAND' || error.code === 'E_SSH_LOST'
+}
+
+/** Whether a container is not the same run of itself any more. */
+function hasEnded(before: EngineContainer | undefined, now: EngineContainer): boolean {
+  return now.state !== 'running' || now.startedAt !== before?.startedAt || now.restarts !== before.restarts
+}
+
+/** The container once it is no longer between two states. */
+async function settled(
+  engine: Engine,
+  name: string,
+  ctx: Context,
+  signal: AbortSignal | undefined,
+): Promise<EngineContainer | undefined> {
+  for (let tries = 0; tries < 15; tries++) {
+    const now = await engine.container(name)
+    if (now?.state !== 'restarting' && tries > 0) return now
+    await ctx.clock.sleep(PAUSE_MS, signal)
+  }
+  return engine.container(name)
+}
+
+async function lastWords(
+  engine: Engine,
+  container: EngineContainer,
+  machine: Machine,
+  explain: ExplainLog,
+): Promise<{ readonly error: AirliftError; readonly final: boolean }> {
+  const text = await engine.logs(container.name, { tail: 100 }).catch(() => '')
+  const known = explain(text)
+  const lines = text.trimEnd().split('\n')
+  const telling = lines.filter((line) => /level=(fatal|error)|^panic|unknown flag|airlift-/.test(line))
+  const details = {
+    machine: machine.name,
+    log: (telling.length > 0 ? telling : lines).slice(-6).map((line) => line.slice(0, 300)),
+  }
+  if (known)
+    return {
+      final: true,
+      error: new AirliftError(known.code, known.message, { ...details, hint: known.hint }),
+    }
+  const message =
+    container.state === 'running'
+      ? `k3s has ended ${container.restarts} times in ${container.name}`
+      : `k3s ended with exit code ${container.exitCode} in ${container.name}, and the container with it`
+  return {
+    final: false,
+    error: new AirliftError('E_START', message, {
+      ...details,
+      hint: `see its whole log: docker logs ${container.name}`,
+    }),
+  }
+}

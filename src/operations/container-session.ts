@@ -1,0 +1,56 @@
+import { containerName } from '../cluster/container-spec.js'
+import type { ClusterSpec } from '../cluster/spec.js'
+import { type Context, createContext } from '../core/context.js'
+import type { Engine } from '../machine/docker/engine.js'
+import type { Machine } from '../machine/machine.js'
+import { type ExplainLog, watchedMachine } from './container-machine.js'
+import type { OperationDeps, Session } from './session.js'
+
+/** Connected to the engine of a cluster, and to its containers through it. */
+export interface ContainerSession extends Session {
+  readonly engine: Engine
+}
+
+/**
+ * Connects to a container engine. The calls of an operation are not cut off when it is interrupted: what was asked for is
+ * then certainly done or not, so that exactly that can be undone.
+ */
+export async function connectToEngine(ctx: Context, deps: OperationDeps): Promise<Engine> {
+  const own = new AbortController()
+  const onAbort = (): void => own.abort(ctx.signal.reason)
+  ctx.signal.throwIfAborted()
+  ctx.signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    const detached = createContext({ ...ctx, signal: own.signal })
+    if (deps.connectEngine) return await deps.connectEngine(detached)
+    const { connectEngine } = await import('../machine/docker/connect-engine.js')
+    return await connectEngine(detached)
+  } finally {
+    ctx.signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Every container that the spec names, whether it is there or not: it is reached only when something is run in it. */
+export async function openContainerSession(
+  spec: ClusterSpec,
+  ctx: Context,
+  deps: OperationDeps,
+  explain: ExplainLog,
+): Promise<ContainerSession> {
+  const engine = await connectToEngine(ctx, deps)
+  const { createDockerMachine } = await import('../machine/docker/docker-machine.js')
+  const reach = (name: string): Machine =>
+    watchedMachine(createDockerMachine({ engine, name, ctx }), engine, explain, ctx)
+  const machines = [...spec.masters, ...spec.nodes].map((node) => ({
+    node,
+    machine: reach(node.target.host),
+  }))
+  const lb = reach(containerName(spec.name, 'lb'))
+  return {
+    engine,
+    machines,
+    failures: [],
+    byId: new Map([...machines.map(({ machine }) => machine), lb].map((machine) => [machine.id, machine])),
+    [Symbol.asyncDispose]: () => engine.close(),
+  }
+}

@@ -1,0 +1,131 @@
+import pLimit from 'p-limit'
+import { LABELS } from '../cluster/container-labels.js'
+import type { Context } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import type { ContainerConfig, Engine } from '../machine/docker/engine.js'
+import type { EngineAction, EngineHandler } from '../plan/engine-action.js'
+import { fillVolume } from '../rootfs/fill-volume.js'
+import type { Rootfs } from '../rootfs/manifest.js'
+import { buildNodeImage } from '../rootfs/node-image.js'
+import { packEntries } from '../rootfs/tar/pack-entries.js'
+
+/** Containers that are started at once: more make an engine slower, not quicker. */
+const STARTS = 6
+
+type HandlerOptions = Parameters<EngineHandler>[1]
+
+/** Carries out what plans ask of a container engine. Every action can be repeated. */
+export function engineHandler(engine: Engine, rootfs: Rootfs | undefined, ctx: Context): EngineHandler {
+  const starts = pLimit(STARTS)
+  return async (action, options) => {
+    switch (action.kind) {
+      case 'network':
+        return action.op === 'create' ? createNetwork(engine, action) : engine.removeNetwork(action.name)
+      case 'volume':
+        return action.op === 'create'
+          ? engine.createVolume(action.name, action.labels)
+          : engine.removeVolume(action.name)
+      case 'image':
+        return imageAction(engine, action, rootfs, options, ctx)
+      case 'container':
+        if (action.op === 'create') return createContainer(engine, action, options, ctx)
+        if (action.op === 'start') return starts(() => engine.startContainer(action.name))
+        if (action.op === 'stop') return engine.stopContainer(action.name, action.timeoutSeconds ?? 10)
+        if (action.op === 'restart')
+          return starts(() => engine.restartContainer(action.name, action.timeoutSeconds ?? 10))
+        return engine.removeContainer(action.name, { force: true })
+    }
+  }
+}
+
+type Create<K extends EngineAction['kind']> = Extract<EngineAction, { kind: K; op: 'create' }>
+
+async function createNetwork(engine: Engine, action: Create<'network'>): Promise<void> {
+  const found = await engine.network(action.name)
+  if (!found) return engine.createNetwork(action)
+  if (found.labels[LABELS.cluster] !== action.labels[LABELS.cluster])
+    throw taken('network', action.name, 'docker network rm')
+}
+
+/** One that is there and does not run gets its files once more: the run that made it may have died before. */
+async function createContainer(
+  engine: Engine,
+  { config, files }: Create<'container'>,
+  { fill }: HandlerOptions,
+  ctx: Context,
+): Promise<void> {
+  const found = await engine.container(config.name)
+  if (found && found.labels[LABELS.cluster] !== config.labels[LABELS.cluster])
+    throw taken('container', config.name, 'docker rm')
+  if (found?.state === 'running') return
+  if (!found) await engine.createContainer(filled(config, fill, ctx))
+  await engine.putArchive(config.name, '/', packEntries(files, fill))
+}
+
+/** Values that may be secret are filled in here, on the way to the engine. */
+function filled(config: ContainerConfig, fill: (text: string) => string, ctx: Context): ContainerConfig {
+  return {
+    ...config,
+    command: config.command.map(fill),
+    env: Object.fromEntries(Object.entries(config.env).map(([key, value]) => [key, fill(value)])),
+    labels: { ...config.labels, [LABELS.created]: new Date(ctx.clock.now()).toISOString() },
+  }
+}
+
+async function imageAction(
+  engine: Engine,
+  action: Extract<EngineAction, { kind: 'image' }>,
+  rootfs: Rootfs | undefined,
+  options: HandlerOptions,
+  ctx: Context,
+): Promise<void> {
+  if (action.op === 'pull') {
+    const say = (line: string): void =>
+      ctx.events.emit({ level: 'debug', code: 'image.pull', message: line, data: { ref: action.ref } })
+    return abortable(engine.pullImage(action.ref, say), options.signal)
+  }
+  if (!rootfs) throw new AirliftError('E_INTERNAL', `no rootfs is there to ${action.op} from`)
+  if (action.op === 'fill') return fillVolume(engine, action, rootfs, options)
+  const binary = rootfs.manifest.files.find(
+    (file) => file.role === 'binary' && (file.arch === undefined || file.arch === action.arch),
+  )
+  if (!binary) throw new AirliftError('E_BUNDLE_INVALID', `the rootfs holds no binary for ${action.arch}`)
+  await buildNodeImage(
+    engine,
+    {
+      ref: action.ref,
+      arch: action.arch,
+      version: rootfs.manifest.version,
+      binary: () => rootfs.openBlob(binary.sha256),
+      sizeBytes: binary.size,
+      sha256: binary.sha256,
+    },
+    ctx,
+  )
+}
+
+/** Waits no longer than until the signal: the engine goes on with a pull by itself, which does no harm. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  let onAbort = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    work.catch(() => {})
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function taken(what: string, name: string, remedy: string): AirliftError {
+  return new AirliftError(
+    'E_ENGINE_CONFLICT',
+    `a ${what} "${name}" is there that airlift did not make for this cluster`,
+    {
+      hint: `choose another --name, or remove it: ${remedy} ${name}`,
+    },
+  )
+}

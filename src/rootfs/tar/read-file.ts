@@ -1,0 +1,38 @@
+import type { Readable } from 'node:stream'
+import { Parser } from 'tar'
+
+/** What a member of a small archive is. */
+export interface ArchiveMember {
+  readonly path: string
+  readonly content: Buffer
+}
+
+/** Longest archive that is read into memory. */
+const MAX_BYTES = 16 * 1024 * 1024
+
+/** Reads the members of a small tar, such as an engine gives of one file or of a directory of small ones. */
+export async function readMembers(tar: Readable): Promise<ArchiveMember[]> {
+  const members: ArchiveMember[] = []
+  let bytes = 0
+  const parser = new Parser({
+    onReadEntry: (entry) => {
+      const chunks: Buffer[] = []
+      entry.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes > MAX_BYTES) tar.destroy(new RangeError('the archive is too big to be read into memory'))
+        else chunks.push(chunk)
+      })
+      entry.on('end', () => {
+        if (entry.type !== 'Directory') members.push({ path: entry.path, content: Buffer.concat(chunks) })
+      })
+    },
+  })
+  const ended = new Promise<void>((resolve, reject) => {
+    parser.on('end', resolve)
+    parser.on('error', reject)
+    tar.on('error', reject)
+  })
+  tar.pipe(parser as unknown as NodeJS.WritableStream)
+  await ended
+  return members
+}

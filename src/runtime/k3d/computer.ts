@@ -1,0 +1,146 @@
+import { createSocket } from 'node:dgram'
+import { access, readFile, statfs } from 'node:fs/promises'
+import { createServer, type Server } from 'node:net'
+import { LABELS } from '../../cluster/container-labels.js'
+import type { ClusterSpec } from '../../cluster/spec.js'
+import type { EngineContainer } from '../../machine/docker/engine.js'
+import { hexToIpv4 } from '../../machine/facts/proc-net.js'
+import type { EngineComputer } from '../runtime.js'
+import { containersOf } from './layout.js'
+
+const DATA = '/var/lib/docker'
+
+/** Looks at this computer, where the engine is on it. What cannot be known is left out: it may be no Linux. */
+export async function lookAtComputer(
+  spec: ClusterSpec,
+  own: readonly EngineContainer[],
+): Promise<EngineComputer> {
+  const [inotifyInstances, disk, missingPaths, busyPorts] = await Promise.all([
+    readNumber('/proc/sys/fs/inotify/max_user_instances'),
+    diskOf(DATA),
+    missing(spec),
+    busy(spec, own),
+  ])
+  return {
+    ...(inotifyInstances === undefined ? {} : { inotifyInstances }),
+    ...(disk ? { disk } : {}),
+    missingPaths,
+    busyPorts,
+  }
+}
+
+async function readNumber(path: string): Promise<number | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  return /^\d+\s*$/.test(text) ? Number(text) : undefined
+}
+
+async function diskOf(path: string): Promise<EngineComputer['disk']> {
+  try {
+    const { bsize, blocks, bavail } = await statfs(path)
+    return { path, sizeBytes: blocks * bsize, freeBytes: bavail * bsize }
+  } catch {
+    // The engine's data may be elsewhere, or in a virtual machine.
+    return undefined
+  }
+}
+
+/** Bind mounts whose source is not there: the engine would make an empty directory of it, or refuse in the middle. */
+async function missing(spec: ClusterSpec): Promise<string[]> {
+  const mounts = [
+    ...[...spec.masters, ...spec.nodes].flatMap((node) => node.container?.mounts ?? []),
+    ...containersOf(spec).lb.mounts,
+  ]
+  const paths = [...new Set(mounts.filter((mount) => mount.kind === 'bind').map((mount) => mount.source))]
+  const there = await Promise.all(
+    paths.map((path) =>
+      access(path).then(
+        () => true,
+        (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
+      ),
+    ),
+  )
+  return paths.filter((_, i) => !there[i])
+}
+
+/** Ports that the spec names and that something else than this cluster listens on. */
+async function busy(
+  spec: ClusterSpec,
+  own: readonly EngineContainer[],
+): Promise<EngineComputer['busyPorts']> {
+  const { api, ports } = containersOf(spec)
+  const wanted = [
+    ...(api.port === undefined ? [] : [{ address: api.address, port: api.port, protocol: 'tcp' }]),
+    ...ports
+      .filter((port) => port.hostPort !== 0)
+      .map(({ address, hostPort, protocol }) => ({ address, port: hostPort, protocol })),
+  ]
+  const ours = own
+    .filter((container) => container.labels[LABELS.cluster] === spec.name)
+    .flatMap((container) => container.ports)
+  const open = wanted.filter(
+    ({ port, protocol }) => !ours.some((entry) => entry.hostPort === port && entry.protocol === protocol),
+  )
+  const taken = await Promise.all(
+    open.map(({ address, port, protocol }) =>
+      protocol === 'udp' ? udpTaken(address, port) : protocol === 'tcp' ? tcpTaken(address, port) : false,
+    ),
+  )
+  return open.filter((_, i) => taken[i])
+}
+
+/** A port below 1024 that this user may not bind is not taken for that: the engine may. */
+function tcpTaken(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'))
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(false)))
+  })
+}
+
+function udpTaken(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'))
+    socket.bind({ address, port, exclusive: true }, () => socket.close(() => resolve(false)))
+  })
+}
+
+/** Free ports of this computer. All are held until the last one is chosen, so that none comes twice. */
+export async function freePorts(count: number, host = '127.0.0.1'): Promise<number[]> {
+  const servers: Server[] = []
+  try {
+    const ports: number[] = []
+    for (let i = 0; i < count; i++) {
+      const server = createServer()
+      servers.push(server)
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen({ host, port: 0, exclusive: true }, resolve)
+      })
+      const address = server.address()
+      if (address !== null && typeof address === 'object') ports.push(address.port)
+    }
+    return ports
+  } finally {
+    await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))))
+  }
+}
+
+/** Destinations of this computer's IPv4 routes as CIDR, without the default ones; none where they cannot be read. */
+export async function localRoutes(): Promise<string[]> {
+  const text = await readFile('/proc/net/route', 'utf8').catch(() => '')
+  return text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const fields = line.trim().split(/\s+/)
+      const network = hexToIpv4(fields[1] ?? '')
+      const mask = hexToIpv4(fields[7] ?? '')
+      if (network === undefined || mask === undefined || mask === '0.0.0.0') return []
+      const bits = mask
+        .split('.')
+        .map((byte) => Number(byte).toString(2).replaceAll('0', '').length)
+        .reduce((sum, count) => sum + count, 0)
+      return [`${network}/${bits}`]
+    })
+}

@@ -1,0 +1,100 @@
+import { LABELS, recordOfLabels } from '../../cluster/container-labels.js'
+import { containerName } from '../../cluster/container-spec.js'
+import type { ClusterSpec } from '../../cluster/spec.js'
+import type { Engine, EngineContainer } from '../../machine/docker/engine.js'
+import { readMembers } from '../../rootfs/tar/read-file.js'
+import type { EngineWorld, RootfsRef } from '../runtime.js'
+import { candidateImages, engineArch } from './choose-image.js'
+import { freePorts, localRoutes, lookAtComputer } from './computer.js'
+import { CONTAINER } from './contract.js'
+import { containersOf } from './layout.js'
+
+/** Ports that a remote engine's computer may have free: above what programs ask for by number. */
+const REMOTE_PORTS = { first: 20_000, last: 29_999 }
+
+/** Looks at an engine: what is of the cluster, what others have, what could be chosen. Nothing is changed. */
+export async function lookAtEngine(
+  spec: ClusterSpec,
+  engine: Engine,
+  rootfs: RootfsRef | undefined,
+): Promise<EngineWorld> {
+  const [info, all, networks, volumes] = await Promise.all([
+    engine.info(),
+    engine.containers([]),
+    engine.networks(),
+    engine.volumes([`${LABELS.cluster}=${spec.name}`]),
+  ])
+  const ours = all.filter((container) => container.labels[LABELS.cluster] === spec.name)
+  const containers = ours.filter((container) => container.labels[LABELS.temporary] === undefined)
+  const others = all.filter((container) => container.labels[LABELS.cluster] !== spec.name)
+  const { local, host } = engine.endpoint
+  const [images, routes, ports, lbTargets, computer] = await Promise.all([
+    lookAtImages(spec, engine, rootfs, containers, info.arch),
+    local ? localRoutes() : [],
+    local && /^127\.|^localhost$/.test(host) ? freePorts(wantedPorts(spec)) : remotePorts(spec, others),
+    readTargets(spec, engine, containers),
+    local ? lookAtComputer(spec, ours) : undefined,
+  ])
+  return {
+    endpoint: engine.endpoint,
+    info,
+    containers,
+    temporary: ours.filter((container) => container.labels[LABELS.temporary] !== undefined),
+    others,
+    networks,
+    volumes,
+    images,
+    routes,
+    freePorts: ports,
+    ...(lbTargets === undefined ? {} : { lbTargets }),
+    ...(computer ? { computer } : {}),
+  }
+}
+
+async function lookAtImages(
+  spec: ClusterSpec,
+  engine: Engine,
+  rootfs: RootfsRef | undefined,
+  containers: readonly EngineContainer[],
+  arch: string,
+): Promise<EngineWorld['images']> {
+  const used = containers.flatMap((container) => recordOfLabels(container.labels)?.image ?? [])
+  const refs = [...new Set([...candidateImages(spec, rootfs, engineArch(arch)), ...used])]
+  const found = await Promise.all(refs.map(async (ref) => [ref, await engine.image(ref)] as const))
+  return new Map(found.flatMap(([ref, image]) => (image ? [[ref, image] as const] : [])))
+}
+
+/** How many ports airlift may have to choose: the API's, and each that was left to it. */
+function wantedPorts(spec: ClusterSpec): number {
+  return containersOf(spec)
+    .ports.filter((port) => port.hostPort === 0)
+    .reduce((sum, port) => sum + Math.max(1, port.via === 'direct' ? port.nodes.length : 1), 1)
+}
+
+/** Of a computer that cannot be asked: ports that no container there has, picked at random. */
+function remotePorts(spec: ClusterSpec, others: readonly EngineContainer[]): number[] {
+  const taken = new Set(others.flatMap((container) => container.ports.map((port) => port.hostPort)))
+  const { first, last } = REMOTE_PORTS
+  const chosen = new Set<number>()
+  for (let tries = 0; chosen.size < wantedPorts(spec) && tries < 10_000; tries++) {
+    const port = first + Math.floor(Math.random() * (last - first + 1))
+    if (!taken.has(port)) chosen.add(port)
+  }
+  return [...chosen]
+}
+
+async function readTargets(
+  spec: ClusterSpec,
+  engine: Engine,
+  containers: readonly EngineContainer[],
+): Promise<string | undefined> {
+  const name = containerName(spec.name, 'lb')
+  if (!containers.some((container) => container.name === name)) return undefined
+  return (await readSmallFile(engine, name, CONTAINER.lbConfig))?.toString('utf8')
+}
+
+/** One small file of a container, also of one that does not run. */
+export async function readSmallFile(engine: Engine, name: string, path: string): Promise<Buffer | undefined> {
+  const tar = await engine.getArchive(name, path)
+  return tar && (await readMembers(tar))[0]?.content
+}

@@ -1,0 +1,105 @@
+import { nodeEnvironment } from '../../cluster/container/proxy.js'
+import { recordOfLabels } from '../../cluster/container-labels.js'
+import type { ClusterSpec } from '../../cluster/spec.js'
+import type { Context } from '../../core/context.js'
+import { AirliftError, toAirliftError } from '../../core/errors.js'
+import { Secret } from '../../core/secret.js'
+import type { Engine } from '../../machine/docker/engine.js'
+import { collectFacts } from '../../machine/facts/collect-facts.js'
+import { k3sFragments } from '../k3s/fragments.js'
+import { watchedFiles, worldSecrets } from '../k3s/observe.js'
+import { K3S } from '../k3s/paths.js'
+import type { EngineWorld, MachineWorld, ObserveInput, World } from '../runtime.js'
+import { containerSecret, hiddenValue, nodeOptions } from './container-config.js'
+import { CONTAINER } from './contract.js'
+import { ARCHIVES } from './engine-steps.js'
+import { lookAtEngine, readSmallFile } from './engine-world.js'
+import { containerState, plannedFacts } from './facts.js'
+import { containersOf } from './layout.js'
+
+/** Looks at the engine, and into every container that runs, one round trip each. On a first run none does. */
+export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Context): Promise<World> {
+  if (!input.engine) throw new AirliftError('E_INTERNAL', 'the runtime k3d was given no container engine')
+  const engine = await lookAtEngine(spec, input.engine, input.rootfs)
+  const unreachable = [...(input.unreachable ?? [])]
+  const looked = await Promise.all(
+    input.machines.map(async ({ machine, node }): Promise<MachineWorld | undefined> => {
+      const container = engine.containers.find((entry) => entry.name === node.target.host)
+      const record = container && recordOfLabels(container.labels)
+      const planned = plannedFacts(node, engine.info, record?.address)
+      try {
+        const facts =
+          container?.state === 'running' && input.inside !== false
+            ? await collectFacts(machine, probeOptions(spec, input), ctx)
+            : planned
+        const about = { id: machine.id, name: machine.name, node }
+        return { ...about, facts, installed: containerState(container, facts) }
+      } catch (error) {
+        if (ctx.signal.aborted) throw error
+        unreachable.push({ node, id: machine.id, error: toAirliftError(error, 'E_ENGINE') })
+        return undefined
+      }
+    }),
+  )
+  const machines = looked.filter((machine) => machine !== undefined)
+  return {
+    machines,
+    unreachable,
+    secrets: input.inside === false ? new Map() : await secretsOf(spec, machines, engine, input.engine),
+    ...(input.rootfs ? { rootfs: input.rootfs } : {}),
+    templates: input.templates,
+    engine,
+  }
+}
+
+function probeOptions(spec: ClusterSpec, input: ObserveInput) {
+  const own = [...spec.masters, ...spec.nodes].flatMap((node) => nodeOptions(node).files)
+  return {
+    files: [
+      ...new Set([...watchedFiles(spec, input), CONTAINER.entryScript, ...own.map((file) => file.path)]),
+    ],
+    fragments: { ...k3sFragments(), [ARCHIVES]: `ls -A ${CONTAINER.images}/.airlift 2>/dev/null` },
+  }
+}
+
+/** Everything that plans refer to by name. Any node of the cluster knows its token, also one that does not run. */
+async function secretsOf(
+  spec: ClusterSpec,
+  machines: readonly MachineWorld[],
+  world: EngineWorld,
+  engine: Engine,
+): Promise<Map<string, Secret>> {
+  const secrets = worldSecrets(spec, machines)
+  // A node that runs has told its token already.
+  if (!machines.some(({ facts }) => facts.managed.fragments['k3s-token']?.trim())) {
+    const kept = await keptToken(world, engine)
+    if (kept !== undefined) secrets.set('token', new Secret(kept))
+  }
+  const options = [
+    ...[...spec.masters, ...spec.nodes].map((node) => ({
+      name: node.target.host,
+      own: nodeOptions(node),
+    })),
+    { name: `airlift-${spec.name}-lb`, own: containersOf(spec).lb },
+  ]
+  for (const { name, own } of options) {
+    for (const [key, value] of Object.entries(nodeEnvironment(own.env, containersOf(spec).proxy)))
+      secrets.set(containerSecret.env(name, key), new Secret(value))
+    for (const file of own.files)
+      secrets.set(containerSecret.file(name, file.path), new Secret(file.content.toString('base64')))
+    for (const [index, arg] of own.k3sArgs.entries()) {
+      const value = hiddenValue(arg)
+      if (value !== undefined) secrets.set(containerSecret.arg(name, index), new Secret(value))
+    }
+  }
+  return secrets
+}
+
+async function keptToken(world: EngineWorld, engine: Engine): Promise<string | undefined> {
+  for (const container of world.containers) {
+    if (container.labels['airlift.role'] === 'lb') continue
+    const token = (await readSmallFile(engine, container.name, K3S.tokenFile))?.toString('utf8').trim()
+    if (token) return token.replace(/^K10[0-9a-f]+::[a-z]+:/, '')
+  }
+  return undefined
+}

@@ -1,0 +1,43 @@
+import { AirliftError } from '../../core/errors.js'
+import type { Plan } from '../../plan/plan.js'
+import { explainLog } from '../k3s/diagnose.js'
+import { K3S_RELEASES } from '../k3s/versions.js'
+import type { Runtime } from '../runtime.js'
+import { planInit } from './init.js'
+import { planJoinMasters } from './join-masters.js'
+import { planJoinNodes } from './join-nodes.js'
+import { observeK3d } from './observe.js'
+import { planReset } from './reset.js'
+import { planStart } from './start.js'
+import { planStop } from './stop.js'
+
+/** k3s in containers that airlift makes on a container engine. */
+export function createK3dRuntime(): Runtime {
+  return {
+    info: {
+      name: 'k3d',
+      title: 'k3s in containers',
+      distribution: 'k3s',
+      machines: ['container'],
+      verbs: ['init', 'joinMasters', 'joinNodes', 'reset', 'stop', 'start'],
+      minors: K3S_RELEASES.map((release) => release.minor),
+    },
+    observe: observeK3d,
+    init: planInit,
+    joinMasters: planJoinMasters,
+    joinNodes: planJoinNodes,
+    deleteMasters: () => unsupported('deleting masters'),
+    deleteNodes: () => unsupported('deleting nodes'),
+    upgrade: () => unsupported('upgrading'),
+    reset: planReset,
+    stop: planStop,
+    start: planStart,
+    explain: explainLog,
+  }
+}
+
+function unsupported(what: string): Plan {
+  throw new AirliftError('E_UNSUPPORTED', `${what} is not built yet for the runtime "k3d"`, {
+    hint: 'see "airlift reset" for removing a whole cluster',
+  })
+}
