@@ -1,6 +1,7 @@
 import { INITIALIZED, STATE_DIR } from '../../machine/state-paths.js'
 import { ASK_AS_ADMIN } from './ask-api.js'
 import { logScript } from './diagnose.js'
+import { ETCD_HEALTH } from './lost-majority.js'
 import { K3S, STARTING } from './paths.js'
 
 /**
@@ -20,6 +21,7 @@ export function k3sFragments(): Record<string, string> {
     'k3s-token': `cat ${K3S.tokenFile} 2>/dev/null`,
     'k3s-join-token': `cat ${K3S.dataDir}/server/token 2>/dev/null`,
     'k3s-datastore': `[ -d ${K3S.dataDir}/server/db/etcd ] && echo etcd; [ -f ${K3S.dataDir}/server/db/state.db ] && echo sqlite; :`,
+    'k3s-etcd': ETCD_HEALTH,
     // Pods outlive the service: a cluster is stopped only when these have ended too.
     'k3s-pods': `ls -l /proc/[0-9]*/exe 2>/dev/null | grep -q -- '-> ${K3S.dataDir}/data/' && echo running; :`,
     'k3s-starting': `cat ${STARTING} 2>/dev/null`,

@@ -4,14 +4,19 @@ import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { MachineWorld, World } from '../runtime.js'
 import { apiPort, nodeName, usesEtcd } from './config.js'
 import { founderOf } from './first-master.js'
+import { requireMajority } from './lost-majority.js'
 import { nodeSteps, stepId } from './node-steps.js'
 import { waitApi, waitJoinable, waitMasterReady, waitSystem } from './waits.js'
 
 /** Id of the step after which other nodes can join. */
 export const ANSWERS = 'cluster/answers'
 
-/** The first master: staged, installed, started; two steps wait, one until others can join and one until it is ready. */
+/**
+ * The first master: staged, installed, started; two steps wait, one until others can join and one until it is ready.
+ * @throws AirliftError E_REFUSED where etcd has lost its majority for good
+ */
 export function planInit(spec: ClusterSpec, world: World): Plan {
+  requireMajority(spec, world)
   const machine = founderOf(spec, world)
   if (!machine)
     return { operation: 'run', name: spec.name, runtime: 'k3s', steps: [], summary: summarize([]) }

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest'
+import type { World } from '../runtime.js'
+import { planInit } from './init.js'
+import { planJoinMasters } from './join-masters.js'
+import { testMachine, testSpec, testWorld } from './world.fixture.js'
+
+const UNHEALTHY = '{"health":"false","reason":"RAFT NO LEADER"}'
+
+/** Masters that have the data of etcd, with what etcd says there; `undefined` is a host that was wiped. */
+function cluster(...health: (string | undefined)[]) {
+  const spec = testSpec(health.length, 0)
+  const machines = testWorld(spec).machines.map((machine, i) => {
+    const says = health[i]
+    if (says === undefined) return machine
+    const found = testMachine(
+      machine.node,
+      `bare${i + 1}`,
+      {
+        fragments: {
+          'k3s-token': i === 0 ? '0123456789abcdef' : 'K10aa::server:0123456789abcdef',
+          'k3s-datastore': 'etcd\n',
+          'k3s-etcd': says,
+        },
+        record: { name: 'prod', masters: spec.masters.map((node) => node.target.text) },
+      },
+      { cluster: 'prod', role: 'master', active: true, initialized: true },
+    )
+    return found
+  })
+  const world: World = { ...testWorld(spec), machines }
+  return { plan: () => [planInit(spec, world), planJoinMasters(spec, world, spec.masters)] }
+}
+
+describe('masters of which some were wiped', () => {
+  it.each([
+    ['the second of two', [UNHEALTHY, undefined], '1 of 2 masters still has', 'bare2'],
+    ['the founder of two', [undefined, UNHEALTHY], '1 of 2 masters still has', 'bare1'],
+    ['two of three', [undefined, UNHEALTHY, undefined], '1 of 3 masters still has', 'bare1 bare3'],
+  ])('are refused at once: %s', (_what, health, says, lost) => {
+    expect(cluster(...health).plan).toThrow(
+      expect.objectContaining({
+        code: 'E_REFUSED',
+        exit: 5,
+        message: expect.stringContaining(says),
+        hint: expect.stringMatching(new RegExp(`--cluster-reset.*delete node ${lost}"`)),
+      }),
+    )
+  })
+
+  it('are waited for while a majority can come back', () => {
+    expect(cluster(UNHEALTHY, UNHEALTHY, undefined).plan).not.toThrow()
+  })
+
+  it('are planned as ever where etcd has a leader, or does not run', () => {
+    expect(cluster('{"health":"true","reason":""}', undefined).plan).not.toThrow()
+    expect(cluster('', undefined).plan).not.toThrow()
+  })
+})
