@@ -62,12 +62,12 @@ export function lbFiles(spec: ClusterSpec, world: World, layout: Layout, name: s
   ]
 }
 
-/** One line for each published port: `PORT PROTO TARGET…`. The API goes to every master. */
+/** One line for each published port: `PORT PROTO TARGET…`. The API goes to every master that answers: `api` instead of `tcp`. */
 export function lbTargets(spec: ClusterSpec, layout: Layout, name: string): string {
   const to = (containers: readonly string[]): string =>
     containers.map((target) => layout.addresses.get(target) ?? target).join(' ')
   const api = Number(spec.config['https-listen-port'] ?? 6443)
-  const lines = [`${api} tcp ${to(spec.masters.map((node) => node.target.host))}`]
+  const lines = [`${api} api ${to(spec.masters.map((node) => node.target.host))}`]
   for (const port of layout.ports.get(name) ?? []) {
     if (port.containerPort === api && port.protocol === 'tcp') continue
     const line = `${port.containerPort} ${port.protocol} ${to(port.nodes)}`
