@@ -21,6 +21,10 @@ const OWN: readonly (readonly [path: string, remedy: string])[] = [
   ['/var/lib/airlift/', 'leave it out: the images of the rootfs are there'],
   ['/etc/rancher/k3s/config.yaml', 'use --config FILE or --set'],
   ['/etc/rancher/k3s/token', 'use --set token=…'],
+  ['/etc/rancher/k3s/resolv.conf', 'leave it out: the names that pods resolve come from there'],
+  ['/etc/airlift/', 'name another path'],
+  ['/usr/local/bin/airlift-node', 'name another path'],
+  ['/usr/local/bin/airlift-lb', 'name another path'],
   ['/bin/k3s', 'use --rootfs or --image'],
 ]
 

@@ -30,13 +30,7 @@ export function nodeFiles(
     // Known before anything starts, so that all nodes are made at once: every one has the bare password.
     tokenFile(false),
     ...clusterFiles(spec, node, joining.founder),
-    // Go's programs read every file of this directory beside the bundle that the image may have.
-    ...(containersOf(spec).caCertificates ?? []).map((certificate, index) => ({
-      path: `${CONTAINER.certificates}/airlift-${index + 1}.pem`,
-      mode: '0644',
-      content: certificate.toString('latin1'),
-      restart: true,
-    })),
+    ...certificateFiles(spec),
     ...nodeOptions(node).files.map(({ path, mode }) => ({
       path,
       mode,
@@ -45,6 +39,16 @@ export function nodeFiles(
       restart: true,
     })),
   ]
+}
+
+/** The certificates of `--ca`. Go's programs read every file of the directory beside the bundle that the image may have. */
+export function certificateFiles(spec: ClusterSpec): DesiredFile[] {
+  return (containersOf(spec).caCertificates ?? []).map((certificate, index) => ({
+    path: `${CONTAINER.certificates}/airlift-${index + 1}.pem`,
+    mode: '0644',
+    content: certificate.toString('latin1'),
+    restart: true,
+  }))
 }
 
 /** What must be in the load balancer's container. Its list of targets is read again whenever it changes. */
