@@ -135,6 +135,25 @@ describe('buildPorts', () => {
     expect(build(texts, around(2, 2, { api: { ...api, port: 6550 } }))).toEqual([message])
   })
 
+  it('leads one port of the load balancer to one list of nodes', () => {
+    expect(build(['8080:80@server:0', '8081:80@agent:0'], around(2, 2))).toEqual([
+      'port 80 of "8081:80@agent:0" is led to other nodes by "8080:80@server:0"',
+    ])
+    expect(
+      build(['8080:80@server:0', '8081:80@server:0', '8082:80@agent:0:direct'], around(2, 2)),
+    ).toHaveLength(3)
+    expect(build(['8080:80@server:0', '8081:80/udp@agent:0'], around(2, 2))).toHaveLength(2)
+    expect(build(['8080:80@server:0', '8081:80@agent:0'], around(1, 2))).toEqual([
+      '8080:80 proxy master-0',
+      '8081:80 direct worker-0',
+    ])
+    const [before] = buildPorts(['8080:80@server:0'], around(2, 2)).ports
+    if (before === undefined) throw new Error('no port')
+    expect(build(['8081:80'], around(2, 2, { before: [before] }))).toEqual([
+      'port 80 of "8081:80" is led to other nodes by a port that is published',
+    ])
+  })
+
   it('tells an overlap of two ranges once', () => {
     expect(build(['8000-8999:8000-8999', '8500-9499:8500-9499'], around(2, 0))).toEqual([
       'port 8500 of "8500-9499:8500-9499" is taken by "8000-8999:8000-8999"',

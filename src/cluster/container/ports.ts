@@ -30,6 +30,7 @@ export function buildPorts(texts: readonly string[], around: PortSurroundings): 
   const problems: OptionProblem[] = []
   const ports: PortSpec[] = []
   const taken = new Taken(around)
+  const balanced = new Balanced(around)
   for (const text of texts) {
     const request = parsePort(text)
     if (isOptionProblem(request)) {
@@ -52,6 +53,14 @@ export function buildPorts(texts: readonly string[], around: PortSurroundings): 
       for (const way of ways) {
         const { address, protocol } = request
         const port: PortSpec = { address, hostPort, containerPort, protocol, ...way }
+        const elsewhere = balanced.add(port, `"${text}"`, around.view)
+        if (elsewhere !== undefined) {
+          problems.push({
+            message: `port ${containerPort} of "${text}" is led to other nodes by ${elsewhere}`,
+            hint: 'name the same nodes in both, or one node with :direct',
+          })
+          continue
+        }
         const other = taken.add(port, text)
         if (other === undefined) ports.push(port)
         else
@@ -63,6 +72,26 @@ export function buildPorts(texts: readonly string[], around: PortSurroundings): 
     }
   }
   return { ports, problems: firstPerRange(problems) }
+}
+
+/** Where the ports of the load balancer lead to: it has each once, with one list of nodes. */
+class Balanced {
+  readonly #byPort = new Map<string, { nodes: string; by: string }>()
+
+  constructor(around: PortSurroundings) {
+    for (const port of around.before ?? []) this.add(port, 'a port that is published', around.view)
+  }
+
+  /** Who leads the port to other nodes already; otherwise remembers it. */
+  add(port: PortSpec, by: string, view: ContainerView): string | undefined {
+    if (port.via !== 'proxy' || !view.loadBalancer) return undefined
+    const key = `${port.containerPort}/${port.protocol}`
+    const nodes = port.nodes.join()
+    const other = this.#byPort.get(key)
+    if (other !== undefined && other.nodes !== nodes) return other.by
+    this.#byPort.set(key, { nodes, by })
+    return undefined
+  }
 }
 
 /** A range that overlaps another is one mistake, not a thousand. */
