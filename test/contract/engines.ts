@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process'
-import { createContext } from '../../src/core/context.js'
+import { existsSync } from 'node:fs'
+import { type Context, createContext } from '../../src/core/context.js'
 import { connectEngine } from '../../src/machine/docker/connect-engine.js'
+import { createDockerMachine } from '../../src/machine/docker/docker-machine.js'
 import type { ContainerConfig, Engine } from '../../src/machine/docker/engine.js'
 import { createFakeEngine } from '../../src/machine/docker/fake-engine.js'
 import type { FakeEngine, FakeExecCall } from '../../src/machine/docker/fake-engine-types.js'
+import type { Machine } from '../../src/machine/machine.js'
 import type { MachineProcess, ProcessExit } from '../../src/machine/session/process.js'
 import { labMissing } from '../lab/lab.js'
 import { tinyRoot } from './tiny-root.js'
@@ -81,6 +84,19 @@ export function sleeper(name: string, over: Partial<ContainerConfig> = {}): Cont
     ulimits: [],
     ...over,
   }
+}
+
+/** A running container as a machine that sees the programs of this computer and a directory of it. */
+export async function containerHere(engine: Engine, dir: string, ctx: Context): Promise<Machine> {
+  const here = ['/usr', '/bin', '/sbin', '/lib', '/lib64'].filter((path) => existsSync(path))
+  const mounts = [
+    ...here.map((path) => ({ source: path, target: path, readOnly: true })),
+    { source: dir, target: dir, readOnly: false },
+  ].map((mount) => ({ ...mount, kind: 'bind' as const }))
+  const config = sleeper('machine', { mounts })
+  await engine.createContainer(config)
+  await engine.startContainer(config.name)
+  return createDockerMachine({ engine, name: config.name, ctx })
 }
 
 /** Commands in containers of the fake run on this computer. */

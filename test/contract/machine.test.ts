@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.js'
 import { createLocalMachine } from '../../src/machine/local/local-machine.js'
 import type { Machine, PutRequest } from '../../src/machine/machine.js'
+import { labMissing } from '../lab/lab.js'
+import { cleanEngine, containerHere, type EngineUnderTest, prepareEngine } from './engines.js'
 import type { OwnSshd } from './own-sshd.js'
 import { startOwnSshd } from './own-sshd.js'
 import { reachOwn, testContext } from './reach.js'
@@ -17,6 +19,7 @@ import { reachOwn, testContext } from './reach.js'
 const root = process.getuid?.() === 0
 let sshd: OwnSshd | undefined
 let dir = ''
+let engine: EngineUnderTest | undefined
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'machine-'))
@@ -24,6 +27,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await sshd?.stop()
+  if (engine) await cleanEngine(engine.engine)
   rmSync(dir, { recursive: true, force: true })
 })
 
@@ -36,7 +40,20 @@ const kinds: readonly (readonly [string, () => Promise<Machine>])[] = [
   ['local', async () => createLocalMachine({ mode: 'auto' }, testContext({}))],
   ['ssh', () => reachOwn(own(), { flags: { transport: 'ssh' } })],
   ['openssh', () => reachOwn(own(), { flags: { transport: 'openssh' } })],
+  // An array of one or none: without an engine there is nothing to run it on.
+  ...(labMissing() ? [] : [['docker', reachContainer] as const]),
 ]
+const remote = kinds.filter(([kind]) => kind.endsWith('ssh'))
+
+async function reachContainer(): Promise<Machine> {
+  engine = await prepareEngine('real')
+  return containerHere(engine.engine, dir, testContext({}))
+}
+
+function idOf(kind: string, machine: Machine): string {
+  if (kind === 'local') return 'local://'
+  return kind === 'docker' ? `docker://${machine.name}` : `ssh://root@127.0.0.1:${own().port}`
+}
 
 function request(name: string, content: Buffer, over: Partial<PutRequest> = {}): PutRequest {
   return {
@@ -70,7 +87,7 @@ describe.runIf(root).each(kinds)('a %s machine', (kind, connect) => {
 
   it('says what it is', () => {
     expect(machine.kind).toBe(kind)
-    expect(machine.id).toBe(kind === 'local' ? 'local://' : `ssh://root@127.0.0.1:${own().port}`)
+    expect(machine.id).toBe(idOf(kind, machine))
   })
 
   it('gives stdout, stderr and the exit code apart', async () => {
@@ -260,7 +277,7 @@ describe.runIf(root).each(kinds)('a %s machine', (kind, connect) => {
   })
 })
 
-describe.runIf(root).each(kinds.slice(1))('a %s machine that loses its connection', (_kind, connect) => {
+describe.runIf(root).each(remote)('a %s machine that loses its connection', (_kind, connect) => {
   it('repeats an upload that was cut, and leaves nothing half-written', async () => {
     const machine = await connect()
     const content = randomBytes(24 << 20)
