@@ -42,6 +42,12 @@ export async function clusterRef(flags: Readonly<Record<string, unknown>>): Prom
   return { name: spec.name, masters: spec.masters, nodes: spec.nodes, ssh: spec.ssh }
 }
 
+/** As {@link clusterRef}, for verbs whose --masters and --nodes name what joins or leaves: --through names the cluster's own. */
+export function throughRef(flags: Readonly<Record<string, unknown>>): Promise<ClusterRef> {
+  const { masters: _m, nodes: _n, through, nodeLabel: _l, nodeTaint: _t, ...rest } = flags
+  return clusterRef({ ...rest, ...(typeof through === 'string' ? { masters: through } : {}) })
+}
+
 /** A cluster that exists has its configuration already, and its containers have theirs. */
 function pick(flags: Readonly<Record<string, unknown>>): SpecFlags {
   const had = new Set(['config', 'set', 'registries', 'manifests', ...containerFlagNames()])

@@ -112,6 +112,14 @@ export function addClusterFlags(command: Command): Command {
     .option('--nodes <hosts>', 'the workers, written in the same way')
 }
 
+/** Adds --through, for verbs whose --masters and --nodes name what joins or leaves. */
+export function addThroughFlag(command: Command): Command {
+  return command.option(
+    '--through <hosts>',
+    'masters of the cluster, where this computer does not remember them',
+  )
+}
+
 /** Runs a command's action with a context, a renderer and Ctrl-C; maps what it returns to the exit code. */
 export type Action = (
   io: ActionIo,

@@ -8,7 +8,17 @@ import type { MachineWorld, World } from '../runtime/runtime.js'
  * @throws AirliftError E_FOREIGN_CLUSTER (exit 5), E_REMOVE_REFUSED (exit 2)
  */
 export function checkOwnership(spec: ClusterSpec, world: World): void {
-  for (const machine of world.machines) {
+  checkMachineOwnership(spec, world, world.machines)
+  refuseLeavingOut(spec, world)
+}
+
+/** As {@link checkOwnership}, for some machines, and without asking whether all of the cluster are named. Pure. */
+export function checkMachineOwnership(
+  spec: ClusterSpec,
+  world: World,
+  machines: readonly MachineWorld[],
+): void {
+  for (const machine of machines) {
     const { installed, name, node } = machine
     if (installed.foreign) {
       throw new AirliftError('E_FOREIGN_CLUSTER', `${name} already runs ${installed.foreign}`, {
@@ -38,7 +48,6 @@ export function checkOwnership(spec: ClusterSpec, world: World): void {
     }
     checkVersion(world, machine)
   }
-  refuseLeavingOut(spec, world)
 }
 
 /**

@@ -29,6 +29,9 @@ export interface OperationReport {
   readonly machines: readonly MachineReport[]
 }
 
+/** Verbs for which each machine stands for itself: the cluster is there without them. */
+const SINGLE: ReadonlySet<string> = new Set(['add', 'delete'])
+
 /** Sums up what a plan did. Pure. */
 export function reportOf(input: {
   readonly plan: Plan
@@ -61,7 +64,7 @@ export function reportOf(input: {
       ? 'unchanged'
       : bad === 0
         ? 'done'
-        : bad === machines.length || masterFailed(machines)
+        : bad === machines.length || (!SINGLE.has(plan.operation) && masterFailed(machines))
           ? 'failed'
           : 'partial'
   let bytesSent = 0

@@ -82,7 +82,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions, ctx: Cont
 /** Tells those who watch how many steps each machine has. */
 function announce(plan: Plan, ctx: Context): void {
   const machines: Record<string, number> = {}
-  for (const step of plan.steps) machines[step.machine] = (machines[step.machine] ?? 0) + 1
+  for (const step of plan.steps) machines[toldOf(step)] = (machines[toldOf(step)] ?? 0) + 1
   const message = `${plan.operation} ${plan.name}: ${plan.steps.length} steps`
   ctx.events.emit({
     level: 'debug',
@@ -91,6 +91,9 @@ function announce(plan: Plan, ctx: Context): void {
     data: { operation: plan.operation, machines },
   })
 }
+
+/** Id of the machine that events name: what is done on one machine for another is told of that other. */
+const toldOf = (step: Step): string => step.subject ?? step.machine
 
 function required(steps: ReadonlyMap<string, Step>, id: string, by: Step): Step {
   const step = steps.get(id)
@@ -103,7 +106,7 @@ function skip(step: Step, ctx: Context): StepResult {
     level: 'debug',
     code: 'step.skipped',
     message: step.title,
-    machine: step.machine,
+    machine: toldOf(step),
     step: step.id,
   })
   return { step, outcome: 'skipped' }
@@ -116,7 +119,7 @@ interface StepContext extends Omit<ExecuteOptions, 'secrets'> {
 
 async function runStep(step: Step, options: StepContext, ctx: Context): Promise<StepResult> {
   const machine = options.machines.get(step.machine)
-  const about = { machine: step.machine, step: step.id, message: step.title }
+  const about = { machine: toldOf(step), step: step.id, message: step.title }
   try {
     await options.windows.run(step.window, ctx.signal, async () => {
       ctx.events.emit({ level: 'info', code: 'step.start', ...about })
@@ -167,7 +170,7 @@ async function runBatch(
       level: 'debug',
       code: 'upload.progress',
       message: step.title,
-      machine: step.machine,
+      machine: toldOf(step),
       step: step.id,
       data: { sentBytes, totalBytes },
     })
@@ -211,7 +214,7 @@ async function runBatch(
         level: 'warn',
         code: 'step.note',
         message: line.slice(7),
-        machine: step.machine,
+        machine: toldOf(step),
         step: step.id,
       })
     },

@@ -129,10 +129,14 @@ class Routes:
     def _database(self, request: Request, name: str) -> None:
         if self.server.etcd is None:
             raise error(400, "etcd datastore disabled")
-        if self.role(request) != "server":
+        # As in k3s, callers on the machine itself need no credentials; without a majority it names only itself.
+        if request.client_address[0] not in ("127.0.0.1", "::1", "::ffff:127.0.0.1") and self.role(request) != "server":
             raise error(401, "not authorized")
         if name == "info":
-            return request.send(200, {"members": self.server.etcd.members()})
+            members = self.server.etcd.members()
+            if not self.server.quorum():
+                members = [member for member in members if member["name"] == self.server.etcd.me]
+            return request.send(200, {"members": members})
         if name == "snapshot":
             if not self.server.api_up.is_set() or not self.server.quorum():
                 raise error(503, "etcd datastore is not started")

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import type { CliDeps } from '../shared.js'
+import { registerAdd } from './add.js'
 import { registerCompletion } from './completion.js'
 import { registerCopy } from './copy.js'
+import { registerDelete } from './delete.js'
 import { registerDoctor } from './doctor.js'
 import { registerExec } from './exec.js'
 import { registerImage } from './image.js'
@@ -20,6 +22,8 @@ import { registerVersion } from './version.js'
 export function registerAll(program: Command, deps: CliDeps): void {
   program.commandsGroup('Clusters:')
   registerRun(program, deps)
+  registerAdd(program, deps)
+  registerDelete(program, deps)
   registerPlan(program, deps)
   registerReset(program, deps)
   registerStart(program, deps)

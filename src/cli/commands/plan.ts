@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import type { CliDeps } from '../shared.js'
+import { defineAdd } from './add.js'
+import { defineDelete } from './delete.js'
 import { defineReset } from './reset.js'
 import { defineRun } from './run.js'
 import { defineStart } from './start.js'
@@ -20,6 +22,16 @@ Examples:
     )
   defineRun(
     command.command('run').summary('what run would do').description('Print what run would do.'),
+    deps,
+    true,
+  )
+  defineAdd(
+    command.command('add').summary('what add would do').description('Print what add would do.'),
+    deps,
+    true,
+  )
+  defineDelete(
+    command.command('delete').summary('what delete would do').description('Print what delete would do.'),
     deps,
     true,
   )

@@ -30,7 +30,11 @@ export function renderPlan(plan: Plan, style: Style): string {
 
 /** The node's name, which its steps begin with. */
 function nameOf(steps: readonly Step[]): string | undefined {
-  return steps.map((step) => nodeOfStep(step.id)).find((name) => name !== undefined)
+  // A step that is about another machine begins with that one's name.
+  return steps
+    .filter((step) => step.subject === undefined)
+    .map((step) => nodeOfStep(step.id))
+    .find((name) => name !== undefined)
 }
 
 function stepLines(step: Step, own: ReadonlySet<string>, style: Style): string[] {

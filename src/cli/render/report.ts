@@ -11,6 +11,8 @@ export interface ReportText {
 
 const VERBS: Readonly<Record<string, { readonly done: string; readonly unchanged: string }>> = {
   run: { done: 'is up', unchanged: 'is as it must be: nothing to do' },
+  add: { done: 'has the new machines', unchanged: 'has these machines already: nothing to do' },
+  delete: { done: 'is without them', unchanged: 'is without them already: nothing to do' },
   reset: { done: 'is removed', unchanged: 'is not there: nothing to do' },
   start: { done: 'is up', unchanged: 'runs already: nothing to do' },
   stop: { done: 'is stopped', unchanged: 'is stopped already: nothing to do' },

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import { isSecretOption } from '../../cluster/k3s-options.js'
+import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { RECORD } from '../../machine/state-paths.js'
 import { fillSecrets, secretNames, secretRef } from '../../plan/fill-secrets.js'
@@ -182,7 +183,14 @@ function serviceFiles(world: World, node: NodeSpec, machine: MachineWorld): Desi
 
 /** What airlift leaves on each machine so that any one of them is enough to find the cluster. No secrets. */
 function record(spec: ClusterSpec, world: World, node: NodeSpec, machine: MachineWorld): string {
-  const members = (list: readonly NodeSpec[]): string[] => list.map((entry) => entry.target.text)
+  const told = machine.facts.managed.record
+  // In the order in which they came: naming them in another one is no change.
+  const members = (list: readonly NodeSpec[], before: unknown): unknown => {
+    const texts = list.map((entry) => entry.target.text)
+    const same =
+      Array.isArray(before) && before.length === texts.length && texts.every((text) => before.includes(text))
+    return same ? before : texts
+  }
   const value = {
     name: spec.name,
     runtime: 'k3s',
@@ -190,10 +198,18 @@ function record(spec: ClusterSpec, world: World, node: NodeSpec, machine: Machin
     role: node.role,
     node: nodeName(machine),
     // Workers learn only of masters: their files then stay as they are when other workers come and go.
-    masters: members(spec.masters),
-    ...(node.role === 'master' ? { nodes: members(spec.nodes) } : {}),
+    masters: members(spec.masters, told?.masters),
+    ...(node.role === 'master' ? { nodes: members(spec.nodes, told?.nodes), ...configOf(spec) } : {}),
   }
   return `${JSON.stringify(value, null, 2)}\n`
+}
+
+/** What the user set, so that nodes which join later get the same. Secrets are read from a master's own configuration. */
+function configOf(spec: ClusterSpec): { config?: Record<string, ConfigValue> } {
+  const entries = Object.entries(spec.config)
+    .filter(([key]) => !isSecretOption(key))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return entries.length > 0 ? { config: Object.fromEntries(entries) } : {}
 }
 
 /** What a machine lacks of what it must hold. */

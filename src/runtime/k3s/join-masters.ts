@@ -6,6 +6,7 @@ import { entryOf, founderOf, machineOf } from './first-master.js'
 import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
 import { firstUpload, joinThrough, knownNode, nodeSteps, stepId } from './node-steps.js'
+import { refuseSharingSqlite } from './require-join.js'
 import { waitApi, waitMasterReady } from './waits.js'
 
 /**
@@ -13,6 +14,7 @@ import { waitApi, waitMasterReady } from './waits.js'
  * ready and a voting member of etcd, since etcd admits one new member at a time and must not lose its majority.
  */
 export function planJoinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan {
+  refuseSharingSqlite(spec, world, masters)
   const entry = entryOf(spec, world)
   const founder = founderOf(spec, world)
   const uploadAfter = firstUpload(spec, world, founder)

@@ -1,0 +1,55 @@
+import { buildSpec, type SpecFlags } from '../../cluster/build-spec.js'
+import { AirliftError } from '../../core/errors.js'
+import { add } from '../../operations/add.js'
+import { createSpecIo } from '../../registry/local-spec-io.js'
+import { problemLines } from '../../runtime/preflight/problem-lines.js'
+import { refuseContainerFlags } from '../container-flags.js'
+import { finishOperation } from '../finish.js'
+import { openNamedRootfs } from '../open-named-rootfs.js'
+import { operationDeps, throughRef } from '../operation-io.js'
+import { renderPlan } from '../render/plan.js'
+import type { ActionIo } from '../shared.js'
+
+/** `airlift add` and, with `planOnly`, `airlift plan add`. */
+export async function addCommand(
+  io: ActionIo,
+  flags: Readonly<Record<string, unknown>>,
+  planOnly: boolean,
+): Promise<number> {
+  if (flags.masters === undefined && flags.nodes === undefined) {
+    throw new AirliftError('E_USAGE', 'no machine is named', {
+      hint: 'give --nodes root@10.0.0.4, or --masters, or both',
+    })
+  }
+  const built = await buildSpec(flags as SpecFlags, createSpecIo(undefined, { env: io.ctx.env }), {
+    mastersRequired: false,
+  })
+  for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
+  if (!built.counts) refuseContainerFlags(flags)
+  const named = flags.rootfs !== undefined || flags.version !== undefined
+  const rootfs = named ? await openNamedRootfs(flags, built.spec.runtime, io.ctx) : undefined
+  try {
+    const outcome = await add(
+      {
+        cluster: await throughRef(flags),
+        joining: built.spec,
+        ...(rootfs ? { rootfs } : {}),
+        dryRun: planOnly,
+      },
+      io.ctx,
+      operationDeps(io),
+    )
+    const warnings = problemLines(outcome.problems, built.spec.ignore)
+    if (warnings.length > 0) io.note(warnings.join('\n'))
+    if (planOnly || !outcome.report) {
+      if (io.json) io.printJson(outcome.plan)
+      else io.print(renderPlan(outcome.plan, io.style.out))
+      return 0
+    }
+    return finishOperation(io, outcome.report, outcome.error, {
+      next: `airlift status --name ${built.spec.name}`,
+    })
+  } finally {
+    await rootfs?.close()
+  }
+}

@@ -1,0 +1,97 @@
+import { parseDuration } from '../../cluster/duration.js'
+import { splitNodeWords } from '../../cluster/node-words.js'
+import { AirliftError } from '../../core/errors.js'
+import { deleteNodes } from '../../operations/delete.js'
+import type { LeavingWords } from '../../operations/find-leaving.js'
+import { createSpecIo } from '../../registry/local-spec-io.js'
+import { problemLines } from '../../runtime/preflight/problem-lines.js'
+import { finishOperation } from '../finish.js'
+import { operationDeps, throughRef } from '../operation-io.js'
+import { renderPlan } from '../render/plan.js'
+import { type ActionIo, UsageError } from '../shared.js'
+
+/** `airlift delete` and, with `planOnly`, `airlift plan delete`. */
+export async function deleteCommand(
+  io: ActionIo,
+  flags: Readonly<Record<string, unknown>>,
+  planOnly: boolean,
+): Promise<number> {
+  const leaving = await leavingWords(flags)
+  const drainTimeoutMs = durationOf(flags.drainTimeout, '--drain-timeout')
+  const timeoutMs = durationOf(flags.timeout, '--timeout')
+  const outcome = await deleteNodes(
+    {
+      cluster: await throughRef(flags),
+      leaving,
+      options: {
+        force: flags.force === true,
+        ...(drainTimeoutMs === undefined ? {} : { drainTimeoutMs }),
+      },
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(typeof flags.kubeconfig === 'string' ? { kubeconfig: flags.kubeconfig } : {}),
+      dryRun: planOnly,
+      ...(flags.yes === true ? {} : { confirm: (name, machines) => requireConsent(io, name, machines) }),
+    },
+    io.ctx,
+    operationDeps(io),
+  )
+  if (planOnly || !outcome.report) {
+    if (io.json) io.printJson(outcome.plan)
+    else io.print(renderPlan(outcome.plan, io.style.out))
+    return 0
+  }
+  if (outcome.left.length > 0) io.warn(problemLines(outcome.left).join('\n'))
+  const { kubeconfig } = outcome
+  if (kubeconfig)
+    io.note(`the context ${kubeconfig.context} in ${kubeconfig.path} now names ${kubeconfig.server}`)
+  return finishOperation(io, outcome.report, outcome.error, {
+    extra: { left: outcome.left, ...(kubeconfig ? { kubeconfig } : {}) },
+  })
+}
+
+/** The words of --masters and --nodes; `@FILE` is replaced by the words in the file. */
+async function leavingWords(flags: Readonly<Record<string, unknown>>): Promise<LeavingWords> {
+  const read = async (flag: string, value: unknown): Promise<string[]> => {
+    if (typeof value !== 'string') return []
+    const words = (await Promise.all(splitNodeWords(value).map((word) => fileWords(flag, word)))).flat()
+    if (words.length === 0) throw new UsageError(`${flag} names no node`)
+    return words
+  }
+  const words = { masters: await read('--masters', flags.masters), nodes: await read('--nodes', flags.nodes) }
+  if (words.masters.length + words.nodes.length === 0) {
+    throw new AirliftError('E_USAGE', 'no node is named', {
+      hint: 'give --nodes or --masters with names, hosts or filters, such as --nodes workers:1',
+    })
+  }
+  return words
+}
+
+async function fileWords(flag: string, word: string): Promise<string[]> {
+  if (!word.startsWith('@')) return [word]
+  const path = word.slice(1)
+  try {
+    const text = (await createSpecIo().readFile(path)).toString('utf8')
+    return text.split(/\r?\n/).flatMap((line) => splitNodeWords(line.replace(/#.*$/, '')))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new AirliftError('E_LOCAL_FILE', `${flag}: cannot read "${path}": ${reason}`, {
+      hint: '@FILE names a local file with one node per line',
+    })
+  }
+}
+
+function durationOf(value: unknown, flag: string): number | undefined {
+  if (typeof value !== 'string') return undefined
+  const ms = parseDuration(value)
+  if (ms === undefined || ms < 1000)
+    throw new UsageError(`${flag} takes a duration of at least 1s, such as 90s or 5m, not "${value}"`)
+  return ms
+}
+
+/** On a terminal a person confirms; a script that says `delete` means it. @throws AirliftError E_DECLINED */
+async function requireConsent(io: ActionIo, name: string, machines: readonly string[]): Promise<void> {
+  const shown =
+    machines.slice(0, 8).join(', ') + (machines.length > 8 ? `, and ${machines.length - 8} more` : '')
+  const answer = await io.confirm(`take ${shown} out of the cluster "${name}" and remove its data there?`)
+  if (answer === false) throw new AirliftError('E_DECLINED', 'not confirmed; nothing was changed')
+}

@@ -1,0 +1,209 @@
+import { machineKey } from '../cluster/host-conflicts.js'
+import { readRecord, recordOf, writeRecord } from '../cluster/record.js'
+import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import { executePlan } from '../plan/execute.js'
+import { mergePlans, type Plan, summarize } from '../plan/plan.js'
+import type { Rootfs } from '../rootfs/manifest.js'
+import { stageBlobs } from '../rootfs/stage.js'
+import { checkMachines } from '../runtime/preflight/check-machines.js'
+import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
+import type { Runtime, World } from '../runtime/runtime.js'
+import { requireAnswering, requireHealthyMasters, requireReached, requireRootfs } from './add-checks.js'
+import { existingSpec } from './existing-spec.js'
+import { observeCluster } from './observe-cluster.js'
+import { operationLock, requireUnlocked } from './operation-lock.js'
+import { checkMachineOwnership } from './ownership.js'
+import { recordSteps } from './record-steps.js'
+import { type OperationReport, reportOf } from './report.js'
+import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
+import type { OperationDeps } from './session.js'
+import { warnOfTwoMasters } from './two-masters.js'
+
+/** What `add` is asked for. */
+export interface AddInput {
+  /** The cluster; with machines in it, those lead to it. */
+  readonly cluster: ClusterRef
+  /** The machines that are to join, and how to wait; its configuration is that of the cluster, whatever it says here. */
+  readonly joining: ClusterSpec
+  /** Absent: none was given, which is an error that names the release. */
+  readonly rootfs?: Rootfs
+  readonly dryRun?: boolean
+}
+
+/** What `add` gives back. */
+export interface AddOutcome {
+  readonly plan: Plan
+  /** Absent with `dryRun`. */
+  readonly report?: OperationReport
+  /** What preflight found on the new machines that did not refuse. */
+  readonly problems: readonly Problem[]
+  readonly error?: AirliftError
+}
+
+/**
+ * Joins machines to a cluster that runs, with the configuration that the cluster was made with; or finishes what an earlier
+ * call began. Masters join one after the other. The nodes that are there are not touched.
+ * @throws AirliftError before anything is changed: E_REFUSED, E_PREFLIGHT, E_FOREIGN_CLUSTER, E_UNSUPPORTED, E_SSH_…
+ */
+export async function add(input: AddInput, ctx: Context, deps: OperationDeps): Promise<AddOutcome> {
+  const started = ctx.clock.now()
+  checkIgnore(input.joining.ignore)
+  const { spec, rootfs, adding } = await findCluster(input, ctx, deps)
+  await using cluster = await observeCluster(spec, { rootfs }, ctx, deps)
+  const { runtime, session } = cluster
+  const world = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
+  requireReached(world, adding)
+  const machines = world.machines.filter((machine) => adding.includes(machine.node))
+  checkMachineOwnership(spec, world, machines)
+  const through = requireAnswering(spec, world)
+  if (adding.some((node) => node.role === 'master')) requireHealthyMasters(through, machines)
+  const plan = planAdd(runtime, spec, world, adding)
+  const problems = preflight(spec, world, adding, rootfs)
+  if (plan.steps.length > 0) refuse(problems, spec.ignore)
+  if (adding.some((node) => node.role === 'master')) warnOfTwoMasters(spec.masters.length, ctx)
+  if (input.dryRun) return { plan, problems }
+
+  const handlers: Parameters<typeof executePlan>[1] = {
+    machines: session.byId,
+    secrets: world.secrets,
+    stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
+    lock: operationLock('add', world, ctx),
+  }
+  const result = await executePlan(plan, handlers, ctx)
+  const failed = result.steps.find((step) => step.outcome === 'failed')
+  const failedOn = new Set(
+    result.steps.filter((step) => step.outcome === 'failed').map(({ step }) => step.machine),
+  )
+  const report = reportOf({
+    plan,
+    result,
+    machines: world.machines.filter((machine) => adding.includes(machine.node) || failedOn.has(machine.id)),
+    connections: session.byId.values(),
+    seconds: (ctx.clock.now() - started) / 1000,
+    nodeName: (machine) => machine.facts.hostname.toLowerCase(),
+  })
+  if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0)
+    await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
+  if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
+  if (!failed && plan.steps.length > 0) verify(spec, runtime, await cluster.observe(), adding)
+  return { plan, report, problems, ...(failed?.error ? { error: failed.error } : {}) }
+}
+
+interface Found {
+  readonly spec: ClusterSpec
+  readonly rootfs: Rootfs
+  readonly adding: readonly NodeSpec[]
+}
+
+/** Looks for the cluster, and makes one spec of what it is and of what is to join. */
+async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): Promise<Found> {
+  const { cluster: ref, joining } = input
+  const adding = [...joining.masters, ...joining.nodes]
+  const told =
+    ref.masters.length + ref.nodes.length > 0 || (await readRecord(ref.name, ctx.env)) !== undefined
+  // Without a record and without being told, a machine that was named may be of the cluster already and lead to it.
+  const where = told ? ref : { ...ref, masters: joining.masters, nodes: joining.nodes }
+  const known = await observeKnownCluster(await resolveCluster(where, ctx), ctx, deps)
+  await using found = known.cluster
+  const through = requireAnswering(known.spec, found.world)
+  const machine = found.session.byId.get(through.id)
+  if (!machine) throw new AirliftError('E_INTERNAL', `${through.name} is not connected`)
+  const rootfs = requireRootfs(input.rootfs, through)
+  const existing = await existingSpec(through, machine, ctx)
+  const port = known.spec.ssh.port
+  const keys = new Set(adding.map((node) => machineKey(node.target, port)))
+  const stays = (node: NodeSpec): boolean => !keys.has(machineKey(node.target, port))
+  const mine = told ? known.spec : withoutStrangers(known.spec, found.world)
+  const spec: ClusterSpec = {
+    ...joining,
+    runtime: known.spec.runtime,
+    ssh: known.spec.ssh,
+    config: existing.config,
+    ...(joining.registries ? {} : existing.registries ? { registries: existing.registries } : {}),
+    masters: merge(mine.masters, joining.masters, stays, port),
+    nodes: merge(mine.nodes, joining.nodes, stays, port),
+  }
+  return { spec, rootfs, adding }
+}
+
+/** Machines that were only named to look for the cluster, and are not of it. */
+function withoutStrangers(spec: ClusterSpec, world: World): ClusterSpec {
+  const own = (node: NodeSpec): boolean =>
+    world.machines.some((machine) => machine.node === node && machine.installed.cluster === spec.name)
+  return { ...spec, masters: spec.masters.filter(own), nodes: spec.nodes.filter(own) }
+}
+
+/** Those that are there in their order, one that is named again as it is named now; then the new ones. */
+function merge(
+  known: readonly NodeSpec[],
+  joining: readonly NodeSpec[],
+  stays: (node: NodeSpec) => boolean,
+  port: number | undefined,
+): NodeSpec[] {
+  const again = new Set<NodeSpec>()
+  const kept = known.flatMap((node) => {
+    if (stays(node)) return [node]
+    const named = joining.find((entry) => machineKey(entry.target, port) === machineKey(node.target, port))
+    if (!named) return []
+    again.add(named)
+    return [named]
+  })
+  return [...kept, ...joining.filter((node) => !again.has(node))]
+}
+
+/** joinMasters and joinNodes for those that are added, once the machines that are there have noted them. Pure. */
+export function planAdd(
+  runtime: Runtime,
+  spec: ClusterSpec,
+  world: World,
+  adding: readonly NodeSpec[],
+): Plan {
+  const of = (role: NodeSpec['role']): NodeSpec[] => adding.filter((node) => node.role === role)
+  const joins = mergePlans(
+    runtime.joinMasters(spec, world, of('master')),
+    runtime.joinNodes(spec, world, of('worker')),
+  )
+  // Noted first: a reset or a status after a failure then knows of the new machines.
+  const notes = recordSteps(
+    spec,
+    world.machines.filter((machine) => !adding.includes(machine.node)),
+    [],
+  )
+  const ids = new Set(joins.steps.map((step) => step.id))
+  const noted = notes.map((step) => step.id)
+  const steps = joins.steps.map((step) => {
+    const needs = step.needs.filter((id) => ids.has(id))
+    return { ...step, needs: needs.length === 0 ? noted : needs }
+  })
+  const all = [...notes, ...steps]
+  return { ...joins, operation: 'add', name: spec.name, steps: all, summary: summarize(all) }
+}
+
+/** What preflight says of the new machines; of the others only what is between them and the new ones. */
+function preflight(spec: ClusterSpec, world: World, adding: readonly NodeSpec[], rootfs: Rootfs): Problem[] {
+  const names = new Set(adding.map((node) => node.target.text))
+  const isNew = ({ node }: { node: NodeSpec }): boolean => adding.includes(node)
+  // Last, so that what is there twice is told of the new one.
+  const machines = [...world.machines.filter((entry) => !isNew(entry)), ...world.machines.filter(isNew)]
+  return checkMachines(spec, machines, rootfs.manifest).filter((entry) => names.has(entry.machine))
+}
+
+/** Plans again from what was read again: when all has joined, nothing is left to do. */
+function verify(spec: ClusterSpec, runtime: Runtime, world: World, adding: readonly NodeSpec[]): void {
+  if (spec.wait === 'none' || spec.wait === 'api') return
+  const rest = planAdd(runtime, spec, world, adding)
+  if (rest.steps.length === 0) return
+  throw new AirliftError('E_VERIFY', `${rest.steps.length} steps are left to join all machines`, {
+    log: rest.steps.map((step) => `${step.id}: ${step.title}`),
+    hint: 'run the same command again; if this repeats, look at airlift status',
+  })
+}
+
+function interrupted(report: OperationReport): AirliftError {
+  return new AirliftError('E_INTERRUPTED', `interrupted after ${report.steps.done} steps`, {
+    hint: 'run the same command again: it goes on where it stopped',
+    data: { report },
+  })
+}
