@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { listAgentKeys } from './agent-keys.js'
 import type { SshShared } from './connect-ssh.js'
 import { createHostKeyCheck } from './host-key-check.js'
@@ -9,7 +10,16 @@ export async function whyOpenssh(host: ResolvedHost, shared: SshShared): Promise
   if (host.needsOpenssh !== undefined) return host.needsOpenssh
   const { authority } = await createHostKeyCheck(host, shared.ctx.events)
   if (authority) return '@cert-authority in known_hosts'
-  return securityKeys(host, shared)
+  return (await certificates(host)) ?? securityKeys(host, shared)
+}
+
+/** Certificates of users: ssh offers the one that lies beside a key, and those of the agent; ssh2 knows neither. */
+async function certificates(host: ResolvedHost): Promise<string | undefined> {
+  const beside = host.identityFiles.map((file) => `${file}-cert.pub`).find((file) => existsSync(file))
+  if (beside) return `certificate ${beside}`
+  if (host.identitiesOnly || host.identityAgent === undefined) return undefined
+  const agent = await listAgentKeys(host.identityAgent)
+  return agent.some((key) => keyType(key.blob)?.includes('-cert-v')) ? 'certificate in the agent' : undefined
 }
 
 /** Security keys (FIDO) sign with hardware that ssh2 knows nothing of. They decide when they were named, or when there is no other key. */
