@@ -16,6 +16,7 @@ import { ARCHIVES } from './engine-steps.js'
 import { lookAtEngine, readSmallFile } from './engine-world.js'
 import { containerState, plannedFacts } from './facts.js'
 import { containersOf } from './layout.js'
+import { certificateFiles } from './node-files.js'
 
 /** Looks at the engine, and into every container that runs, one round trip each. On a first run none does. */
 export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Context): Promise<World> {
@@ -53,7 +54,10 @@ export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Co
 }
 
 function probeOptions(spec: ClusterSpec, input: ObserveInput) {
-  const own = [...spec.masters, ...spec.nodes].flatMap((node) => nodeOptions(node).files)
+  const own = [
+    ...[...spec.masters, ...spec.nodes].flatMap((node) => nodeOptions(node).files),
+    ...certificateFiles(spec),
+  ]
   return {
     files: [
       ...new Set([...watchedFiles(spec, input), CONTAINER.entryScript, ...own.map((file) => file.path)]),
