@@ -7,6 +7,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Property tests and tests under three shells are slow on a machine that is busy with a lab.
+          testTimeout: 20_000,
           include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts'],
           restoreMocks: true,
           unstubEnvs: true,
