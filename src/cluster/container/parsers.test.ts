@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { parseApiPort } from './api-port.js'
 import { readCertificates } from './ca-certificates.js'
 import { parseCpus } from './cpus.js'
@@ -20,6 +20,9 @@ import { parseRuntimeLabel } from './runtime-labels.js'
 import { parseUlimit } from './ulimits.js'
 import { viewOf } from './view.fixture.js'
 import { parseVolume } from './volumes.js'
+
+// Thousands of texts take their time on a computer that has other things to do.
+vi.setConfig({ testTimeout: 60_000 })
 
 const view = viewOf(3, 2)
 const local = {
