@@ -27,6 +27,8 @@ export interface EndpointFacts {
   readonly home: string
   readonly uid: number
   readonly exists: (path: string) => boolean
+  /** Sockets to look at instead of the usual ones. */
+  readonly paths?: readonly string[]
 }
 
 const WINDOWS_PIPE = '//./pipe/docker_engine'
@@ -63,7 +65,8 @@ export function endpointFacts(env: EndpointFacts['env'], home: string, uid: numb
 }
 
 /** The sockets that are looked for, for the message when there is none. */
-export function defaultPaths({ env, home, uid }: EndpointFacts): readonly string[] {
+export function defaultPaths({ env, home, uid, paths }: EndpointFacts): readonly string[] {
+  if (paths) return paths
   if (process.platform === 'win32') return [WINDOWS_PIPE]
   const run = env.XDG_RUNTIME_DIR || `/run/user/${uid}`
   return [
