@@ -77,6 +77,8 @@ def _version(args: Arguments) -> int:
 
 
 def _client(args: Arguments) -> Client:
+    if args.on("insecure-skip-tls-verify"):
+        return Client(server=args.flags.get("server", ""), insecure=True)
     return Client(args.flags.get("kubeconfig", ""), args.flags.get("context", ""), args.flags.get("server", ""))
 
 

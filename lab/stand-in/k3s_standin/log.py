@@ -6,17 +6,27 @@ import sys
 import threading
 
 _lock = threading.Lock()
+_outputs = [sys.stderr]
+
+
+def to_file(path: str, also_stderr: bool) -> None:
+    """Write to a file from now on, as k3s does with `log`; also to standard error with `alsologtostderr`."""
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    # Line buffered, and appended to, as k3s' own logger does: it rotates at 50 MB, which no test reaches.
+    file = open(path, "a", buffering=1, encoding="utf-8")  # pylint: disable=consider-using-with
+    _outputs[:] = [file, sys.stderr] if also_stderr else [file]
 
 
 def _write(level: str, message: str) -> None:
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     quoted = message.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     with _lock:
-        try:
-            sys.stderr.write(f'time="{stamp}" level={level} msg="{quoted}"\n')
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            pass
+        for output in _outputs:
+            try:
+                output.write(f'time="{stamp}" level={level} msg="{quoted}"\n')
+                output.flush()
+            except (OSError, ValueError):
+                pass
 
 
 def info(message: str) -> None:

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 
-from . import version
+from . import env, version
 
 USAGE = """NAME:
    k3s - Kubernetes, but small and simple (a stand-in for tests: it is not k3s)
@@ -54,6 +54,8 @@ def _service(command: str, rest: list) -> int:
         if str(failure).startswith("flag "):
             print(f"Incorrect Usage: {failure}\n", file=sys.stderr)
         log.fatal(f"Error: {failure}")
+    if cfg["log"]:
+        log.to_file(env.host(cfg["log"]), cfg["alsologtostderr"])
     _rename(f"k3s-{command}")
     _cgroup(cfg)
     if command == "server":
