@@ -123,6 +123,7 @@ function execute(
         throw new AirliftError('E_INTERNAL', `${operation} stages nothing`)
       },
       lock: operationLock(operation, world, ctx),
+      ...(cluster.engine ? { engine: cluster.engine } : {}),
     },
     ctx,
   )

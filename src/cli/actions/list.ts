@@ -1,10 +1,11 @@
 import { list } from '../../operations/list.js'
+import { operationDeps } from '../operation-io.js'
 import { renderTable } from '../render/table.js'
 import type { ActionIo } from '../shared.js'
 
 /** `airlift list`. */
 export async function listCommand(io: ActionIo): Promise<number> {
-  const clusters = await list(io.ctx)
+  const clusters = await list(io.ctx, operationDeps(io))
   if (io.json) io.printJson({ clusters })
   else if (clusters.length === 0) io.note('no cluster is known on this computer; create one with airlift run')
   else {

@@ -38,7 +38,7 @@ function finish(io: ActionIo, outcome: StopStartOutcome, next: string): number {
 
 /** The cluster that the flags name, with what they say about waiting; `clusterRef` has checked their values. */
 async function knownSpec(io: ActionIo, flags: Flags): Promise<ClusterSpec> {
-  const spec = await resolveCluster(await clusterRef(flags), io.ctx)
+  const spec = await resolveCluster(await clusterRef(flags), io.ctx, operationDeps(io))
   return {
     ...spec,
     timeoutMs: parseDuration(String(flags.timeout)) ?? spec.timeoutMs,

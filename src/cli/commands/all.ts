@@ -10,6 +10,7 @@ import { registerImage } from './image.js'
 import { registerKubeconfig } from './kubeconfig.js'
 import { registerList } from './list.js'
 import { registerPlan } from './plan.js'
+import { registerPrune } from './prune.js'
 import { registerReset } from './reset.js'
 import { registerRootfs } from './rootfs.js'
 import { registerRun } from './run.js'
@@ -31,6 +32,7 @@ export function registerAll(program: Command, deps: CliDeps): void {
   registerStatus(program, deps)
   registerList(program, deps)
   registerKubeconfig(program, deps)
+  registerPrune(program, deps)
   program.commandsGroup('Machines:')
   registerDoctor(program, deps)
   registerExec(program, deps)

@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { addOutputFlags, type CliDeps, onAction } from '../shared.js'
 
-/** `airlift list`: the clusters that this computer remembers; touches no machine. */
+/** `airlift list`: the clusters of this computer's records and of the container engine; touches no host. */
 export function registerList(program: Command, deps: CliDeps): void {
   const command = program
     .command('list')
     .summary('all clusters known on this computer')
     .description(
-      'List all clusters that this computer remembers. It touches no machine and needs no network.',
+      'List all clusters known here: of hosts, as this computer remembers them, and of containers, as the engine tells.\nNo host is asked.',
     )
   addOutputFlags(command)
   command.addHelpText('after', '\nExamples:\n  airlift list\n  airlift list -o json')

@@ -1,0 +1,89 @@
+import { LABELS } from '../cluster/container-labels.js'
+import type { Context } from '../core/context.js'
+import type { Engine, EngineContainer } from '../machine/docker/engine.js'
+import { clustersOf } from './engine-clusters.js'
+import type { Kept, Leftover } from './prune.js'
+
+/** How long a container that only helps for a moment may run before it is taken for left behind. Milliseconds. */
+const HELPER_MS = 10 * 60_000
+
+/**
+ * What dead runs left on a container engine: all that belongs to a cluster without a master container, and helpers whose
+ * command is gone. Where a master exists, in whatever state, nothing is touched: `start`, `run` and `reset` know what to do.
+ */
+export async function findOnEngine(
+  engine: Engine,
+  ctx: Context,
+): Promise<{ readonly found: readonly Leftover[]; readonly kept: readonly Kept[] }> {
+  const [labelled, helpers, networks, volumes, images] = await Promise.all([
+    engine.containers([LABELS.cluster]),
+    engine.containers([LABELS.temporary]),
+    engine.networks(),
+    engine.volumes([LABELS.cluster]),
+    engine.images([LABELS.temporary]),
+  ])
+  const living = new Set(
+    clustersOf(labelled).flatMap(({ name, masters }) => (masters.length > 0 ? [name] : [])),
+  )
+  const busy = helpers.filter((helper) => isYoung(helper, ctx))
+  // Whoever fills a volume right now is about to make the cluster's containers.
+  const making = new Set(busy.flatMap(({ labels }) => labels[LABELS.cluster] ?? []))
+  const dead = (cluster: string | undefined): cluster is string =>
+    cluster !== undefined && !living.has(cluster) && !making.has(cluster)
+  const found: Leftover[] = []
+  const noMaster = 'its cluster has no master container'
+  for (const { name, labels } of labelled) {
+    const cluster = labels[LABELS.cluster]
+    if (labels[LABELS.temporary] === undefined && dead(cluster))
+      found.push({ kind: 'container', name, cluster, reason: noMaster })
+  }
+  for (const helper of helpers) {
+    if (busy.includes(helper)) continue
+    const cluster = helper.labels[LABELS.cluster] ?? null
+    found.push({
+      kind: 'container',
+      name: helper.name,
+      cluster,
+      reason: 'the command that it helped is gone',
+    })
+  }
+  for (const { name, labels } of networks) {
+    const cluster = labels[LABELS.cluster]
+    if (dead(cluster)) found.push({ kind: 'network', name, cluster, reason: noMaster })
+  }
+  for (const { name, labels } of volumes) {
+    const cluster = labels[LABELS.cluster]
+    if (dead(cluster)) found.push({ kind: 'volume', name, cluster, reason: noMaster })
+  }
+  if (busy.length === 0) {
+    for (const { id, tags } of images)
+      found.push({
+        kind: 'image',
+        name: tags[0] ?? id,
+        cluster: null,
+        reason: 'the command that it helped is gone',
+      })
+  }
+  const kept = busy.map(
+    ({ name }): Kept => ({ kind: 'container', name, reason: 'a command may still be using it' }),
+  )
+  return { found, kept }
+}
+
+/** A helper that is there for less than ten minutes may be in use, whether it has been started yet or not. */
+function isYoung({ labels, startedAt, raw }: EngineContainer, ctx: Context): boolean {
+  const made = (raw as { Created?: unknown } | undefined)?.Created
+  const times = [labels[LABELS.created], startedAt, made]
+    .map((time) => (typeof time === 'number' ? time * 1000 : Date.parse(String(time))))
+    // Docker says year 1 of what was never started.
+    .filter((time) => time > 0)
+  return times.length > 0 && ctx.clock.now() - Math.max(...times) < HELPER_MS
+}
+
+/** Removes one thing from an engine. What is gone already is no error. */
+export async function removeFromEngine(engine: Engine, { kind, name }: Leftover): Promise<void> {
+  if (kind === 'container') await engine.removeContainer(name, { force: true })
+  else if (kind === 'network') await engine.removeNetwork(name)
+  else if (kind === 'volume') await engine.removeVolume(name)
+  else if (kind === 'image') await engine.removeImage(name)
+}

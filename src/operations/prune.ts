@@ -1,0 +1,122 @@
+import { removeRecord } from '../cluster/record.js'
+import type { Context } from '../core/context.js'
+import { AirliftError, toAirliftError } from '../core/errors.js'
+import type { Engine } from '../machine/docker/engine.js'
+import { engineIfAny } from './engine-clusters.js'
+import { findOnEngine, removeFromEngine } from './prune-engine.js'
+import { findFiles, removeFile } from './prune-files.js'
+import { findRecords } from './prune-records.js'
+import type { OperationDeps } from './session.js'
+
+/** Something that a dead run left. */
+export interface Leftover {
+  readonly kind: 'container' | 'network' | 'volume' | 'image' | 'record' | 'file'
+  /** Its name, or its path. */
+  readonly name: string
+  /** The cluster that it was for, where it was for one. */
+  readonly cluster: string | null
+  /** Why it is not needed. */
+  readonly reason: string
+}
+
+/** Something that looks left behind and may not be. */
+export interface Kept {
+  readonly kind: Leftover['kind']
+  readonly name: string
+  readonly reason: string
+}
+
+/** What `prune` found and did; its JSON. */
+export interface PruneResult {
+  readonly operation: 'prune'
+  /** `found`: nothing was removed yet. */
+  readonly outcome: 'found' | 'done' | 'unchanged' | 'partial' | 'failed'
+  readonly found: readonly Leftover[]
+  readonly removed: readonly Leftover[]
+  readonly kept: readonly Kept[]
+  readonly failed: readonly (Leftover & {
+    readonly error: { readonly code: string; readonly message: string; readonly hint: string | null }
+  })[]
+}
+
+/** What was found, and the way to remove it. Disposing ends the connection to the engine. */
+export interface Pruning extends AsyncDisposable {
+  readonly result: PruneResult
+  /** Removes what was found: containers before their networks and volumes. */
+  remove(): Promise<PruneResult>
+}
+
+const ORDER: readonly Leftover['kind'][] = ['container', 'network', 'volume', 'image', 'record', 'file']
+
+/**
+ * Looks for what dead runs left: records of clusters that are gone, unfinished files, and on the container engine what
+ * belongs to no living cluster. Removes nothing yet, and never looks at the data of hosts.
+ */
+export async function findLeftovers(ctx: Context, deps: OperationDeps): Promise<Pruning> {
+  const engine = await engineIfAny(ctx, deps)
+  try {
+    const [contained, records, files] = await Promise.all([
+      engine ? findOnEngine(engine, ctx) : { found: [], kept: [] },
+      findRecords(engine, ctx, deps),
+      findFiles(ctx),
+    ])
+    const found = [...contained.found, ...records.found, ...files]
+    const result: PruneResult = {
+      operation: 'prune',
+      outcome: found.length === 0 ? 'unchanged' : 'found',
+      found,
+      removed: [],
+      kept: [...contained.kept, ...records.kept],
+      failed: [],
+    }
+    return {
+      result,
+      remove: () => removeAll(result, engine, ctx),
+      [Symbol.asyncDispose]: async () => engine?.close(),
+    }
+  } catch (error) {
+    await engine?.close()
+    throw error
+  }
+}
+
+async function removeAll(
+  result: PruneResult,
+  engine: Engine | undefined,
+  ctx: Context,
+): Promise<PruneResult> {
+  const removed: Leftover[] = []
+  const failed: PruneResult['failed'][number][] = []
+  for (const kind of ORDER) {
+    ctx.signal.throwIfAborted()
+    await Promise.all(
+      result.found
+        .filter((item) => item.kind === kind)
+        .map(async (item) => {
+          try {
+            await removeOne(item, engine, ctx)
+            removed.push(item)
+          } catch (thrown) {
+            const { code, message, hint = null } = toAirliftError(thrown, 'E_LOCAL_FILE')
+            failed.push({ ...item, error: { code, message, hint } })
+          }
+        }),
+    )
+  }
+  const outcome =
+    failed.length === 0
+      ? removed.length > 0
+        ? 'done'
+        : 'unchanged'
+      : removed.length > 0
+        ? 'partial'
+        : 'failed'
+  return { ...result, outcome, removed, failed }
+}
+
+async function removeOne(item: Leftover, engine: Engine | undefined, ctx: Context): Promise<void> {
+  if (item.kind === 'file') return removeFile(item)
+  if (item.kind === 'record') return removeRecord(item.name, ctx.env)
+  if (!engine) throw new AirliftError('E_INTERNAL', `no engine is there to remove ${item.name}`)
+  return removeFromEngine(engine, item)
+}
