@@ -10,9 +10,9 @@
 # run it. Connections that exist go their way whatever becomes of the rules.
 #
 # /etc/airlift/lb holds a line per port, `PORT PROTO TARGET...`; it is read again each second.
-#   PROTO   tcp, udp, or api: tcp to a master, which counts as up only once its API answers
+#   PROTO   tcp, udp, sctp, or api: tcp to a master, which counts as up only once its API answers
 #   TARGET  an IPv4 address, or ADDRESS:PORT where the port is another one there
-# Each second all targets are asked, by connecting (tcp, api) or by ping (udp). One that does not answer within a second is
+# Each second all targets are asked, by connecting (tcp, api) or by ping (udp, sctp). One that does not answer within a second is
 # left out; when none answers all are kept, since it may be the asking that fails. Three times in a row without an answer,
 # and the connections to it are ended, so that clients need not wait for a machine that is gone.
 # POSIX sh; needs busybox, iptables, and conntrack if it is there, all of which k3s' own image has.
@@ -32,12 +32,13 @@ if [ "${1-}" = status ]; then exec cat "$STATUS"; fi
 
 # Lines `PORT PROTO ADDRESS PORT-THERE`, one per target; what cannot be used is said and left out.
 read_config() {
-  awk '
+  awk -v sctp="$sctp" '
     { sub(/#.*/, "") }
     NF == 0 { next }
-    $1 !~ /^[0-9]+$/ || $1 < 1 || $1 > 65535 || $2 !~ /^(tcp|udp|api)$/ || NF < 3 {
+    $1 !~ /^[0-9]+$/ || $1 < 1 || $1 > 65535 || $2 !~ /^(tcp|udp|sctp|api)$/ || NF < 3 {
       print "airlift-lb: not understood: " $0 > "/dev/stderr"; next
     }
+    $2 == "sctp" && sctp == "no" { print "airlift-lb: the kernel has no rules for sctp: " $0 > "/dev/stderr"; next }
     {
       for (i = 3; i <= NF; i++) {
         parts = split($i, part, ":")
@@ -72,7 +73,7 @@ ask() {
   file=$RUN/ask/$1-$2-$3-$4
   read -r before 2>/dev/null < "$file" || before=
   case $2 in
-    udp) ping -c 1 -W 1 "$3" >/dev/null 2>&1 ;;
+    udp|sctp) ping -c 1 -W 1 "$3" >/dev/null 2>&1 ;;
     *) connects "$3" "$4" ;;
   esac && now=0 || now=$((${before:-0} + 1))
   # A master that begins is not gone: nodes may be joining through it.
@@ -119,7 +120,7 @@ apply() {
       print "*nat\n:AIRLIFT-LB - [0:0]"
       for (k = 1; k <= keys; k++) {
         split(order[k], name, " ")
-        proto = name[2] == "udp" ? "udp" : "tcp"
+        proto = name[2] == "api" ? "tcp" : name[2]
         count = split(order[k] in up ? up[order[k]] : all[order[k]], target, " ")
         for (i = 1; i <= count; i++)
           printf "-A AIRLIFT-LB -p %s --dport %s %s-j DNAT --to-destination %s\n", proto, name[1], \
@@ -139,6 +140,7 @@ prepare() {
     command -v "$kind" >/dev/null || continue
     "$kind" -w 5 -t nat -N AIRLIFT-LB 2>/dev/null
     "$kind" -w 5 -t nat -A AIRLIFT-LB -p tcp --dport 1 -m statistic --mode random --probability 0.5 -j DNAT --to-destination 127.0.0.1 2>/dev/null || continue
+    "$kind" -w 5 -t nat -A AIRLIFT-LB -p sctp --dport 1 -j DNAT --to-destination 127.0.0.1 2>/dev/null && sctp=yes || sctp=no
     "$kind" -w 5 -t nat -F AIRLIFT-LB
     "$kind" -w 5 -t nat -C PREROUTING -m addrtype --dst-type LOCAL -j AIRLIFT-LB 2>/dev/null ||
       "$kind" -w 5 -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j AIRLIFT-LB || continue
