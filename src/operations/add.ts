@@ -105,7 +105,7 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
     ref.masters.length + ref.nodes.length > 0 || (await readRecord(ref.name, ctx.env)) !== undefined
   // Without a record and without being told, a machine that was named may be of the cluster already and lead to it.
   const where = told ? ref : { ...ref, masters: joining.masters, nodes: joining.nodes }
-  const known = await observeKnownCluster(await resolveCluster(where, ctx), ctx, deps)
+  const known = await observeKnownCluster(await resolveCluster(where, ctx, deps), ctx, deps)
   await using found = known.cluster
   const through = requireAnswering(known.spec, found.world)
   const machine = found.session.byId.get(through.id)

@@ -10,6 +10,7 @@ import { AirliftError } from '../core/errors.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
 import { type ObservedCluster, observeCluster } from './observe-cluster.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
+import { resolveContainers } from './resolve-containers.js'
 import type { OperationDeps } from './session.js'
 
 /** Which nodes are to leave, as they were typed: names, hosts, ranges or filters. */
@@ -39,7 +40,7 @@ export async function findLeaving(
   ctx: Context,
   deps: OperationDeps,
 ): Promise<FoundLeaving> {
-  const first = await observeKnownCluster(await startingPoint(ref, words, ctx), ctx, deps)
+  const first = await observeKnownCluster(await startingPoint(ref, words, ctx, deps), ctx, deps)
   let { spec, cluster } = first
   try {
     let found = select(spec, cluster.world, words)
@@ -66,12 +67,19 @@ export async function findLeaving(
 }
 
 /** From the flags or the record as ever; without either, a host that is to leave tells where its cluster is. */
-async function startingPoint(ref: ClusterRef, words: LeavingWords, ctx: Context): Promise<ClusterSpec> {
+async function startingPoint(
+  ref: ClusterRef,
+  words: LeavingWords,
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<ClusterSpec> {
   if (ref.masters.length + ref.nodes.length > 0 || (await readRecord(ref.name, ctx.env)))
-    return resolveCluster(ref, ctx)
+    return resolveCluster(ref, ctx, deps)
+  const contained = await resolveContainers({ name: ref.name, ssh: ref.ssh, required: false }, ctx, deps)
+  if (contained) return contained
   const masters = words.masters.flatMap((word) => hostsOf(word, 'master'))
   const nodes = words.nodes.flatMap((word) => hostsOf(word, 'worker'))
-  return resolveCluster({ ...ref, masters, nodes }, ctx)
+  return resolveCluster({ ...ref, masters, nodes }, ctx, deps)
 }
 
 /** The hosts of a word; none when it is no host, such as a filter. */

@@ -6,6 +6,7 @@ import { retarget } from '../kubeconfig/retarget.js'
 import type { Machine } from '../machine/machine.js'
 import { machineHost } from '../machine/machine-host.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
+import { containerEndpoint, endpointUrl } from './container-endpoint.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import type { OperationDeps } from './session.js'
 
@@ -26,7 +27,7 @@ export async function kubeconfig(
   ctx: Context,
   deps: OperationDeps,
 ): Promise<KubeconfigResult> {
-  const { spec, cluster } = await observeKnownCluster(await resolveCluster(ref, ctx), ctx, deps)
+  const { spec, cluster } = await observeKnownCluster(await resolveCluster(ref, ctx, deps), ctx, deps)
   await using _ = cluster
   // Awaited here: leaving this function closes the connections.
   return await readKubeconfig(spec.name, cluster.world, cluster.session.byId, ctx)
@@ -55,12 +56,14 @@ export async function readKubeconfig(
       machine: machine.name,
     })
   }
-  const port = Number(/server:\s*"?https:\/\/[^\s"]+:(\d+)/.exec(result.stdout)?.[1] ?? 6443)
-  const candidates = candidateHosts(master)
+  const published = containerEndpoint(world)
+  const port =
+    published?.port ?? Number(/server:\s*"?https:\/\/[^\s"]+:(\d+)/.exec(result.stdout)?.[1] ?? 6443)
+  const candidates = published ? [published.host] : candidateHosts(master)
   const reached = await Promise.all(candidates.map((host) => answers(host, port, ctx.signal)))
   const index = reached.indexOf(true)
   const host = candidates[Math.max(0, index)] ?? master.node.target.host
-  const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const server = endpointUrl({ host, port })
   return {
     text: await retarget(result.stdout, { name, server }),
     context: `airlift-${name}`,

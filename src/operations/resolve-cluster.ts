@@ -3,7 +3,8 @@ import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec, NodeSpec, Role, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
-import { type ObservedCluster, observeCluster } from './observe-cluster.js'
+import { type ObservedCluster, type ObserveOptions, observeCluster } from './observe-cluster.js'
+import { resolveContainers } from './resolve-containers.js'
 import type { OperationDeps } from './session.js'
 
 /** How a command names a cluster that exists. */
@@ -16,11 +17,15 @@ export interface ClusterRef {
 }
 
 /**
- * The whole spec of a cluster that exists: from the flags, else from what this computer remembers. Machines that only the
- * cluster knows are added by {@link observeKnownCluster}.
+ * The whole spec of a cluster that exists: from the flags, else from what this computer remembers, else from the labels of
+ * containers. Machines that only the cluster knows are added by {@link observeKnownCluster}.
  * @throws AirliftError E_NO_CLUSTER when nothing tells where it is
  */
-export async function resolveCluster(ref: ClusterRef, ctx: Context): Promise<ClusterSpec> {
+export async function resolveCluster(
+  ref: ClusterRef,
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<ClusterSpec> {
   const bare = {
     name: ref.name,
     runtime: 'k3s' as const,
@@ -33,9 +38,12 @@ export async function resolveCluster(ref: ClusterRef, ctx: Context): Promise<Clu
   if (ref.masters.length > 0 || ref.nodes.length > 0)
     return { ...bare, masters: ref.masters, nodes: ref.nodes, ssh: ref.ssh }
   const record = await readRecord(ref.name, ctx.env)
-  if (!record) {
+  if (!record || record.runtime === 'k3d') {
+    const required = record !== undefined
+    const contained = await resolveContainers({ name: ref.name, ssh: ref.ssh, required }, ctx, deps)
+    if (contained) return contained
     throw new AirliftError('E_NO_CLUSTER', `no cluster "${ref.name}" is known on this computer`, {
-      hint: 'name one of its masters: --masters root@10.0.0.1, or see airlift list',
+      hint: 'name one of its masters: --masters root@10.0.0.1, or see airlift list for what is known here',
     })
   }
   return {
@@ -78,8 +86,9 @@ export async function observeKnownCluster(
   spec: ClusterSpec,
   ctx: Context,
   deps: OperationDeps,
+  options: Pick<ObserveOptions, 'inside'> = {},
 ): Promise<{ spec: ClusterSpec; cluster: ObservedCluster }> {
-  const cluster = await observeCluster(spec, {}, ctx, deps)
+  const cluster = await observeCluster(spec, options, ctx, deps)
   const belongs = cluster.world.machines.filter(
     (machine) => machine.installed.cluster === spec.name || machine.facts.managed.record?.name === spec.name,
   )

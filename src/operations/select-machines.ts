@@ -99,10 +99,14 @@ async function connectNamed(
 
 /** All machines of a cluster, also those that only its masters know. */
 async function connectKnown(ref: ClusterRef, ctx: Context, deps: OperationDeps): Promise<Found> {
-  const { cluster } = await observeKnownCluster(await resolveCluster(ref, ctx), ctx, deps)
+  const spec = await resolveCluster(ref, ctx, deps)
+  // The labels of containers say all that is needed here.
+  const { cluster } = await observeKnownCluster(spec, ctx, deps, { inside: false })
   const { world, session } = cluster
   const reached = world.machines.map((found) =>
-    candidate(found.node, session.byId.get(found.id), found.facts.hostname.toLowerCase(), found.id),
+    world.engine && !found.installed.active
+      ? lost(found.node, found.id, notRunning(found.name, spec.name))
+      : candidate(found.node, session.byId.get(found.id), found.facts.hostname.toLowerCase(), found.id),
   )
   const failed = failures(session)
   const known = new Set(failed.map(({ entry }) => entry.node))
@@ -129,6 +133,13 @@ function lost(node: NodeSpec, id: string, error: AirliftError): Candidate {
     entry: { id, node: node.target.text, role: node.role, machine: undefined, error },
     names: [node.target.text, node.target.host, id],
   }
+}
+
+function notRunning(name: string, cluster: string): AirliftError {
+  return new AirliftError('E_ENGINE_NOT_FOUND', `the container ${name} does not run`, {
+    machine: name,
+    hint: `start it: airlift start --name ${cluster}`,
+  })
 }
 
 function failures(session: Session): Candidate[] {

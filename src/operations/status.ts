@@ -1,6 +1,8 @@
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
+import { containerEndpoint, endpointUrl } from './container-endpoint.js'
+import { containerProblems } from './container-status.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import type { OperationDeps } from './session.js'
 
@@ -36,7 +38,7 @@ export interface ClusterStatus {
 
 /** The health of a cluster, from its machines. @throws AirliftError E_NO_CLUSTER (exit 6) */
 export async function status(ref: ClusterRef, ctx: Context, deps: OperationDeps): Promise<ClusterStatus> {
-  const { spec, cluster } = await observeKnownCluster(await resolveCluster(ref, ctx), ctx, deps)
+  const { spec, cluster } = await observeKnownCluster(await resolveCluster(ref, ctx, deps), ctx, deps)
   await using _ = cluster
   return statusOf(spec, cluster.world)
 }
@@ -59,12 +61,17 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
   const health = !answering || !quorum ? 'down' : problems.length === 0 ? 'ready' : 'degraded'
   const record = world.machines.find((machine) => machine.facts.managed.record?.version)?.facts.managed.record
   const endpointMachine = answering ?? masters[0]
+  const published = containerEndpoint(world)
   return {
     name: spec.name,
     runtime: spec.runtime,
     version: answering?.installed.version ?? (typeof record?.version === 'string' ? record.version : ''),
     health,
-    endpoint: endpointMachine ? endpointOf(spec, endpointMachine, known) : '',
+    endpoint: published
+      ? endpointUrl(published)
+      : endpointMachine
+        ? endpointOf(spec, endpointMachine, known)
+        : '',
     datastore,
     nodes: all,
     problems,
@@ -131,13 +138,15 @@ function machineProblems(
     ]
   }
   if (!answering) {
+    const master = spec.masters[0]?.target.host
     problems.push({
       code: 'api-down',
       machine: null,
       message: 'no master answers',
-      hint: 'see journalctl -u k3s on a master',
+      hint: world.engine ? `see docker logs ${master}` : 'see journalctl -u k3s on a master',
     })
   }
+  if (world.engine) return [...problems, ...containerProblems(spec, world)]
   for (const machine of world.machines) {
     const unit = machine.node.role === 'master' ? 'k3s' : 'k3s-agent'
     if (machine.installed.role === undefined) {

@@ -14,7 +14,7 @@ export async function resetCommand(
   flags: Readonly<Record<string, unknown>>,
   planOnly: boolean,
 ): Promise<number> {
-  const spec = await resolveCluster(await clusterRef(flags), io.ctx)
+  const spec = await resolveCluster(await clusterRef(flags), io.ctx, operationDeps(io))
   if (!planOnly && flags.yes !== true) await requireConsent(io, spec)
   const kubeconfig = typeof flags.kubeconfig === 'string' ? { kubeconfig: flags.kubeconfig } : {}
   const outcome = await reset({ spec, dryRun: planOnly, ...kubeconfig }, io.ctx, operationDeps(io))
