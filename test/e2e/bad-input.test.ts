@@ -130,6 +130,15 @@ describe.skipIf(labMissing())('bad input gets one clear error, and nothing is ch
         code: 'E_BUNDLE_INVALID',
         says: /package\.json/,
       }))
+    it('of another runtime', () =>
+      refused(
+        scene.cli(['run', '--runtime', 'k0s', '--rootfs', scene.bundle, ...scene.where(), '-o', 'json']),
+        {
+          exit: 2,
+          code: 'E_BUNDLE_RUNTIME',
+          says: /rootfs of k3s, not of k0s[\s\S]*--runtime k3s/,
+        },
+      ))
     it('that does not exist', () =>
       refused(scene.cli(['run', '--rootfs', '/nowhere.airlift', ...scene.where(), '-o', 'json']), {
         exit: 2,
@@ -139,22 +148,9 @@ describe.skipIf(labMissing())('bad input gets one clear error, and nothing is ch
     it('of another architecture', async () => {
       const other = `${scene.home}/arm.airlift`
       writeFileSync(`${scene.home}/k3s-arm64`, '#!/bin/sh\n')
-      const built = await scene.cli([
-        'rootfs',
-        'build',
-        '--runtime',
-        'k3s',
-        '--version',
-        k3sUnderTest().version,
-        '--arch',
-        'arm64',
-        '--binary',
-        `${scene.home}/k3s-arm64`,
-        '--images',
-        await emptyArmArchive(),
-        '--output',
-        other,
-      ])
+      const build = `rootfs build --runtime k3s --version ${k3sUnderTest().version} --arch arm64`.split(' ')
+      const parts = ['--binary', `${scene.home}/k3s-arm64`, '--images', await emptyArmArchive()]
+      const built = await scene.cli([...build, ...parts, '--output', other])
       expect(built.stderr).not.toContain('error:')
       await refused(scene.cli(['run', '--rootfs', other, ...scene.where(), '-o', 'json']), {
         exit: 5,

@@ -12,6 +12,8 @@ describe.skipIf(labMissing())('from a bundle to a cluster on three hosts, and ba
   let machines: Lab
   let home: string
   let where: string[]
+  /** Ids of the steps that the plan named. */
+  let planned: string[]
   const bundle = (): string => `${home}/k3s.airlift`
 
   beforeAll(async () => {
@@ -40,6 +42,9 @@ describe.skipIf(labMissing())('from a bundle to a cluster on three hosts, and ba
     expect(plan.json).toMatchObject({ operation: 'run', name: 'default', summary: { change: 0, remove: 0 } })
     expect((plan.json as { steps: unknown[] }).steps.length).toBeGreaterThan(6)
     expect(plan.stdout).toContain('{{secret:token}}')
+    planned = (plan.json as { steps: { id: string }[] }).steps.map((step) => step.id)
+    const dry = await airlift(['run', '--dry-run', '--rootfs', bundle(), ...where, '-o', 'json'], { home })
+    expect(dry.json).toEqual(plan.json)
     expect(
       await lab(
         'exec',
@@ -52,9 +57,10 @@ describe.skipIf(labMissing())('from a bundle to a cluster on three hosts, and ba
     ).toBe('0')
   })
 
-  it('installs the cluster', async () => {
-    const result = await airlift(['run', '--rootfs', bundle(), ...where, '-o', 'json'], { home })
+  it('installs the cluster, by exactly the steps of the plan', async () => {
+    const result = await airlift(['run', '--rootfs', bundle(), ...where, '-o', 'json', '--events'], { home })
     expect(result.stderr).not.toContain('error:')
+    expect(doneSteps(result.stderr).sort()).toEqual([...planned].sort())
     expect(result.json).toMatchObject({
       operation: 'run',
       outcome: 'done',
@@ -229,6 +235,18 @@ describe.skipIf(labMissing())('from a bundle to a cluster on three hosts, and ba
     })
   })
 
+  it('does not wipe a mount that is not its own, nor anything else of that host', async () => {
+    const disk = '/var/lib/rancher/k3s/storage/disk'
+    const on = (script: string): Promise<string> => lab('exec', `${NAME}-3`, '--', 'sh', '-c', script)
+    await on(`mkdir -p ${disk} && mount -t tmpfs none ${disk} && echo precious > ${disk}/data`)
+    const refused = await airlift(['reset', '--yes', '-o', 'json'], { home })
+    expect(refused.exitCode, refused.stdout).not.toBe(0)
+    expect(refused.stdout).toContain('E_MOUNT')
+    expect(refused.stdout).toContain(`refusing to wipe ${disk}`)
+    expect(await on(`cat ${disk}/data; systemctl is-active k3s-agent`)).toBe('precious\nactive')
+    await on(`umount ${disk}`)
+  })
+
   it('removes everything, and the proof finds nothing', async () => {
     const result = await airlift(['reset', '--yes', '-o', 'json'], { home })
     expect(result.stderr).not.toContain('error:')
@@ -241,3 +259,11 @@ describe.skipIf(labMissing())('from a bundle to a cluster on three hosts, and ba
     expect(again.json).toMatchObject({ outcome: 'unchanged' })
   })
 })
+
+/** Ids of the steps that were done, from the events on stderr. */
+function doneSteps(events: string): string[] {
+  return events.split('\n').flatMap((line) => {
+    if (!line.includes('"code":"step.done"')) return []
+    return [(JSON.parse(line) as { step: string }).step]
+  })
+}

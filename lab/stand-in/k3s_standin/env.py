@@ -24,6 +24,7 @@ DEFAULTS = {
     "crash_at": "",         # boot, join, etcd-bootstrap: exit 1 there
     "crash_once": False,    # the crash happens only the first time
     "hang_at": "",          # same places: stay there for ever
+    "import_fails": "",     # archives with this in their name cannot be imported; k3s only logs that
     "host_marks": True,     # False: leave no links, mounts and rules behind
     "listen_ports": True,   # False: do not occupy 10250, 2379, 2380, 6444
 }
