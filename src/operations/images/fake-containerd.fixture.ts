@@ -17,6 +17,8 @@ interface Stored {
 export interface FakeContainerdOptions {
   readonly unameArch?: string
   readonly freeBytes?: number
+  /** False: nothing is ever unpacked. */
+  readonly unpacked?: boolean
   /** Called for each import; what it gives is said by ctr, and nothing is stored. */
   readonly refuse?: (attempt: number) => string | Error | undefined
   /** Changes an image once it is stored. */
@@ -39,7 +41,7 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
   const list = (): string[] =>
     [...images].map(([ref, { digest, blobs }]) => {
       const whole = blobs.every((hex) => content.has(hex))
-      return `${ref} type ${digest} ${whole ? 'complete' : 'incomplete'} (1/1) 1 KiB/1 KiB ${whole}`
+      return `${ref} type ${digest} ${whole ? 'complete' : 'incomplete'} (1/1) 1 KiB/1 KiB ${whole && options.unpacked !== false}`
     })
   const state = (failed: readonly string[] = []): string =>
     [

@@ -255,6 +255,25 @@ describe('importImages', () => {
   })
 })
 
+describe('importImages and what is there already', () => {
+  it('leaves an image alone that k3s loaded at its start, and keeps pinned: whole, and not unpacked yet', async () => {
+    const a = containerd('a')
+    await importInto([a], [app()])
+    const packed = containerd('b', { unpacked: false })
+    for (const [name, image] of a.images) packed.images.set(name, image)
+    for (const [hex, bytes] of a.content) packed.content.set(hex, bytes)
+    expect(outcomes(await importInto([packed], [app()]))).toEqual([{ [NAME]: 'present' }])
+    expect(packed.imports).toEqual([])
+  })
+
+  it('does not take an image for imported that could not be unpacked', async () => {
+    const a = containerd('a', { unpacked: false })
+    const result = await importInto([a], [app()])
+    expect(result.machines[0]).toMatchObject({ outcome: 'failed', error: { code: 'E_VERIFY' } })
+    expect(outcomes(result)).toEqual([{ [NAME]: 'failed' }])
+  })
+})
+
 describe('importImages from Docker', () => {
   const engineWith = (...refs: string[]) =>
     createFakeEngine({ images: Object.fromEntries(refs.map((ref) => [ref, { arch: 'amd64' }])) })

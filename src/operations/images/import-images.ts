@@ -8,14 +8,14 @@ import type { Engine } from '../../machine/docker/engine.js'
 import type { Arch } from '../../rootfs/manifest.js'
 import { openImages } from '../../rootfs/oci/open-images.js'
 import type { ImageArchive } from '../../rootfs/oci/source-image.js'
-import type { WantedImage } from '../../runtime/images/plan-import.js'
+import { planImport, type WantedImage } from '../../runtime/images/plan-import.js'
 import { type MachineSelection, selectMachines } from '../select-machines.js'
 import type { OperationDeps } from '../session.js'
 import { chooseImages, otherPlatform } from './choose-images.js'
 import { type EngineSource, type EngineSources, findEngineImages } from './engine-images.js'
 import { type ImageNode, observeImages } from './image-nodes.js'
 import { type ImageWord, readImageWords } from './image-words.js'
-import { importOnNode } from './import-on-node.js'
+import { type ImportTarget, importOnNode, type NodeImport } from './import-on-node.js'
 import { openSpool, spool } from './spool.js'
 
 /** What `image import` is asked for. */
@@ -226,19 +226,11 @@ async function importOne(
     return { ...about, outcome: 'failed', images, error }
   }
   const images = chosen.get(found.arch) ?? []
-  const step = { machine: id, step: `${node}/images`, message: 'import images' }
-  ctx.events.emit({ level: 'info', code: 'step.start', ...step })
-  const result = await importOnNode(
-    { machine: found.machine, node, images: found.images },
-    images,
-    timeoutMs,
-    ctx,
+  const target = { machine: found.machine, node, images: found.images }
+  const result = await announced({ ...target, id }, images, ctx, () =>
+    importOnNode(target, images, timeoutMs, ctx),
   )
   const { error } = result
-  if (error) {
-    const data = { error: error.message, errorCode: error.code }
-    ctx.events.emit({ level: 'error', code: 'step.failed', ...step, data })
-  } else ctx.events.emit({ level: 'info', code: 'step.done', ...step })
   const rows = images
     .flatMap((image) => image.names)
     .map((name): ImportMachine['images'][number] => {
@@ -251,6 +243,31 @@ async function importOne(
     images: [...settled.map(({ name }) => ({ name, outcome: 'present' as const, error: null })), ...rows],
     error: error ? describe(error) : null,
   }
+}
+
+/** Tells those who watch of an import that has something to do. */
+async function announced(
+  { id, node, images: have }: ImportTarget & { readonly id: string },
+  images: readonly WantedImage[],
+  ctx: Context,
+  work: () => Promise<NodeImport>,
+): Promise<NodeImport> {
+  const { tags, send } = planImport(images, have)
+  if (tags.length + send.length === 0) return work()
+  const many = tags.length + send.length
+  const step = {
+    machine: id,
+    step: `${node}/images`,
+    message: `import ${many} ${many === 1 ? 'image' : 'images'}`,
+  }
+  ctx.events.emit({ level: 'info', code: 'step.start', ...step })
+  const result = await work()
+  const { error } = result
+  if (error) {
+    const data = { error: error.message, errorCode: error.code }
+    ctx.events.emit({ level: 'error', code: 'step.failed', ...step, data })
+  } else ctx.events.emit({ level: 'info', code: 'step.done', ...step })
+  return result
 }
 
 function outcomeOf(machines: readonly ImportMachine[]): ImportResult['outcome'] {

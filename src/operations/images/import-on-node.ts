@@ -44,6 +44,7 @@ export async function importOnNode(
 ): Promise<NodeImport> {
   const { machine } = target
   const { present } = planImport(images, target.images)
+  const sent = new Set<string>()
   let have = target.images
   let fresh = false
   let error: AirliftError | undefined
@@ -55,6 +56,7 @@ export async function importOnNode(
       const partial = plan.send.some(({ image }) =>
         [...image.blobs.keys()].some((hex) => have.blobs.has(hex)),
       )
+      for (const { names } of plan.send) for (const name of names) sent.add(name)
       try {
         const { blobs } = have
         const after = await change(
@@ -67,10 +69,10 @@ export async function importOnNode(
         have = { ...after.images, blobs }
         error = after.error
       } catch (thrown) {
-        ctx.signal.throwIfAborted()
         error = toAirliftError(thrown)
         if (error.code !== 'E_SSH_LOST' || attempt === ATTEMPTS) break
         have = await readImages(machine, ctx.signal)
+        error = undefined
         continue
       }
       if (fresh || !partial || error?.code === 'E_DISK_FULL') break
@@ -78,12 +80,14 @@ export async function importOnNode(
     }
     await removeBroken(target, images, have, ctx)
   } catch (thrown) {
-    ctx.signal.throwIfAborted()
     error ??= toAirliftError(thrown)
   }
-  const there = new Set(images.flatMap((image) => image.names.filter((name) => isThere(name, image, have))))
-  const whole = images.every((image) => image.names.every((name) => there.has(name)))
-  if (whole) return { present, there }
+  ctx.signal.throwIfAborted()
+  const isRight = (image: WantedImage, name: string): boolean =>
+    isThere(name, image, have) && (!sent.has(name) || have.records.get(name)?.unpacked === true)
+  const there = new Set(images.flatMap((image) => image.names.filter((name) => isRight(image, name))))
+  const whole = images.every(({ names }) => names.every((name) => there.has(name)))
+  if (!error && whole) return { present, there }
   return { present, there, error: error ?? notVerified(target, images, there) }
 }
 

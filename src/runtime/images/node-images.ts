@@ -6,8 +6,10 @@ import type { Arch } from '../../rootfs/manifest.js'
 export interface ImageRecord {
   /** `sha256:…` of its manifest or index. */
   readonly digest: string
-  /** All of its content is there, and it is unpacked. */
+  /** All of its content is there: the kubelet can use it. */
   readonly whole: boolean
+  /** Unpacked too. k3s leaves that to the first use for the images of its own that it loads at its start. */
+  readonly unpacked: boolean
 }
 
 /** What a node's containerd has. */
@@ -45,7 +47,7 @@ export function parseNodeImages(stdout: string, stderr: string, machine: string)
       // REF, TYPE, DIGEST, `complete (3/3)`, `120.0 MiB/120.0 MiB`, whether it is unpacked.
       const match = /^(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s+(\w+)\b.*\s(true|false)\s*$/.exec(line)
       const [, ref = '', digest = '', status, unpacked] = match ?? []
-      if (match) records.set(ref, { digest, whole: status === 'complete' && unpacked === 'true' })
+      if (match) records.set(ref, { digest, whole: status === 'complete', unpacked: unpacked === 'true' })
     } else if (section === '@@blobs') {
       const hex = /^sha256:([0-9a-f]{64})$/.exec(line.trim())?.[1]
       if (hex) blobs.add(hex)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { sha256 } from '../../rootfs/digest.js'
-import type { NodeImages } from './node-images.js'
+import type { ImageRecord, NodeImages } from './node-images.js'
 import { isThere, planImport, type WantedImage } from './plan-import.js'
 
 const digest = (text: string): string => `sha256:${sha256(text)}`
@@ -28,12 +28,16 @@ interface NodeParts {
 }
 
 function node({ names = {}, known = {}, broken = [], blobs = [] }: NodeParts): NodeImages {
-  const records = new Map<string, { digest: string; whole: boolean }>()
+  const records = new Map<string, ImageRecord>()
   for (const [name, key] of Object.entries(names)) {
-    records.set(name, { digest: digest(key), whole: !broken.includes(name) })
+    records.set(name, { digest: digest(key), whole: !broken.includes(name), unpacked: false })
   }
   for (const [key, manifest] of Object.entries(known)) {
-    records.set(digest(`${key} config`), { digest: digest(manifest), whole: broken.length === 0 })
+    records.set(digest(`${key} config`), {
+      digest: digest(manifest),
+      whole: broken.length === 0,
+      unpacked: false,
+    })
   }
   return { arch: 'amd64', freeBytes: undefined, records, blobs: new Set(blobs.map(sha256)) }
 }

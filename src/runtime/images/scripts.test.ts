@@ -50,10 +50,18 @@ describe.each(SHELLS)('under %s', (...shell) => {
     k3s(OK())
     const { stdout, stderr } = run(stateScript(), shell)
     const found = parseNodeImages(stdout, stderr, 'a')
-    expect(found.records.get('docker.io/library/a:1')).toEqual({ digest: DIGEST, whole: true })
-    expect(found.records.get('docker.io/library/b:1')).toEqual({ digest: DIGEST, whole: false })
-    // All there, and not unpacked for the snapshotter that pods use.
-    expect(found.records.get('docker.io/library/c:1')?.whole).toBe(false)
+    expect(found.records.get('docker.io/library/a:1')).toEqual({
+      digest: DIGEST,
+      whole: true,
+      unpacked: true,
+    })
+    expect(found.records.get('docker.io/library/b:1')).toEqual({
+      digest: DIGEST,
+      whole: false,
+      unpacked: false,
+    })
+    // As k3s leaves what it loads at its start.
+    expect(found.records.get('docker.io/library/c:1')).toMatchObject({ whole: true, unpacked: false })
     expect(found.records.has(ID)).toBe(true)
     expect(found.records.size).toBe(4)
     expect([...found.blobs]).toEqual(['d'.repeat(64)])
