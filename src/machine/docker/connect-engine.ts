@@ -61,7 +61,9 @@ async function open(
 ): Promise<Engine> {
   const { url } = endpoint
   const tunnel =
-    'ssh' in address ? await openSshTunnel({ target: address.ssh, url, signal: ctx.signal }) : undefined
+    'ssh' in address
+      ? await openSshTunnel({ target: address.ssh, url, signal: ctx.signal, env: facts.env })
+      : undefined
   const http = await createModemHttp({
     address: tunnel
       ? { socketPath: tunnel.socketPath }

@@ -10,6 +10,9 @@ import type { InspectAnswer } from './read-container.js'
 /** How often at most the engine is asked whether a command that has closed its output has ended. */
 const MAX_POLL_MS = 500
 
+/** How often a command that starts is told the size of its terminal. */
+const RESIZES = 10
+
 /** Exit code of a process that was ended by SIGKILL. */
 const KILLED = 137
 
@@ -133,12 +136,12 @@ export async function interactExec(
   const raw = tty && stdin.isTTY === true
   const env = tty ? [`TERM=${process.env.TERM ?? 'xterm'}`] : []
   const id = await createExec(http, name, command, tty, env)
-  const socket = await http.hijack(`/exec/${id}/start`, question(name, { Detach: false, Tty: tty }))
-  const resize = (): void => {
-    const query = { h: stdout.rows ?? 24, w: stdout.columns ?? 80 }
-    // A command that has ended meanwhile has no window.
-    http.json('POST', `/exec/${id}/resize`, { ...question(name), query }).catch(() => {})
-  }
+  const size = (): { h: number; w: number } => ({ h: stdout.rows ?? 24, w: stdout.columns ?? 80 })
+  // From API 1.42 on the terminal has its size from the start; older engines do not know the word.
+  const console = tty ? { ConsoleSize: [size().h, size().w] } : {}
+  const start = question(name, { Detach: false, Tty: tty, ...console })
+  const socket = await http.hijack(`/exec/${id}/start`, start)
+  const resize = (): void => void resizeExec(http, name, id, size, socket)
   if (raw) stdin.setRawMode(true)
   if (tty) {
     resize()
@@ -155,6 +158,24 @@ export async function interactExec(
     stdout.off('resize', resize)
     if (raw) stdin.setRawMode(false)
     socket.destroy()
+  }
+}
+
+/** Tells a command the size of its terminal. One that has not quite started yet is told again, as docker's client does. */
+async function resizeExec(
+  http: EngineHttp,
+  name: string,
+  id: string,
+  size: () => { readonly h: number; readonly w: number },
+  socket: Duplex,
+): Promise<void> {
+  for (let tries = 1; tries <= RESIZES && !socket.destroyed; tries++) {
+    try {
+      await http.json('POST', `/exec/${id}/resize`, { ...question(name), query: size() })
+      return
+    } catch {
+      await sleep(tries * 10)
+    }
   }
 }
 

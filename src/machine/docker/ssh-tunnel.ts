@@ -27,7 +27,8 @@ export interface SshTunnelParts {
   /** For messages. */
   readonly url: string
   readonly signal: AbortSignal
-  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Environment of ssh: its agent, and where it is found. */
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 const CONNECT_SECONDS = 30
@@ -45,7 +46,7 @@ export async function openSshTunnel(parts: SshTunnelParts): Promise<SshTunnel> {
   // A socket's path has room for 108 bytes; ssh adds 17 while it creates it.
   const dir = await mkdtemp(join(tmpdir().length <= 60 ? tmpdir() : '/tmp', 'airlift-engine-'))
   const control = join(dir, 'ssh')
-  const options = { ...(parts.env ? { env: parts.env, extendEnv: false } : {}), reject: false } as const
+  const options = { env: parts.env, extendEnv: false, reject: false } as const
   const args = (...own: string[]): string[] => [
     '-T',
     ...['-o', `ConnectTimeout=${CONNECT_SECONDS}`, '-o', 'ServerAliveInterval=15'],
