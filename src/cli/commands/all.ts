@@ -9,6 +9,7 @@ import { registerExec } from './exec.js'
 import { registerImage } from './image.js'
 import { registerKubeconfig } from './kubeconfig.js'
 import { registerList } from './list.js'
+import { registerLogs } from './logs.js'
 import { registerPlan } from './plan.js'
 import { registerPrune } from './prune.js'
 import { registerReset } from './reset.js'
@@ -35,6 +36,7 @@ export function registerAll(program: Command, deps: CliDeps): void {
   registerPrune(program, deps)
   program.commandsGroup('Machines:')
   registerDoctor(program, deps)
+  registerLogs(program, deps)
   registerExec(program, deps)
   registerCopy(program, deps)
   registerImage(program, deps)

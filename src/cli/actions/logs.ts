@@ -1,0 +1,29 @@
+import { formatBytes } from '../../core/bytes.js'
+import { type LogsResult, logs } from '../../operations/logs/logs.js'
+import { clusterRef, operationDeps } from '../operation-io.js'
+import { packageVersion } from '../package-version.js'
+import { count } from '../render/quantity.js'
+import type { ActionIo } from '../shared.js'
+import { exitOf } from './exit-of.js'
+
+/** `airlift logs`: exit 0, 3 when some machines could not be asked, 1 when none could. */
+export async function logsCommand(io: ActionIo, flags: Readonly<Record<string, unknown>>): Promise<number> {
+  const ref = await clusterRef(flags)
+  const time = new Date(io.ctx.clock.now()).toISOString().replace(/[-:]|\.\d+/g, '')
+  const output = typeof flags.file === 'string' ? flags.file : `airlift-logs-${ref.name}-${time}`
+  const result = await logs({ ref, output, version: packageVersion() }, io.ctx, operationDeps(io))
+  if (io.json) io.printJson(result)
+  else io.print(summary(result))
+  for (const { node, error } of result.machines)
+    if (error) io.warn(`${io.style.err.red('error')}: ${node} is missing: ${error.message} [${error.code}]`)
+  return exitOf(result.outcome)
+}
+
+function summary(result: LogsResult): string {
+  const good = result.machines.filter((machine) => machine.outcome === 'collected').length
+  const cut = result.machines.flatMap((machine) => machine.cut).length
+  return [
+    `${result.path}: ${good} of ${count(result.machines.length, 'machine')}, ${formatBytes(result.bytes)}`,
+    ...(cut > 0 ? [`  ${count(cut, 'file')} cut to the newest part; README names them`] : []),
+  ].join('\n')
+}
