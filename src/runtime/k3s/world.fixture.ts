@@ -3,45 +3,18 @@ import type { ClusterSpec, NodeSpec, Role } from '../../cluster/spec.js'
 import { Secret } from '../../core/secret.js'
 import type { Facts, ManagedFacts } from '../../machine/facts/facts.js'
 import type { RootfsManifest } from '../../rootfs/manifest.js'
+import { bare, facts, node, spec } from '../preflight/preflight.fixture.js'
 import type { InstalledState, MachineWorld, World } from '../runtime.js'
 
-// Builders for the tests of this folder: a world of bare machines, which a test then changes.
+// A world of bare machines, for the tests of runtimes; its facts are those that preflight has nothing to say about.
 
 /** A node that is named by its address. */
 export function testNode(address: string, role: Role, more: Partial<NodeSpec> = {}): NodeSpec {
-  return {
-    target: { kind: 'ssh', text: `root@${address}`, host: address, user: 'root' },
-    role,
-    labels: {},
-    taints: [],
-    ...more,
-  }
+  return { ...node(address, role), ...more }
 }
 
 /** A spec with so many masters and workers at 10.0.0.1 and up. */
-export function testSpec(masters: number, workers: number, more: Partial<ClusterSpec> = {}): ClusterSpec {
-  const node = (index: number, role: Role): NodeSpec => testNode(`10.0.0.${index + 1}`, role)
-  return {
-    name: 'prod',
-    runtime: 'k3s',
-    masters: Array.from({ length: masters }, (_, i) => node(i, 'master')),
-    nodes: Array.from({ length: workers }, (_, i) => node(masters + i, 'worker')),
-    ssh: {
-      identities: [],
-      hostKeys: 'accept-new',
-      askPass: false,
-      askSudoPass: false,
-      sudo: 'auto',
-      transport: 'auto',
-    },
-    config: {},
-    manifests: [],
-    ignore: [],
-    wait: 'nodes',
-    timeoutMs: 600_000,
-    ...more,
-  }
-}
+export const testSpec = spec
 
 /** A small rootfs: a binary and one image. */
 export const testManifest: RootfsManifest = {
@@ -76,37 +49,9 @@ export const testManifest: RootfsManifest = {
   ],
 }
 
-const bareManaged: ManagedFacts = { blobs: [], files: [], units: [], journal: [], fragments: {} }
-
-/** Facts of a bare Debian host. */
+/** Facts of a bare Debian host under a name. */
 export function testFacts(address: string, name: string, more: Partial<Facts> = {}): Facts {
-  return {
-    hostname: name,
-    os: { id: 'debian', versionId: '12', name: 'Debian GNU/Linux 12' },
-    kernel: '6.1.0',
-    unameArch: 'x86_64',
-    init: 'systemd',
-    cpus: 2,
-    memoryBytes: 4e9,
-    swapBytes: 0,
-    cgroups: { version: 2, controllers: ['cpu', 'cpuset', 'memory', 'pids'] },
-    filesystems: [],
-    modules: {},
-    listeners: [],
-    clockSkewMs: 0,
-    clockErrorMs: 5,
-    defaultRoute: { device: 'eth0', source: address },
-    addresses: [{ device: 'eth0', address, prefix: 24 }],
-    routeSource: { to: '10.0.0.1', address, device: 'eth0' },
-    resolv: { path: '/etc/resolv.conf', nameservers: ['10.0.0.254'], search: [] },
-    firewall: [],
-    sysctls: {},
-    tools: {},
-    leftovers: [],
-    proxyEnv: [],
-    managed: bareManaged,
-    ...more,
-  } as Facts
+  return facts(address, { hostname: name, ...more })
 }
 
 /** One machine of the world; `managed` and `installed` say what is there already. */
@@ -120,7 +65,7 @@ export function testMachine(
     id: `ssh://root@${node.target.host}:22`,
     name: node.target.text,
     node,
-    facts: testFacts(node.target.host, name, { managed: { ...bareManaged, ...managed } }),
+    facts: testFacts(node.target.host, name, { managed: { ...bare, ...managed } }),
     installed: { active: false, initialized: false, apiReady: false, ...installed },
   }
 }
