@@ -1,7 +1,7 @@
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
-import { executePlan, type PlanResult } from '../plan/execute.js'
+import { executePlan, type PlanLock, type PlanResult } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
 import type { Runtime, World } from '../runtime/runtime.js'
 import type { ObservedCluster } from './observe-cluster.js'
@@ -76,12 +76,13 @@ async function carryOut(
   const world = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   const plan = planners.plan(runtime, spec, world)
   if (input.dryRun) return { plan }
-  const result = await execute(operation, plan, cluster, world, ctx)
+  const lock = operationLock(operation, world, ctx)
+  const result = await execute(operation, plan, cluster, world, lock, ctx)
   const failed = result.steps.find((step) => step.outcome === 'failed')
   const left =
     failed || result.interrupted || plan.steps.length === 0
       ? undefined
-      : await verify(operation, spec, cluster, planners.rest, ctx)
+      : await verify(operation, spec, cluster, planners.rest, lock, ctx)
   const seconds = (ctx.clock.now() - began) / 1000
   const { report, error } = withUntouched(operation, world, {
     ...reportOf({
@@ -112,6 +113,7 @@ function execute(
   plan: Plan,
   cluster: ObservedCluster,
   world: World,
+  lock: PlanLock,
   ctx: Context,
 ): Promise<PlanResult> {
   return executePlan(
@@ -122,25 +124,34 @@ function execute(
       stage: () => {
         throw new AirliftError('E_INTERNAL', `${operation} stages nothing`)
       },
-      lock: operationLock(operation, world, ctx),
+      lock,
       ...(cluster.engine ? { engine: cluster.engine } : {}),
     },
     ctx,
   )
 }
 
-/** Plans again from what was read again: nothing may be left to change. */
+/**
+ * Plans again from what was read again: nothing may be left to change. Where nothing is left but to wait, such as for a
+ * master that is not ready for a moment while members of etcd come and go, that is done, once.
+ */
 async function verify(
   operation: string,
   spec: ClusterSpec,
   cluster: ObservedCluster,
   rest: Planner,
+  lock: PlanLock,
   ctx: Context,
 ): Promise<AirliftError | undefined> {
   const world = await cluster.observe()
   if (ctx.signal.aborted) return undefined
-  const steps = rest(cluster.runtime, spec, world).steps.filter((step) => step.effect !== undefined)
-  if (steps.length === 0) return undefined
+  const left = rest(cluster.runtime, spec, world)
+  const steps = left.steps.filter((step) => step.effect !== undefined)
+  if (left.steps.length === 0) return undefined
+  if (steps.length === 0) {
+    const result = await execute(operation, left, cluster, world, lock, ctx)
+    return result.steps.find((step) => step.outcome === 'failed')?.error
+  }
   return new AirliftError('E_VERIFY', `${steps.length} steps are left after the ${operation}`, {
     log: steps.map((step) => `${step.id}: ${step.title}`),
     hint: 'run the same command again; if this repeats, look at airlift status',
