@@ -70,6 +70,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
     secrets: world.secrets,
     stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
     lock: operationLock('add', world, ctx),
+    ...(cluster.engine ? { engine: cluster.engine } : {}),
   }
   const result = await executePlan(plan, handlers, ctx)
   const failed = result.steps.find((step) => step.outcome === 'failed')

@@ -59,7 +59,10 @@ export async function deleteNodes(
   await using cluster = found.cluster
   const { runtime, session } = cluster
   const spec = { ...found.spec, ...(input.timeoutMs === undefined ? {} : { timeoutMs: input.timeoutMs }) }
-  if (!input.dryRun) await requireUnlocked(found.world, cluster.observe, ctx)
+  if (!input.dryRun && (await requireUnlocked(found.world, cluster.observe, ctx)) !== found.world) {
+    // Somebody has just finished: what is there now must be looked at from the beginning.
+    return deleteNodes(input, ctx, deps)
+  }
   const leaving = [...found.masters, ...found.nodes]
   const after = without(spec, leaving)
   const plan = planDelete(runtime, { ...found, spec }, input.options)
@@ -78,6 +81,7 @@ export async function deleteNodes(
           throw new AirliftError('E_INTERNAL', 'a delete stages nothing')
         },
         lock: operationLock('delete', found.world, ctx),
+        ...(cluster.engine ? { engine: cluster.engine } : {}),
       },
       ctx,
     )
