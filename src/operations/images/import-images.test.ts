@@ -4,15 +4,11 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { NodeSpec } from '../../cluster/spec.js'
-import { createContext } from '../../core/context.js'
 import { AirliftError } from '../../core/errors.js'
-import { createFakeEngine } from '../../machine/docker/fake-engine.js'
-import type { Machine } from '../../machine/machine.js'
 import { dockerArchive, layer, ociArchive, write } from '../../rootfs/archives.fixture.js'
 import { sha256 } from '../../rootfs/digest.js'
 import { createFakeContainerd, type FakeContainerd } from './fake-containerd.fixture.js'
-import { type ImportResult, importImages } from './import-images.js'
+import { type Given, importInto as importWith, outcomes } from './import-into.fixture.js'
 
 let dir: string
 const nodes: FakeContainerd[] = []
@@ -32,62 +28,11 @@ const containerd = (...args: Parameters<typeof createFakeContainerd>): FakeConta
   return made
 }
 const file = (content: Buffer | string, name = 'app.tar'): string => write(join(dir, name), content)
-
-interface Given {
-  readonly engine?: ReturnType<typeof createFakeEngine>
-  readonly stdin?: Readable
-}
-
-/** Imports into machines that are named by hand, the first as the master. */
-function importInto(
-  machines: readonly (Machine | AirliftError)[],
+const importInto = (
+  machines: Parameters<typeof importWith>[0],
   sources: readonly string[],
-  { engine, stdin = Readable.from([]) }: Given = {},
-): Promise<ImportResult> {
-  const left = [...machines]
-  const specs = machines.map(
-    (_, index): NodeSpec => ({
-      target: { kind: 'ssh', text: `n${index}`, host: `n${index}` },
-      role: index === 0 ? 'master' : 'worker',
-      labels: {},
-      taints: [],
-    }),
-  )
-  const ssh = {
-    identities: [],
-    hostKeys: 'accept-new',
-    askPass: false,
-    askSudoPass: false,
-    sudo: 'auto',
-    transport: 'auto',
-  } as const
-  const cluster = { name: 'dev', masters: specs.slice(0, 1), nodes: specs.slice(1), ssh }
-  return importImages(
-    { selection: { cluster, roles: [], on: [] }, sources, timeoutMs: 5000 },
-    createContext({ env: { TMPDIR: dir } }),
-    {
-      secrets: undefined as never,
-      stdin,
-      createConnector: () => ({
-        async connect() {
-          const next = left.shift()
-          if (next instanceof AirliftError) throw next
-          return next as Machine
-        },
-        engine: () => Promise.reject(new Error('not for tests')),
-        async close() {},
-      }),
-      connectEngine: async () => {
-        if (engine) return engine
-        throw new AirliftError('E_ENGINE_UNREACHABLE', 'no container engine answers', {
-          hint: 'start Docker',
-        })
-      },
-    },
-  )
-}
-const outcomes = ({ machines }: ImportResult): unknown =>
-  machines.map(({ images }) => Object.fromEntries(images.map(({ name, outcome }) => [name, outcome])))
+  given: Omit<Given, 'dir'> = {},
+) => importWith(machines, sources, { ...given, dir })
 const NAME = 'docker.io/library/app:1'
 const app = (): string => file(dockerArchive([{ names: ['app:1'], layers: [layer('base'), layer('app')] }]))
 
@@ -271,82 +216,5 @@ describe('importImages and what is there already', () => {
     const result = await importInto([a], [app()])
     expect(result.machines[0]).toMatchObject({ outcome: 'failed', error: { code: 'E_VERIFY' } })
     expect(outcomes(result)).toEqual([{ [NAME]: 'failed' }])
-  })
-})
-
-describe('importImages from Docker', () => {
-  const engineWith = (...refs: string[]) =>
-    createFakeEngine({ images: Object.fromEntries(refs.map((ref) => [ref, { arch: 'amd64' }])) })
-  const saves = (engine: ReturnType<typeof createFakeEngine>): unknown =>
-    engine.calls.filter(({ method }) => method === 'saveImages').map(({ args }) => args)
-
-  it('reads all of them once, for the platform of the nodes', async () => {
-    const engine = engineWith('app:1', 'team/db:2')
-    const [a, b] = [containerd('a'), containerd('b')]
-    const result = await importInto([a, b], ['app:1', 'team/db:2'], { engine })
-    expect(outcomes(result)).toEqual([
-      { [NAME]: 'imported', 'docker.io/team/db:2': 'imported' },
-      { [NAME]: 'imported', 'docker.io/team/db:2': 'imported' },
-    ])
-    expect(saves(engine)).toEqual([[['app:1', 'team/db:2'], 'linux/amd64']])
-    expect(engine.closed).toBe(true)
-  })
-
-  it('does not read what every node has', async () => {
-    const a = containerd('a')
-    const engine = engineWith('app:1', 'team/db:2')
-    await importInto([a], ['app:1'], { engine })
-    const id = a.images.get(NAME)?.id ?? ''
-    const same = createFakeEngine({
-      images: { 'app:1': { arch: 'amd64', id }, 'team/db:2': { arch: 'amd64' } },
-    })
-    const result = await importInto([a], ['app:1', 'team/db:2'], { engine: same })
-    expect(outcomes(result)).toEqual([{ [NAME]: 'present', 'docker.io/team/db:2': 'imported' }])
-    expect(saves(same)).toEqual([[['team/db:2'], 'linux/amd64']])
-    const nothing = await importInto([a], ['app:1'], {
-      engine: createFakeEngine({ images: { 'app:1': { arch: 'amd64', id } } }),
-    })
-    expect(nothing).toMatchObject({ outcome: 'unchanged', images: [{ name: NAME, id }] })
-  })
-
-  it.each([
-    ['app:12', /^did you mean app:1\?$/],
-    ['app:nightly', /^did you mean app:1\?$/],
-    ['lib/nothing:1', /docker pull lib\/nothing:1/],
-  ])('does not know %s', async (ref, hint) => {
-    const message = `there is no image "${ref}" in Docker, and no such file here`
-    await expect(
-      importInto([containerd('a')], [ref], { engine: engineWith('docker.io/library/app:1') }),
-    ).rejects.toMatchObject({
-      code: 'E_IMAGE_MISSING',
-      message,
-      hint: expect.stringMatching(hint),
-    })
-  })
-
-  it('refuses an image by its id', async () => {
-    const engine = createFakeEngine({ images: { 'app:1': { arch: 'amd64' } } })
-    const id = (await engine.image('app:1'))?.id ?? ''
-    engine.image = async () => engine.images([]).then(([image]) => image)
-    await expect(importInto([containerd('a')], [id.slice(7, 19)], { engine })).rejects.toMatchObject({
-      code: 'E_IMAGE_INVALID',
-      message: expect.stringContaining('is the id of an image'),
-    })
-  })
-
-  it('refuses an image of another platform before it is read', async () => {
-    const engine = createFakeEngine({ images: { 'app:1': { arch: 'arm64' } } })
-    await expect(importInto([containerd('a')], ['app:1'], { engine })).rejects.toThrow(
-      'docker.io/library/app:1 in Docker is for linux/arm64, and a is linux/amd64',
-    )
-    expect(saves(engine)).toEqual([])
-  })
-
-  it('says that it is no file either, when no engine answers', async () => {
-    await expect(importInto([containerd('a')], ['app'])).rejects.toMatchObject({
-      code: 'E_ENGINE_UNREACHABLE',
-      message: '"app" is no file here, and no container engine answers',
-      hint: 'start Docker',
-    })
   })
 })

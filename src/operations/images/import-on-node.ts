@@ -186,7 +186,8 @@ const FREE_SPACE =
 function refusal(stdout: string, stderr: string, node: string): AirliftError | undefined {
   const what = /^@@failed (\w+)$/m.exec(stdout)?.[1]
   if (!what) return undefined
-  const log = stderr.trim().split('\n').filter(Boolean).slice(-3)
+  const said = stderr.split('\n').filter((line) => line !== '' && !line.includes('level=warning'))
+  const log = said.slice(-3)
   const details = { machine: node, log }
   if (/no space left|quota exceeded/i.test(stderr)) {
     return new AirliftError('E_DISK_FULL', 'no space left below /var/lib/rancher/k3s to unpack the images', {
