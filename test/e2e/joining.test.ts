@@ -140,11 +140,12 @@ describe.skipIf(labMissing())('a worker that the master refuses', () => {
 
   it('for the token of another cluster: told in seconds, with the log and the remedy', async () => {
     const worker = hostOf(scene, 1)
-    // airlift writes its own token file anew, so the wrong one comes from where it would win: the unit's environment.
+    // airlift writes its own token file anew, so the wrong one comes from where it wins: the flags of the service, which
+    // come after what config.yaml says. (k3s takes a token-file over K3S_TOKEN.)
     const token = `K10${'ab'.repeat(32)}::server:anotherclusterspassword`
     await onHost(
       worker,
-      `systemctl stop k3s-agent; mkdir -p /etc/systemd/system/k3s-agent.service.d; printf '[Service]\\nEnvironment=K3S_TOKEN=${token}\\n' > /etc/systemd/system/k3s-agent.service.d/token.conf; systemctl daemon-reload; rm -f /var/lib/airlift/initialized`,
+      `systemctl stop k3s-agent; mkdir -p /etc/systemd/system/k3s-agent.service.d; echo ${token} > /root/wrong; printf '[Service]\\nExecStart=\\nExecStart=/usr/local/bin/k3s agent --token-file /root/wrong\\n' > /etc/systemd/system/k3s-agent.service.d/token.conf; systemctl daemon-reload; rm -f /var/lib/airlift/initialized`,
     )
     const started = Date.now()
     const failed = await run('--timeout', '90s')

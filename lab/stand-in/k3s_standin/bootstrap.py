@@ -18,14 +18,12 @@ class BootstrapError(RuntimeError):
 
 
 def given_token(cfg: Config, key: str = "token") -> str:
-    """token or token-file as configured, or an empty string."""
-    if cfg[key]:
-        return cfg[key].strip()
+    """token or token-file as configured, or an empty string. The file wins, also over K3S_TOKEN."""
     if cfg[f"{key}-file"]:
         if not os.path.exists(cfg[f"{key}-file"]):
             raise BootstrapError(f"open {cfg[key + '-file']}: no such file or directory")
         return env.read(cfg[f"{key}-file"]).strip()
-    return ""
+    return cfg[key].strip() if cfg[key] else ""
 
 
 def server_password(cfg: Config) -> str:

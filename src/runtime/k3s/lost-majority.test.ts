@@ -20,6 +20,7 @@ function cluster(...health: (string | undefined)[]) {
           'k3s-token': i === 0 ? '0123456789abcdef' : 'K10aa::server:0123456789abcdef',
           'k3s-datastore': 'etcd\n',
           'k3s-etcd': says,
+          'k3s-server': i === 0 ? '' : 'https://10.0.0.1:6443\n',
         },
         record: { name: 'prod', masters: spec.masters.map((node) => node.target.text) },
       },
@@ -33,16 +34,22 @@ function cluster(...health: (string | undefined)[]) {
 
 describe('masters of which some were wiped', () => {
   it.each([
-    ['the second of two', [UNHEALTHY, undefined], '1 of 2 masters still has', 'bare2'],
-    ['the founder of two', [undefined, UNHEALTHY], '1 of 2 masters still has', 'bare1'],
-    ['two of three', [undefined, UNHEALTHY, undefined], '1 of 3 masters still has', 'bare1 bare3'],
-  ])('are refused at once: %s', (_what, health, says, lost) => {
+    ['the second of two', [UNHEALTHY, undefined], '1 of 2 masters still has', 'bare2', ''],
+    ['the founder of two', [undefined, UNHEALTHY], '1 of 2 masters still has', 'bare1', ' --server='],
+    [
+      'two of three',
+      [undefined, UNHEALTHY, undefined],
+      '1 of 3 masters still has',
+      'bare1 bare3',
+      ' --server=',
+    ],
+  ])('are refused at once: %s', (_what, health, says, lost, flag) => {
     expect(cluster(...health).plan).toThrow(
       expect.objectContaining({
         code: 'E_REFUSED',
         exit: 5,
         message: expect.stringContaining(says),
-        hint: expect.stringMatching(new RegExp(`--cluster-reset.*delete node ${lost}"`)),
+        hint: expect.stringMatching(new RegExp(`--cluster-reset${flag}; .*delete node ${lost}"`)),
       }),
     )
   })

@@ -31,12 +31,14 @@ export function requireMajority(spec: ClusterSpec, world: World): void {
   if (having.length > members / 2) return
   const lost = masters.filter((machine) => !hasData(machine)).map(nodeName)
   const name = nodeName(leaderless)
+  // k3s refuses to reset a master whose configuration names another one.
+  const joined = (leaderless.facts.managed.fragments['k3s-server'] ?? '').trim() !== ''
   throw new AirliftError(
     'E_REFUSED',
     `etcd of "${spec.name}" has lost its majority: ${having.length} of ${members} masters still ${having.length === 1 ? 'has' : 'have'} its data`,
     {
       machine: leaderless.name,
-      hint: `bring ${lost.join(', ') || 'the lost masters'} back with the data of etcd, or go on with what ${name} has: there run "systemctl stop k3s; k3s server --cluster-reset; systemctl start k3s${lost.length > 0 ? `; k3s kubectl delete node ${lost.join(' ')}` : ''}", then the same command again`,
+      hint: `bring ${lost.join(', ') || 'the lost masters'} back with the data of etcd, or go on with what ${name} has: there run "systemctl stop k3s; k3s server --cluster-reset${joined ? ' --server=' : ''}; systemctl start k3s${lost.length > 0 ? `; k3s kubectl delete node ${lost.join(' ')}` : ''}", then the same command again`,
     },
   )
 }
