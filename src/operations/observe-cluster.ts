@@ -1,10 +1,13 @@
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { EngineHandler } from '../plan/engine-action.js'
+import type { AskHandler } from '../plan/execute.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { loadContainerScripts, loadTemplates } from '../rootfs/templates.js'
 import { newRuntime } from '../runtime/new-runtime.js'
 import type { Runtime, World } from '../runtime/runtime.js'
+import { createApiAsker } from './api-asker.js'
+import type { ExplainLog } from './container-machine.js'
 import { openContainerSession } from './container-session.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
 
@@ -15,6 +18,8 @@ export interface ObservedCluster extends AsyncDisposable {
   readonly world: World
   /** Carries out what a plan asks of the container engine; absent where the machines are hosts. */
   readonly engine?: EngineHandler
+  /** Answers waits without the machines' help; absent where that cannot be done. */
+  readonly ask?: AskHandler
   /** Looks again, over the same connections. */
   observe(): Promise<World>
   /** Looks again at containers, not into them; also after an interruption, with a context of its own. */
@@ -65,6 +70,9 @@ export async function observeCluster(
       )
     const observe = (): Promise<World> => look(options.inside !== false, ctx)
     const world = await observe()
+    const explain: ExplainLog = (log) => runtime.explain?.(log)
+    const asker =
+      engine && createApiAsker({ engine, cluster: spec.name, port: apiPortOf(spec), explain }, ctx)
     const handler = engine && (await import('./engine-handler.js')).engineHandler(engine, options.rootfs, ctx)
     return {
       runtime,
@@ -72,6 +80,7 @@ export async function observeCluster(
       world,
       observe,
       ...(handler ? { engine: handler } : {}),
+      ...(asker ? { ask: asker } : {}),
       lookFromOutside: (by) => look(false, by),
       [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
     }
@@ -79,4 +88,9 @@ export async function observeCluster(
     await session[Symbol.asyncDispose]()
     throw error
   }
+}
+
+function apiPortOf({ config }: ClusterSpec): number {
+  const port = config['https-listen-port']
+  return typeof port === 'number' ? port : 6443
 }

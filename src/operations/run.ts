@@ -72,6 +72,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
     lock: operationLock('run', world, ctx),
     ...(cluster.engine ? { engine: cluster.engine } : {}),
+    ...(cluster.ask ? { ask: cluster.ask } : {}),
   }
   const result = await executePlan(plan, handlers, ctx)
   let error = result.steps.find((step) => step.outcome === 'failed')?.error

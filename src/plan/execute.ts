@@ -23,6 +23,17 @@ export type StageHandler = (
   },
 ) => Promise<{ readonly sentBytes: number }>
 
+/**
+ * Asks the API what a wait waits for, until it is so. `unavailable`: it cannot be asked from here, so the wait's script is
+ * run on the machine.
+ * @throws AirliftError E_TIMEOUT, E_START and what the log of the machine tells
+ */
+export type AskHandler = (
+  machine: Machine,
+  wait: Extract<Action, { kind: 'wait' }>,
+  signal: AbortSignal,
+) => Promise<'yes' | 'unavailable'>
+
 /** What a plan is executed with. */
 export interface ExecuteOptions {
   readonly machines: ReadonlyMap<string, Machine>
@@ -30,6 +41,8 @@ export interface ExecuteOptions {
   readonly stage: StageHandler
   /** Present where the plan has actions for a container engine. */
   readonly engine?: EngineHandler
+  /** Present where waits can ask the API from here. */
+  readonly ask?: AskHandler
   /** Present where the machines are locked while they are changed. */
   readonly lock?: PlanLock
 }
@@ -123,7 +136,8 @@ async function runStep(step: Step, options: StepContext, ctx: Context): Promise<
   try {
     await options.windows.run(step.window, ctx.signal, async () => {
       ctx.events.emit({ level: 'info', code: 'step.start', ...about })
-      for (const batch of batches(step.actions)) await runBatch(step, batch, machine, options, ctx)
+      for (const batch of batches(step.actions, options.ask !== undefined))
+        await runBatch(step, batch, machine, options, ctx)
     })
     ctx.events.emit({ level: 'info', code: 'step.done', ...about })
     return { step, outcome: 'done' }
@@ -141,19 +155,20 @@ async function runStep(step: Step, options: StepContext, ctx: Context): Promise<
 }
 
 /** Splits actions into what goes over in one round trip each. */
-function batches(actions: readonly Action[]): Action[][] {
+function batches(actions: readonly Action[], asks: boolean): Action[][] {
   const result: Action[][] = []
   for (const action of actions) {
     const last = result.at(-1)
-    const joinable = last?.[0] && !isAlone(last[0])
-    if (!isAlone(action) && last && joinable) last.push(action)
+    const joinable = last?.[0] && !isAlone(last[0], asks)
+    if (!isAlone(action, asks) && last && joinable) last.push(action)
     else result.push([action])
   }
   return result
 }
 
-/** What is not compiled into a script. */
-function isAlone(action: Action): boolean {
+/** What is not compiled into a script, or need not be. */
+function isAlone(action: Action, asks: boolean): boolean {
+  if (action.kind === 'wait') return asks && action.ask !== undefined
   return action.kind === 'stage' || action.kind === 'capture' || isEngineAction(action)
 }
 
@@ -200,6 +215,9 @@ async function runBatch(
     if (result.exitCode !== 0) throw stepError(step, batch, machine, result, options.secrets.values())
     options.secrets.set(first.secret, new SecretValue(result.stdout.trim()))
     return
+  }
+  if (first?.kind === 'wait' && first.ask && options.ask) {
+    if ((await options.ask(machine, first, ctx.signal)) === 'yes') return
   }
   const body = compileActions(batch, options.secrets, step.journal === false ? undefined : { id: step.id })
   const result = await machine.run(lockFor(machine, options.lock) + body, {

@@ -42,6 +42,16 @@ export interface StageBlob {
   readonly name: string
 }
 
+/** What the Kubernetes API can be asked about one node. */
+export interface ApiQuestion {
+  /** `joinable`: its supervisor takes nodes in. `ready`: its API server is ready. `node`: conditions of the Node hold. */
+  readonly of: 'joinable' | 'ready' | 'node'
+  readonly node: string
+  readonly role: 'master' | 'worker'
+  /** Of `node`. Default: Ready. */
+  readonly conditions?: readonly string[]
+}
+
 /** What a step does. Neighbouring actions other than `stage` travel together, in one round trip. */
 export type Action =
   /** Puts missing blobs into the machine's store. */
@@ -80,6 +90,8 @@ export type Action =
       readonly diagnose: string
       /** Runs at most once, as soon as its condition holds; then the wait goes on with a fresh deadline. */
       readonly recover?: { readonly when: string; readonly script: string; readonly title: string }
+      /** The same question for those who can ask the API from outside the machine, which costs the machine less. */
+      readonly ask?: ApiQuestion
     }
   /** Runs a script and keeps its stdout as a secret under the name, for later steps. */
   | { readonly kind: 'capture'; readonly secret: string; readonly script: string }

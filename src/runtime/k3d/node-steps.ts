@@ -1,6 +1,6 @@
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { INITIALIZED } from '../../machine/state-paths.js'
-import type { Action, Step } from '../../plan/plan.js'
+import type { Action, ApiQuestion, Step } from '../../plan/plan.js'
 import { apiPort, usesEtcd } from '../k3s/config.js'
 import { changedFiles, type DesiredFile } from '../k3s/desired.js'
 import { machineOf } from '../k3s/first-master.js'
@@ -159,7 +159,13 @@ function startSteps(
   const others = spec.masters.length + spec.nodes.length > 1
   const listen =
     joining.founder && (spec.wait !== 'none' || others)
-      ? [patient(waitJoinable(name, apiPort(spec), spec.timeoutMs))]
+      ? [
+          patient(waitJoinable(name, apiPort(spec), spec.timeoutMs), {
+            of: 'joinable',
+            node: name,
+            role: 'master',
+          }),
+        ]
       : []
   const start: Step = {
     id: stepId.start(name),
@@ -187,15 +193,27 @@ function readyWaits({ spec, world, node }: NodePlan, machine: MachineWorld): Act
   if (wait === 'none') return []
   const name = node.target.host
   const master = node.role === 'master'
-  const actions: Action[] = master ? [patient(waitApi(timeoutMs))] : []
+  const { role } = node
+  const actions: Action[] = master ? [patient(waitApi(timeoutMs), { of: 'ready', node: name, role })] : []
   if (wait === 'api') return actions
-  actions.push(master ? waitMasterReady(name, usesEtcd(spec), timeoutMs) : waitWorkerReady(name, timeoutMs))
+  const voter = usesEtcd(spec)
+  actions.push(
+    patient(master ? waitMasterReady(name, voter, timeoutMs) : waitWorkerReady(name, timeoutMs), {
+      of: 'node',
+      node: name,
+      role,
+      ...(master && voter ? { conditions: ['Ready', 'EtcdIsVoter'] } : {}),
+    }),
+  )
   const names = imagesFor(world.rootfs?.manifest, machine)
   if (names.length > 0) actions.push(checkImages(names, unitName(node.role), timeoutMs))
   return [...actions, { kind: 'script', script: `: > ${INITIALIZED}` }]
 }
 
-/** A wait without the way out that only hosts have: a container that ends is started again by the engine. */
-function patient({ recover: _, ...wait }: Extract<Action, { kind: 'wait' }>): Action {
-  return wait
+/**
+ * A wait of a container: asked from outside where that can be done, and without the way out that only hosts have, since a
+ * container that ends is started again by the engine.
+ */
+function patient({ recover: _, ...wait }: Extract<Action, { kind: 'wait' }>, ask: ApiQuestion): Action {
+  return { ...wait, ask }
 }
