@@ -1,0 +1,160 @@
+import { LABELS } from '../cluster/container-labels.js'
+import type { Context } from '../core/context.js'
+import { AirliftError, isAirliftError } from '../core/errors.js'
+import type { Engine, EngineContainer } from '../machine/docker/engine.js'
+import type { AskHandler } from '../plan/execute.js'
+import type { ApiQuestion } from '../plan/plan.js'
+import { readMembers } from '../rootfs/tar/read-file.js'
+import { type ApiAccess, type ApiAnswer, askApi, readAccess } from './api-request.js'
+import type { ExplainLog } from './container-machine.js'
+
+/** Pause between two questions. A question costs a millisecond or two, where `k3s kubectl` in the container costs 160. */
+const PAUSE_MS = 120
+/** How often the container itself is looked at while its API is silent. */
+const LOOK_MS = 2_000
+/** So often the way to an address may be missing before it is certain that there is none. */
+const NO_WAY = 4
+const RESTARTS = 5
+
+/** What answers are asked with. */
+export interface AskerInput {
+  readonly engine: Engine
+  readonly cluster: string
+  /** Port of the API in the containers. */
+  readonly port: number
+  readonly explain: ExplainLog
+}
+
+/**
+ * Asks the API of a cluster in containers from here, through a published port or, on Linux, at the container's own
+ * address. Where neither is open the answer is that it cannot be asked, and the wait's script does it in the container.
+ */
+export function createApiAsker(input: AskerInput, ctx: Context): AskHandler {
+  const access = new Map<string, ApiAccess>()
+  return async (machine, wait, signal) => {
+    const { engine } = input
+    if (!engine.endpoint.local || !wait.ask) return 'unavailable'
+    const own = machine.id.replace(/^docker:\/\//, '')
+    const deadline = ctx.clock.now() + wait.timeoutMs
+    const before = await engine.container(own)
+    let looked = ctx.clock.now()
+    let lost = 0
+    for (;;) {
+      signal.throwIfAborted()
+      const answer = await once(input, access, own, wait.ask)
+      if (answer === 'yes') return 'yes'
+      lost = answer === 'no-way' ? lost + 1 : 0
+      if (lost >= NO_WAY) return 'unavailable'
+      const now = ctx.clock.now()
+      if (now > deadline) throw late(machine.name, wait.what, wait.timeoutMs, await lastLines(input, own))
+      if (now - looked > LOOK_MS) {
+        looked = now
+        await requireHope(input, own, before)
+      }
+      await ctx.clock.sleep(PAUSE_MS, signal)
+    }
+  }
+}
+
+async function once(
+  input: AskerInput,
+  known: Map<string, ApiAccess>,
+  own: string,
+  question: ApiQuestion,
+): Promise<ApiAnswer> {
+  const master = await masterFor(input, known, own, question)
+  if (!master) return 'no'
+  try {
+    const access = known.get(master.name) ?? (await accessTo(input, master))
+    if (!access) return 'no'
+    if (access === 'no-way') return 'no-way'
+    known.set(master.name, access)
+    const answer = await askApi(access, question)
+    // A master that was made anew has other keys.
+    if (answer === 'refused') known.delete(master.name)
+    return answer === 'refused' ? 'no' : answer
+  } catch (error) {
+    if (isAirliftError(error) && error.code === 'E_ENGINE_NOT_FOUND') return 'no'
+    throw error
+  }
+}
+
+/** A master is asked itself; for a worker any master that was asked before, else one that runs. */
+async function masterFor(
+  { engine, cluster }: AskerInput,
+  known: ReadonlyMap<string, ApiAccess>,
+  own: string,
+  question: ApiQuestion,
+): Promise<Pick<EngineContainer, 'name'> | undefined> {
+  if (question.role === 'master') return { name: own }
+  for (const name of known.keys()) return { name }
+  const masters = await engine.containers([`${LABELS.cluster}=${cluster}`, `${LABELS.role}=master`])
+  return masters.find((container) => container.state === 'running')
+}
+
+async function accessTo(
+  { engine, port }: AskerInput,
+  { name }: Pick<EngineContainer, 'name'>,
+): Promise<ApiAccess | 'no-way' | undefined> {
+  const container = await engine.container(name)
+  if (container?.state !== 'running') return undefined
+  const published = container.ports.find(
+    (entry) => entry.containerPort === port && entry.protocol === 'tcp' && entry.hostPort > 0,
+  )
+  const address = Object.values(container.addresses).find(Boolean)
+  const place = published
+    ? { host: engine.endpoint.host, port: published.hostPort }
+    : process.platform === 'linux' && address
+      ? { host: address, port }
+      : undefined
+  if (!place) return 'no-way'
+  const text = await readText(engine, name, '/etc/rancher/k3s/k3s.yaml')
+  return text ? readAccess(text, place) : undefined
+}
+
+async function readText(engine: Engine, name: string, path: string): Promise<string | undefined> {
+  const tar = await engine.getArchive(name, path)
+  return tar && (await readMembers(tar))[0]?.content.toString('utf8')
+}
+
+/** @throws AirliftError where k3s has ended, or says what never gets better by waiting */
+async function requireHope(
+  input: AskerInput,
+  name: string,
+  before: EngineContainer | undefined,
+): Promise<void> {
+  const now = await input.engine.container(name)
+  if (!now) throw new AirliftError('E_ENGINE_NOT_FOUND', `the container ${name} is gone`, { machine: name })
+  const log = await lastLines(input, name)
+  const known = input.explain(log.join('\n'))
+  const telling = log.filter((line) => /level=(fatal|error)|^panic|unknown flag/.test(line))
+  const details = { machine: name, log: (telling.length > 0 ? telling : log).slice(-6) }
+  if (known) throw new AirliftError(known.code, known.message, { ...details, hint: known.hint })
+  const again = now.restarts - (before?.restarts ?? 0)
+  const ended = now.state === 'exited' || now.state === 'dead'
+  if (!ended && again < RESTARTS) return
+  throw new AirliftError(
+    'E_START',
+    ended ? `k3s ended with exit code ${now.exitCode} in ${name}` : `k3s has ended ${again} times in ${name}`,
+    { ...details, hint: `see its whole log: docker logs ${name}` },
+  )
+}
+
+/** The end of k3s' log of this start; that of the container would hold earlier starts too. */
+async function lastLines({ engine }: AskerInput, name: string): Promise<string[]> {
+  for (const unit of ['k3s', 'k3s-agent']) {
+    const text = await readText(engine, name, `/var/log/${unit}.log`).catch(() => undefined)
+    if (text) return text.trimEnd().split('\n').slice(-60).map(short)
+  }
+  return []
+}
+
+const short = (line: string): string => line.slice(0, 300)
+
+function late(machine: string, what: string, timeoutMs: number, log: readonly string[]): AirliftError {
+  return new AirliftError('E_TIMEOUT', `not done after ${Math.ceil(timeoutMs / 1000)} s: ${what}`, {
+    machine,
+    log: log.filter((line) => /level=(fatal|error|warn)|^[EFW][0-9]{4} /.test(line)).slice(-8),
+    hint: `see its whole log: docker logs ${machine}`,
+  })
+}
