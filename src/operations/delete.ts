@@ -4,6 +4,7 @@ import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { executePlan, type PlanResult } from '../plan/execute.js'
 import { mergePlans, type Plan, type Step, summarize } from '../plan/plan.js'
+import { removedNodeProblems } from '../runtime/clean/check-removed.js'
 import type { Problem } from '../runtime/preflight/problem.js'
 import type { LeaveOptions, Runtime, World } from '../runtime/runtime.js'
 import { deleteReport, type Uncleaned, uncleanedOf } from './delete-report.js'
@@ -91,7 +92,9 @@ export async function deleteNodes(
   if (failed && gone.length > 0 && !ctx.signal.aborted)
     await execute(noteMembers(plan, without(spec, gone), found.world, gone))
   const cleaned = result.interrupted ? [] : removed(result).flatMap((id) => session.byId.get(id) ?? [])
-  const left = await proveClean(cleaned, ctx)
+  const left = cluster.engine
+    ? removedNodeProblems(cleaned, await cluster.lookFromOutside(ctx))
+    : await proveClean(cleaned, ctx)
   const uncleaned = uncleanedOf(leaving, found.world, result)
   const report = deleteReport({
     plan,

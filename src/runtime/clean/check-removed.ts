@@ -21,3 +21,21 @@ export function removedProblems(spec: ClusterSpec, world: World): Problem[] {
     ...engine.volumes.map(({ name }) => left('volume', name, 'docker volume rm')),
   ]
 }
+
+/** What an engine still has of containers whose nodes have left. An empty list is the proof. Pure. */
+export function removedNodeProblems(machines: readonly { readonly name: string }[], world: World): Problem[] {
+  const { engine } = world
+  if (!engine) return []
+  return machines.flatMap(({ name }) => {
+    const container = engine.containers.some((entry) => entry.name === name)
+    const volumes = engine.volumes.filter((entry) => entry.name === name || entry.name === `${name}-kubelet`)
+    return [
+      ...(container ? [{ what: 'container', left: name, remedy: 'docker rm -f' }] : []),
+      ...volumes.map((volume) => ({ what: 'volume', left: volume.name, remedy: 'docker volume rm' })),
+    ].map(({ what, left, remedy }) =>
+      problem('not-clean', engine.endpoint.url, `${what} ${left} is left`, {
+        fix: `run the same command again; by hand: ${remedy} ${left}`,
+      }),
+    )
+  })
+}

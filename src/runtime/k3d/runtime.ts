@@ -3,6 +3,8 @@ import type { Plan } from '../../plan/plan.js'
 import { explainLog } from '../k3s/diagnose.js'
 import { K3S_RELEASES } from '../k3s/versions.js'
 import type { Runtime } from '../runtime.js'
+import { planDeleteMasters } from './delete-masters.js'
+import { planDeleteNodes } from './delete-nodes.js'
 import { planInit } from './init.js'
 import { planJoinMasters } from './join-masters.js'
 import { planJoinNodes } from './join-nodes.js'
@@ -19,15 +21,15 @@ export function createK3dRuntime(): Runtime {
       title: 'k3s in containers',
       distribution: 'k3s',
       machines: ['container'],
-      verbs: ['init', 'joinMasters', 'joinNodes', 'reset', 'stop', 'start'],
+      verbs: ['init', 'joinMasters', 'joinNodes', 'deleteMasters', 'deleteNodes', 'reset', 'stop', 'start'],
       minors: K3S_RELEASES.map((release) => release.minor),
     },
     observe: observeK3d,
     init: planInit,
     joinMasters: planJoinMasters,
     joinNodes: planJoinNodes,
-    deleteMasters: () => unsupported('deleting masters'),
-    deleteNodes: () => unsupported('deleting nodes'),
+    deleteMasters: planDeleteMasters,
+    deleteNodes: planDeleteNodes,
     upgrade: () => unsupported('upgrading'),
     reset: planReset,
     stop: planStop,
