@@ -1,6 +1,8 @@
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { assembleBundle } from '../../src/rootfs/assemble.js'
+import { writeBundle } from '../../src/rootfs/write-bundle.js'
 import { type CliResult, k3sUnderTest, lab, labMissing, ROOT, sshFlags } from '../lab/lab.js'
 import { type Scenario, startScenario } from './cluster.js'
 
@@ -130,15 +132,18 @@ describe.skipIf(labMissing())('bad input gets one clear error, and nothing is ch
         code: 'E_BUNDLE_INVALID',
         says: /package\.json/,
       }))
-    it('of another runtime', () =>
-      refused(
-        scene.cli(['run', '--runtime', 'k0s', '--rootfs', scene.bundle, ...scene.where(), '-o', 'json']),
-        {
-          exit: 2,
-          code: 'E_BUNDLE_RUNTIME',
-          says: /rootfs of k3s, not of k0s[\s\S]*--runtime k3s/,
-        },
-      ))
+    it('of another runtime', async () => {
+      const other = `${scene.home}/k0s.airlift`
+      const empty = { arch: ['amd64'], files: [], images: [] } as const
+      const parts = { runtime: 'k0s', version: 'v1.33.1+k0s.0', ...empty } as const
+      const options = { signal: new AbortController().signal, env: { HOME: scene.home } }
+      await writeBundle(other, await assembleBundle(parts), options)
+      await refused(scene.cli(['run', '--rootfs', other, ...scene.where(), '-o', 'json']), {
+        exit: 2,
+        code: 'E_BUNDLE_RUNTIME',
+        says: /rootfs of k0s, not of k3s[\s\S]*--runtime k0s/,
+      })
+    })
     it('that does not exist', () =>
       refused(scene.cli(['run', '--rootfs', '/nowhere.airlift', ...scene.where(), '-o', 'json']), {
         exit: 2,
