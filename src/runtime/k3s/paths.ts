@@ -1,3 +1,5 @@
+import { STATE_DIR } from '../../machine/state-paths.js'
+
 /** Paths as k3s' own installer uses them; its users look for things there. */
 export const K3S = {
   binary: '/usr/local/bin/k3s',
@@ -33,4 +35,4 @@ export function uninstallPath(role: 'master' | 'worker'): string {
 /** Label of a node that `stop --drain` cordoned, so that the next start uncordons it and none that the user cordoned. */
 export const DRAINED_LABEL = 'airlift/cordoned'
 /** On a machine: holds the moment of a start that has not been seen to its end. */
-export const STARTING = '/var/lib/airlift/starting'
+export const STARTING = `${STATE_DIR}/starting`
