@@ -1,3 +1,4 @@
+import type { ContainerSpec } from '../cluster/container-spec.js'
 import { machineKey } from '../cluster/host-conflicts.js'
 import { readRecord, recordOf, writeRecord } from '../cluster/record.js'
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
@@ -8,6 +9,7 @@ import { mergePlans, type Plan, summarize } from '../plan/plan.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { stageBlobs } from '../rootfs/stage.js'
 import { checkMachines } from '../runtime/preflight/check-machines.js'
+import { checkWorld } from '../runtime/preflight/check-world.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
 import { requireAnswering, requireHealthyMasters, requireReached, requireRootfs } from './add-checks.js'
@@ -60,7 +62,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   const through = requireAnswering(spec, world)
   if (adding.some((node) => node.role === 'master')) requireHealthyMasters(through, machines)
   const plan = planAdd(runtime, spec, world, adding)
-  const problems = preflight(spec, world, adding, rootfs)
+  const problems = world.engine ? checkWorld(spec, world) : preflight(spec, world, adding, rootfs)
   if (plan.steps.length > 0) refuse(problems, spec.ignore)
   if (adding.some((node) => node.role === 'master')) warnOfTwoMasters(spec.masters.length, ctx)
   if (input.dryRun) return { plan, problems }
@@ -71,6 +73,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
     stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
     lock: operationLock('add', world, ctx),
     ...(cluster.engine ? { engine: cluster.engine } : {}),
+    ...(cluster.ask ? { ask: cluster.ask } : {}),
   }
   const result = await executePlan(plan, handlers, ctx)
   const failed = result.steps.find((step) => step.outcome === 'failed')
@@ -104,29 +107,56 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
   const adding = [...joining.masters, ...joining.nodes]
   const told =
     ref.masters.length + ref.nodes.length > 0 || (await readRecord(ref.name, ctx.env)) !== undefined
-  // Without a record and without being told, a machine that was named may be of the cluster already and lead to it.
-  const where = told ? ref : { ...ref, masters: joining.masters, nodes: joining.nodes }
+  // Without a record and without being told, a machine that was named may be of the cluster already and lead to it. Containers
+  // are found by their labels.
+  const where =
+    told || joining.runtime === 'k3d' ? ref : { ...ref, masters: joining.masters, nodes: joining.nodes }
   const known = await observeKnownCluster(await resolveCluster(where, ctx, deps), ctx, deps)
   await using found = known.cluster
   const through = requireAnswering(known.spec, found.world)
   const machine = found.session.byId.get(through.id)
   if (!machine) throw new AirliftError('E_INTERNAL', `${through.name} is not connected`)
   const rootfs = requireRootfs(input.rootfs, through)
-  const existing = await existingSpec(through, machine, ctx)
+  requireSameKind(known.spec, adding)
+  const { containers } = known.spec
+  const labelled = containers ? known.spec.config : {}
+  const existing = await existingSpec(through, machine, ctx, labelled)
   const port = known.spec.ssh.port
   const keys = new Set(adding.map((node) => machineKey(node.target, port)))
   const stays = (node: NodeSpec): boolean => !keys.has(machineKey(node.target, port))
-  const mine = told ? known.spec : withoutStrangers(known.spec, found.world)
+  const mine = told || containers ? known.spec : withoutStrangers(known.spec, found.world)
   const spec: ClusterSpec = {
     ...joining,
     runtime: known.spec.runtime,
     ssh: known.spec.ssh,
     config: existing.config,
+    ...(containers ? { containers: withComputer(containers, joining.containers) } : {}),
     ...(joining.registries ? {} : existing.registries ? { registries: existing.registries } : {}),
     masters: merge(mine.masters, joining.masters, stays, port),
     nodes: merge(mine.nodes, joining.nodes, stays, port),
   }
   return { spec, rootfs, adding }
+}
+
+/** Hosts join hosts, and containers containers. @throws AirliftError E_HOST_INVALID */
+function requireSameKind(spec: ClusterSpec, adding: readonly NodeSpec[]): void {
+  const kind = spec.containers ? 'container' : 'host'
+  const other = adding.find((node) => (node.target.kind === 'container') !== (kind === 'container'))
+  if (!other) return
+  throw new AirliftError(
+    'E_HOST_INVALID',
+    `the cluster "${spec.name}" is made of ${kind}s, and ${other.target.text} is none`,
+    { hint: kind === 'container' ? 'say how many: --nodes 1' : 'name hosts: --nodes root@10.0.0.4' },
+  )
+}
+
+/** The options that the cluster was made with, and what comes from this computer each time: its proxy and certificates. */
+function withComputer(known: ContainerSpec, now: ContainerSpec | undefined): ContainerSpec {
+  return {
+    ...known,
+    ...(now?.proxy ? { proxy: now.proxy } : {}),
+    ...(now?.caCertificates ? { caCertificates: now.caCertificates } : {}),
+  }
 }
 
 /** Machines that were only named to look for the cluster, and are not of it. */

@@ -25,6 +25,8 @@ export async function existingSpec(
   master: MachineWorld,
   machine: Machine,
   ctx: Context,
+  /** What the labels of containers say, which keep no record inside. */
+  labelled: ClusterSpec['config'] = {},
 ): Promise<Pick<ClusterSpec, 'config' | 'registries'>> {
   const result = await machine.run(READ, { signal: ctx.signal, idempotent: true })
   if (result.exitCode !== 0) {
@@ -36,6 +38,7 @@ export async function existingSpec(
   const files = readFiles(result.stdout)
   const recorded = master.facts.managed.record?.config
   const config = {
+    ...labelled,
     ...(isConfig(recorded) ? recorded : {}),
     ...secretsOf(files.find((file) => file.path === CONFIG)),
   }

@@ -1,6 +1,7 @@
 import { buildSpec, type SpecFlags } from '../../cluster/build-spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { add } from '../../operations/add.js'
+import { nextIndexes } from '../../operations/resolve-containers.js'
 import { createSpecIo } from '../../registry/local-spec-io.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { refuseContainerFlags } from '../container-flags.js'
@@ -21,8 +22,12 @@ export async function addCommand(
       hint: 'give --nodes root@10.0.0.4, or --masters, or both',
     })
   }
+  const deps = operationDeps(io)
+  const ref = await throughRef(flags)
+  const counted = [flags.masters, flags.nodes].some((text) => /^\d+$/.test(String(text ?? '')))
   const built = await buildSpec(flags as SpecFlags, createSpecIo(undefined, { env: io.ctx.env }), {
     mastersRequired: false,
+    ...(counted ? { firstIndex: await nextIndexes(ref, io.ctx, deps) } : {}),
   })
   for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
   if (!built.counts) refuseContainerFlags(flags)
@@ -31,13 +36,13 @@ export async function addCommand(
   try {
     const outcome = await add(
       {
-        cluster: await throughRef(flags),
+        cluster: ref,
         joining: built.spec,
         ...(rootfs ? { rootfs } : {}),
         dryRun: planOnly,
       },
       io.ctx,
-      operationDeps(io),
+      deps,
     )
     const warnings = problemLines(outcome.problems, built.spec.ignore)
     if (warnings.length > 0) io.note(warnings.join('\n'))
