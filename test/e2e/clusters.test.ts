@@ -26,17 +26,18 @@ describe.skipIf(labMissing())('two clusters that one computer knows', () => {
   const southFlags = (): string[] => named(scene, [`root@${south.ip}`])
   const up = (name: string, flags: string[]): Promise<CliResult> =>
     scene.cli(['run', '--name', name, '--rootfs', scene.bundle, ...flags, '--no-switch', '-o', 'json'])
+  /** Clusters in containers of this computer are in every list, whoever made them. */
+  const onHosts = ({ json }: CliResult): unknown[] =>
+    (json as { clusters: { runtime: string }[] }).clusters.filter(({ runtime }) => runtime === 'k3s')
   const nodesOf = (json: unknown): string[] =>
     (json as { nodes: { name: string }[] }).nodes.map((node) => node.name)
 
   it('are both in the list', async () => {
     const result = await scene.cli(['list', '-o', 'json'])
-    expect(result.json).toEqual({
-      clusters: [
-        expect.objectContaining({ name: 'north', runtime: 'k3s', masters: 1, workers: 1 }),
-        expect.objectContaining({ name: 'south', runtime: 'k3s', masters: 1, workers: 0 }),
-      ],
-    })
+    expect(onHosts(result)).toEqual([
+      expect.objectContaining({ name: 'north', masters: 1, workers: 1 }),
+      expect.objectContaining({ name: 'south', masters: 1, workers: 0 }),
+    ])
     expect((await scene.cli(['list'])).stdout).toMatch(/north[\s\S]*south/)
   })
 
@@ -165,7 +166,7 @@ describe.skipIf(labMissing())('two clusters that one computer knows', () => {
   it('go one after the other', async () => {
     const gone = await scene.cli(['reset', '--yes', '--name', 'north', '-o', 'json'])
     expect(gone.json, gone.stderr).toMatchObject({ outcome: 'done', name: 'north' })
-    expect((await scene.cli(['list', '-o', 'json'])).json).toMatchObject({ clusters: [{ name: 'south' }] })
+    expect(onHosts(await scene.cli(['list', '-o', 'json']))).toMatchObject([{ name: 'south' }])
     expect((await scene.cli(['status', '--name', 'south', '-o', 'json'])).json).toMatchObject({
       health: 'ready',
     })

@@ -94,11 +94,13 @@ describe.skipIf(labMissing())('from a bundle to a cluster on three hosts, and ba
       machines.hosts.map((host) => [host.name, true, k3sUnderTest().version]),
     )
     const list = await airlift(['list', '-o', 'json'], { home })
-    expect(list.json).toEqual({
-      clusters: [
-        { name: 'default', runtime: 'k3s', version: k3sUnderTest().version, masters: 1, workers: 2 },
-      ],
-    })
+    // Clusters in containers of this computer are in the list as well, whoever made them.
+    const onHosts = (list.json as { clusters: { runtime: string }[] }).clusters.filter(
+      (cluster) => cluster.runtime === 'k3s',
+    )
+    expect(onHosts).toEqual([
+      { name: 'default', runtime: 'k3s', version: k3sUnderTest().version, masters: 1, workers: 2 },
+    ])
   })
 
   it('finds the whole cluster from one master, on a computer that has never seen it', async () => {
