@@ -36,6 +36,8 @@ export interface ContainerRecord {
   readonly api?: { readonly host?: string; readonly address: string; readonly port: number }
   /** Ports that this container publishes, beside the API. */
   readonly ports: readonly PortSpec[]
+  /** Of a load balancer whose ports were changed since: those that it was made with at first. */
+  readonly asked?: readonly PortSpec[]
   readonly memoryBytes?: number
   readonly cpus?: number
   readonly gpus?: {

@@ -10,6 +10,8 @@ export interface PortSpec {
   readonly via: 'proxy' | 'direct'
   /** Names of the node containers that it leads to. */
   readonly nodes: readonly string[]
+  /** Where it leads to all of a kind, also to those that come later; `nodes` has those of the beginning. */
+  readonly group?: 'all' | 'masters' | 'workers'
 }
 
 /** A directory or volume that is mounted into a container. */

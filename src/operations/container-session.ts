@@ -45,12 +45,16 @@ export async function openContainerSession(
     node,
     machine: reach(node.target.host),
   }))
-  const lb = reach(containerName(spec.name, 'lb'))
+  const balancer = containerName(spec.name, 'lb')
+  // The second one exists only while ports are changed.
+  const balancers = [reach(balancer), reach(`${balancer}-next`)]
   return {
     engine,
     machines,
     failures: [],
-    byId: new Map([...machines.map(({ machine }) => machine), lb].map((machine) => [machine.id, machine])),
+    byId: new Map(
+      [...machines.map(({ machine }) => machine), ...balancers].map((machine) => [machine.id, machine]),
+    ),
     [Symbol.asyncDispose]: () => engine.close(),
   }
 }

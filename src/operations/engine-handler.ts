@@ -30,6 +30,7 @@ export function engineHandler(engine: Engine, rootfs: Rootfs | undefined, ctx: C
       case 'container':
         if (action.op === 'create') return createContainer(engine, action, options, ctx)
         if (action.op === 'start') return starts(() => engine.startContainer(action.name))
+        if (action.op === 'rename') return renameContainer(engine, action.name, action.to)
         if (action.op === 'stop') return engine.stopContainer(action.name, action.timeoutSeconds ?? 10)
         if (action.op === 'restart')
           return starts(() => engine.restartContainer(action.name, action.timeoutSeconds ?? 10))
@@ -60,6 +61,12 @@ async function createContainer(
   if (found?.state === 'running') return
   if (!found) await engine.createContainer(filled(config, fill, ctx))
   await engine.putArchive(config.name, '/', packEntries(files, fill))
+}
+
+/** Done already where only the new name is there. */
+async function renameContainer(engine: Engine, name: string, to: string): Promise<void> {
+  if (!(await engine.container(name)) && (await engine.container(to))) return
+  await engine.renameContainer(name, to)
 }
 
 /** Values that may be secret are filled in here, on the way to the engine. */

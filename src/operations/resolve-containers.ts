@@ -1,5 +1,10 @@
 import { LABELS, nodeOfLabels, recordOfLabels } from '../cluster/container-labels.js'
-import { type ContainerNodeSpec, type ContainerSpec, PLAIN_CONTAINER } from '../cluster/container-spec.js'
+import {
+  type ContainerNodeSpec,
+  type ContainerSpec,
+  containerName,
+  PLAIN_CONTAINER,
+} from '../cluster/container-spec.js'
 import type { ClusterSpec, NodeSpec, Role, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
@@ -50,7 +55,14 @@ export function specOfContainers(
   ssh: SshOptions,
   containers: readonly EngineContainer[],
 ): ClusterSpec {
-  const own = containers.filter((container) => container.labels[LABELS.temporary] === undefined)
+  const lb = containerName(name, 'lb')
+  // Of two load balancers, which there are while ports are changed, the one that has the name counts.
+  const double = containers.some((container) => container.name === lb)
+  const own = containers.filter(
+    (container) =>
+      container.labels[LABELS.temporary] === undefined &&
+      !(double && container.labels[LABELS.role] === 'lb' && container.name !== lb),
+  )
   const nodes = (role: Role): NodeSpec[] =>
     own
       .flatMap((container) => {

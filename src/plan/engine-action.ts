@@ -68,6 +68,7 @@ export type EngineAction =
       /** Of a stop: how long it may take before it is killed. Default 10. */
       readonly timeoutSeconds?: number
     }
+  | { readonly kind: 'container'; readonly op: 'rename'; readonly name: string; readonly to: string }
 
 const KINDS = new Set(['network', 'volume', 'image', 'container'])
 

@@ -1,3 +1,4 @@
+import type { PortsChange } from '../cluster/container/change-ports.js'
 import type { ClusterSpec, NodeSpec, RuntimeName } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { AirliftError, ErrorCode } from '../core/errors.js'
@@ -96,6 +97,11 @@ export interface EngineWorld {
   readonly containers: readonly EngineContainer[]
   /** Of this cluster too, left behind by a command that was ended: they are only removed. */
   readonly temporary?: readonly EngineContainer[]
+  /**
+   * A change of ports was cut off. `remove`: the new load balancer, among `temporary`, is not needed. `rename`: it has taken
+   * the place of the old one but not yet its name; `containers` has it under that name, `temporary` under its own.
+   */
+  readonly lbNext?: 'remove' | 'rename'
   /** All of the engine: their names, ports and addresses are taken. */
   readonly others: readonly EngineContainer[]
   readonly networks: readonly EngineNetwork[]
@@ -192,6 +198,13 @@ export interface Runtime {
   stop(spec: ClusterSpec, world: World, options: StopOptions): Plan
   /** Starts what is stopped, and waits as the spec says. @throws AirliftError E_REFUSED */
   start(spec: ClusterSpec, world: World): Plan
+  /** Published ports, where this runtime publishes any. */
+  readonly ports?: {
+    /** Changes them. @throws AirliftError E_SPEC_INVALID, E_UNSUPPORTED, E_REFUSED, E_IMAGE_MISSING, E_ENGINE_CONFLICT */
+    change(spec: ClusterSpec, world: World, change: PortsChange): Plan
+    /** Takes back a change that failed: `before` is the world that it began with. */
+    undo(spec: ClusterSpec, world: World, before: World): Plan
+  }
 }
 
 /** How a cluster is stopped. */

@@ -11,6 +11,7 @@ import { registerKubeconfig } from './kubeconfig.js'
 import { registerList } from './list.js'
 import { registerLogs } from './logs.js'
 import { registerPlan } from './plan.js'
+import { registerPorts } from './ports.js'
 import { registerPrune } from './prune.js'
 import { registerReset } from './reset.js'
 import { registerRootfs } from './rootfs.js'
@@ -33,6 +34,7 @@ export function registerAll(program: Command, deps: CliDeps): void {
   registerStatus(program, deps)
   registerList(program, deps)
   registerKubeconfig(program, deps)
+  registerPorts(program, deps)
   registerPrune(program, deps)
   program.commandsGroup('Machines:')
   registerDoctor(program, deps)

@@ -16,6 +16,8 @@ export function engineLine(action: EngineAction): string {
       if (action.kind === 'network') return `create the network ${action.name} (${action.subnet})`
       if (action.kind === 'volume') return `create the volume ${action.name}`
       return `create the container ${action.config.name} from ${action.config.image}, with ${count(action.files.length, 'file')}`
+    case 'rename':
+      return `rename the container ${action.name} to ${action.to}`
     default:
       return `${action.op} the ${action.kind} ${action.name}`
   }

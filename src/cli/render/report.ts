@@ -15,6 +15,7 @@ const VERBS: Readonly<Record<string, { readonly done: string; readonly unchanged
   delete: { done: 'is without them', unchanged: 'is without them already: nothing to do' },
   reset: { done: 'is removed', unchanged: 'is not there: nothing to do' },
   start: { done: 'is up', unchanged: 'runs already: nothing to do' },
+  ports: { done: 'publishes the ports', unchanged: 'publishes these ports already: nothing to do' },
   stop: { done: 'is stopped', unchanged: 'is stopped already: nothing to do' },
 }
 

@@ -150,7 +150,7 @@ describe('buildPorts', () => {
     const [before] = buildPorts(['8080:80@server:0'], around(2, 2)).ports
     if (before === undefined) throw new Error('no port')
     expect(build(['8081:80'], around(2, 2, { before: [before] }))).toEqual([
-      'port 80 of "8081:80" is led to other nodes by a port that is published',
+      'port 80 of "8081:80" is led to other nodes by 8080:80, which is published',
     ])
   })
 
@@ -173,7 +173,7 @@ describe('buildPorts', () => {
     const [before] = buildPorts(['8080:80'], around(2, 0)).ports
     if (before === undefined) throw new Error('no port')
     expect(build(['8080:81', '8081:81'], around(2, 0, { before: [before] }))).toEqual([
-      'port 8080 of "8080:81" is taken by a port that is published',
+      'port 8080 of "8080:81" is taken by 8080:80, which is published',
     ])
   })
 })

@@ -1,8 +1,14 @@
 import { isIPv4 } from 'node:net'
 import type { ContainerSpec, PortSpec } from '../container-spec.js'
-import { type ContainerView, namesBalancerAlone, selectContainers } from './filter.js'
+import {
+  type ContainerSelection,
+  type ContainerView,
+  namesBalancerAlone,
+  selectContainers,
+} from './filter.js'
 import { isOptionProblem, type OptionProblem } from './option-problem.js'
 import { MAX_PORTS, type PortRequest, parsePort } from './parse-port.js'
+import { isSamePort, portText } from './published-ports.js'
 
 /** What is published, or what is wrong with the requests. */
 export interface BuiltPorts {
@@ -17,8 +23,10 @@ export interface PortSurroundings {
   readonly balancerRefused: boolean
   /** Where the API is published. */
   readonly api: ContainerSpec['api']
-  /** Ports that are published already. */
+  /** Ports that the load balancer publishes already; one that is asked for again is left out. */
   readonly before?: readonly PortSpec[]
+  /** Ports that nodes publish themselves already; one that is asked for again is left out. */
+  readonly elsewhere?: readonly PortSpec[]
 }
 
 /**
@@ -31,6 +39,7 @@ export function buildPorts(texts: readonly string[], around: PortSurroundings): 
   const ports: PortSpec[] = []
   const taken = new Taken(around)
   const balanced = new Balanced(around)
+  const published = [...(around.before ?? []), ...(around.elsewhere ?? [])]
   for (const text of texts) {
     const request = parsePort(text)
     if (isOptionProblem(request)) {
@@ -53,6 +62,7 @@ export function buildPorts(texts: readonly string[], around: PortSurroundings): 
       for (const way of ways) {
         const { address, protocol } = request
         const port: PortSpec = { address, hostPort, containerPort, protocol, ...way }
+        if (published.some((entry) => isSamePort(port, entry))) continue
         const elsewhere = balanced.add(port, `"${text}"`, around.view)
         if (elsewhere !== undefined) {
           problems.push({
@@ -79,7 +89,8 @@ class Balanced {
   readonly #byPort = new Map<string, { nodes: string; by: string }>()
 
   constructor(around: PortSurroundings) {
-    for (const port of around.before ?? []) this.add(port, 'a port that is published', around.view)
+    for (const port of around.before ?? [])
+      this.add(port, `${portText(port)}, which is published`, around.view)
   }
 
   /** Who leads the port to other nodes already; otherwise remembers it. */
@@ -105,7 +116,7 @@ function firstPerRange(problems: readonly OptionProblem[]): OptionProblem[] {
   })
 }
 
-type Way = Pick<PortSpec, 'via' | 'nodes'>
+type Way = Pick<PortSpec, 'via' | 'nodes' | 'group'>
 
 function resolveWays(request: PortRequest, around: PortSurroundings): Way[] | OptionProblem {
   const { view, balancerRefused } = around
@@ -135,9 +146,25 @@ function resolveWays(request: PortRequest, around: PortSurroundings): Way[] | Op
   const atFirstMaster = view.nodes[first]?.role === 'master' && view.nodes[first]?.index === 0
   const through: Way =
     view.loadBalancer || atFirstMaster
-      ? { via: 'proxy', nodes: proxied.map(name) }
+      ? { via: 'proxy', nodes: proxied.map(name), ...groupOf(request, selected, proxied, view) }
       : { via: 'direct', nodes: [name(first)] }
   return [through, ...ways]
+}
+
+/** The kind of nodes that a port leads to, where it was asked for by kind and not by numbers or names. */
+function groupOf(
+  { filter = '' }: PortRequest,
+  selected: ContainerSelection | undefined,
+  proxied: readonly number[],
+  view: ContainerView,
+): Pick<PortSpec, 'group'> {
+  if (selected === undefined || selected.loadBalancer) return { group: 'all' }
+  if (/\d/.test(filter)) return {}
+  const masters = view.nodes.filter((node) => node.role === 'master').length
+  const roles = new Set(proxied.map((place) => view.nodes[place]?.role))
+  if (roles.size === 2) return proxied.length === view.nodes.length ? { group: 'all' } : {}
+  if (roles.has('master')) return proxied.length === masters ? { group: 'masters' } : {}
+  return proxied.length === view.nodes.length - masters ? { group: 'workers' } : {}
 }
 
 /** Ports of the engine's computer that are given away, by number and protocol. */
@@ -145,10 +172,10 @@ class Taken {
   readonly #byPort = new Map<string, { address: string; by: string }[]>()
 
   constructor(around: PortSurroundings) {
-    const { api, before = [] } = around
+    const { api, before = [], elsewhere = [] } = around
     if (api.port !== undefined) this.#put(`${api.port}/tcp`, api.address, '--api-port')
-    for (const port of before)
-      this.#put(`${port.hostPort}/${port.protocol}`, port.address, 'a port that is published')
+    for (const port of [...before, ...elsewhere])
+      this.#put(`${port.hostPort}/${port.protocol}`, port.address, `${portText(port)}, which is published`)
   }
 
   /** Who has the port already; otherwise takes it. Port 0 is never taken. */

@@ -1,4 +1,6 @@
+import { areSamePorts } from '../../cluster/container/published-ports.js'
 import { type ContainerRecord, LABELS, recordOfLabels } from '../../cluster/container-labels.js'
+import type { PortSpec } from '../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
@@ -9,7 +11,6 @@ import { containerOf, containersOf, engineOf, type Layout } from './layout.js'
 /** The flag that each part of a container's record comes from. Parts that are not here follow the cluster. */
 const FLAGS: Partial<Record<keyof ContainerRecord, string>> = {
   image: '--image',
-  ports: '--port',
   memoryBytes: '--memory',
   cpus: '--cpus',
   gpus: '--gpus',
@@ -30,6 +31,7 @@ export function checkUnchanged(spec: ClusterSpec, world: World, layout: Layout):
   const engine = engineOf(world)
   refuseLeavingOut(spec, world)
   checkCluster(spec, engine.containers)
+  checkPorts(spec, world, layout)
   const members = [
     ...[...spec.masters, ...spec.nodes].map((node) => ({ name: node.target.host, own: nodeOptions(node) })),
     ...(layout.lb === undefined ? [] : [{ name: layout.lb, own: containersOf(spec).lb }]),
@@ -61,6 +63,36 @@ function checkCluster(spec: ClusterSpec, containers: readonly EngineContainer[])
   if (!wanted.loadBalancer && records.some((record) => record.loadBalancer)) throw refused(about, '--no-lb')
   if (wanted.api.port !== undefined && api && api.port !== wanted.api.port) throw refused(about, '--api-port')
   if (wanted.api.host !== undefined && api && api.host !== wanted.api.host) throw refused(about, '--api-port')
+}
+
+/**
+ * Ports through the load balancer, or the first master, may be those that the cluster was made with, or those that it has
+ * since `airlift ports`; those of one node cannot change.
+ */
+function checkPorts(spec: ClusterSpec, world: World, layout: Layout): void {
+  const { ports } = containersOf(spec)
+  const records = engineOf(world).containers.flatMap(({ name, labels }) => {
+    const record = recordOfLabels(labels)
+    return record ? [{ name, record }] : []
+  })
+  const proxied = (list: readonly PortSpec[]): PortSpec[] => list.filter((port) => port.via === 'proxy')
+  const front = layout.lb ?? spec.masters[0]?.target.host ?? ''
+  if (records.some(({ name }) => name === front)) {
+    const wanted = proxied(ports)
+    const first = proxied(records.flatMap(({ record }) => record.asked ?? record.ports))
+    const now = proxied(records.flatMap(({ record }) => record.ports))
+    if (!areSamePorts(wanted, first) && !areSamePorts(wanted, now)) throw refused(front, '--port')
+  }
+  for (const { name, record } of records) {
+    const before = record.ports.filter((port) => port.via === 'direct')
+    const wanted = ports.filter((port) => port.via === 'direct' && port.nodes.includes(name))
+    if (!areSamePorts(wanted.map(own(name)), before.map(own(name)))) throw refused(name, '--port')
+  }
+}
+
+/** A port that several nodes publish, each for itself. */
+function own(name: string): (port: PortSpec) => PortSpec {
+  return (port) => ({ ...port, nodes: [name] })
 }
 
 function refused(name: string, flag: string): AirliftError {

@@ -22,6 +22,8 @@ export const objectNames = {
   images: (cluster: string): string => `airlift-${cluster}-images`,
   data: (container: string): string => container,
   kubelet: (container: string): string => `${container}-kubelet`,
+  /** The load balancer that takes the place of another one, until it has. */
+  lbNext: (cluster: string): string => `airlift-${cluster}-lb-next`,
 } as const
 
 /** The machine's id of a container. */

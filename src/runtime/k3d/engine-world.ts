@@ -8,6 +8,7 @@ import { candidateImages, engineArch } from './choose-image.js'
 import { freePorts, localRoutes, lookAtComputer } from './computer.js'
 import { CONTAINER } from './contract.js'
 import { containersOf } from './layout.js'
+import { withoutNextBalancer } from './next-balancer.js'
 
 /** Ports that a remote engine's computer may have free: above what programs ask for by number. */
 const REMOTE_PORTS = { first: 20_000, last: 29_999 }
@@ -25,21 +26,29 @@ export async function lookAtEngine(
     engine.volumes([`${LABELS.cluster}=${spec.name}`]),
   ])
   const ours = all.filter((container) => container.labels[LABELS.cluster] === spec.name)
-  const containers = ours.filter((container) => container.labels[LABELS.temporary] === undefined)
+  const { containers, next, lbNext } = withoutNextBalancer(
+    spec.name,
+    ours.filter((container) => container.labels[LABELS.temporary] === undefined),
+  )
   const others = all.filter((container) => container.labels[LABELS.cluster] !== spec.name)
+  const lb = containerName(spec.name, 'lb')
   const { local, host } = engine.endpoint
   const [images, routes, ports, lbTargets, computer] = await Promise.all([
     lookAtImages(spec, engine, rootfs, containers, info.arch),
     local ? localRoutes() : [],
     local && /^127\.|^localhost$/.test(host) ? freePorts(wantedPorts(spec)) : remotePorts(spec, others),
-    readTargets(spec, engine, containers),
+    readTargets(lbNext === 'rename' ? next : containers.find(({ name }) => name === lb), engine),
     local ? lookAtComputer(spec, ours) : undefined,
   ])
   return {
     endpoint: engine.endpoint,
     info,
     containers,
-    temporary: ours.filter((container) => container.labels[LABELS.temporary] !== undefined),
+    temporary: [
+      ...ours.filter((container) => container.labels[LABELS.temporary] !== undefined),
+      ...(next ? [next] : []),
+    ],
+    ...(lbNext ? { lbNext } : {}),
     others,
     networks,
     volumes,
@@ -83,14 +92,8 @@ function remotePorts(spec: ClusterSpec, others: readonly EngineContainer[]): num
   return [...chosen]
 }
 
-async function readTargets(
-  spec: ClusterSpec,
-  engine: Engine,
-  containers: readonly EngineContainer[],
-): Promise<string | undefined> {
-  const name = containerName(spec.name, 'lb')
-  if (!containers.some((container) => container.name === name)) return undefined
-  return (await readSmallFile(engine, name, CONTAINER.lbConfig))?.toString('utf8')
+async function readTargets(lb: EngineContainer | undefined, engine: Engine): Promise<string | undefined> {
+  return lb && (await readSmallFile(engine, lb.name, CONTAINER.lbConfig))?.toString('utf8')
 }
 
 /** One small file of a container, also of one that does not run. */

@@ -1,3 +1,4 @@
+import { isSamePort } from '../../cluster/container/published-ports.js'
 import { type ContainerRecord, LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import type { ContainerSpec, PortSpec } from '../../cluster/container-spec.js'
 import { containerName, PLAIN_CONTAINER } from '../../cluster/container-spec.js'
@@ -17,6 +18,8 @@ export interface Layout {
   readonly image: ImageChoice
   /** Name of the load balancer's container; absent where there is none. */
   readonly lb?: string
+  /** Name of a load balancer that only publishes ports: the masters are reached without it. */
+  readonly portsLb?: string
   readonly api: { readonly host?: string; readonly address: string; readonly port: number }
   /** Published ports by container, with the free ones chosen. */
   readonly ports: ReadonlyMap<string, readonly PortSpec[]>
@@ -50,8 +53,14 @@ export function containerOf(world: World, name: string): EngineContainer | undef
   return engineOf(world).containers.find((container) => container.name === name)
 }
 
+/** What a layout is for. */
+export interface LayoutOptions {
+  /** Ports are to be published by a load balancer, also where there is none yet. Default false. */
+  readonly forPorts?: boolean
+}
+
 /** Decides the layout. Pure: planning it twice gives the same. @throws AirliftError E_ENGINE_CONFLICT, E_SPEC_INVALID */
-export function layoutOf(spec: ClusterSpec, world: World): Layout {
+export function layoutOf(spec: ClusterSpec, world: World, options: LayoutOptions = {}): Layout {
   const engine = engineOf(world)
   const wanted = containersOf(spec)
   const known = engine.containers.flatMap((container) => {
@@ -60,7 +69,10 @@ export function layoutOf(spec: ClusterSpec, world: World): Layout {
   })
   const records = known.map((entry) => entry.record)
   const network = networkOf(spec, wanted, engine, records[0])
-  const lb = hasLoadBalancer(spec, wanted, records) ? containerName(spec.name, 'lb') : undefined
+  const balancer = containerName(spec.name, 'lb')
+  const lb = hasLoadBalancer(spec, wanted, records) ? balancer : undefined
+  const isThere = known.some(({ container }) => container.name === balancer)
+  const portsLb = lb === undefined && (isThere || options.forPorts) ? balancer : undefined
   const first = spec.masters[0]?.target.host ?? containerName(spec.name, 'master', 0)
   const publisher = known.find((entry) => entry.record.api)
   const apiAt = publisher?.container.name ?? lb ?? first
@@ -72,9 +84,10 @@ export function layoutOf(spec: ClusterSpec, world: World): Layout {
   }
   return {
     network,
-    addresses: addressesOf(spec, engine, network, lb, known),
+    addresses: addressesOf(spec, engine, network, lb ?? portsLb, known),
     image: chooseImage(spec, world, records[0]?.image),
     ...(lb ? { lb } : {}),
+    ...(portsLb ? { portsLb } : {}),
     api,
     apiAt,
     ports: portsOf(wanted, lb ?? first, known, free),
@@ -150,7 +163,8 @@ function addressesOf(
   return addresses
 }
 
-function nextPort(free: number[]): number {
+/** Takes a free port of the engine's computer. @throws AirliftError E_ENGINE_CONFLICT when none is left */
+export function nextPort(free: number[]): number {
   const port = free.shift()
   if (port !== undefined) return port
   throw new AirliftError('E_ENGINE_CONFLICT', "no free port was found on the engine's computer", {
@@ -158,36 +172,24 @@ function nextPort(free: number[]): number {
   })
 }
 
-/** Ports by the container that publishes them; one without a number keeps the number that it was given at first. */
+/** Ports by the container that publishes them: a container that exists has those of its label, whatever is wanted now. */
 function portsOf(
   wanted: ContainerSpec,
   front: string,
   known: readonly Known[],
   free: number[],
-): Map<string, PortSpec[]> {
-  const ports = new Map<string, PortSpec[]>()
+): Map<string, readonly PortSpec[]> {
+  const there = new Map(known.map(({ container, record }) => [container.name, record.ports]))
+  const left = [...there.values()].flat()
+  const made = new Map<string, PortSpec[]>()
   for (const port of wanted.ports) {
     for (const at of port.via === 'proxy' ? [front] : port.nodes) {
-      const list = ports.get(at) ?? []
-      ports.set(at, list)
-      const before = known
-        .find(({ container }) => container.name === at)
-        ?.record.ports.find(
-          (entry) => samePort(entry, port) && !list.some((one) => one.hostPort === entry.hostPort),
-        )
-      const hostPort = port.hostPort !== 0 ? port.hostPort : (before?.hostPort ?? nextPort(free))
-      list.push({ ...port, hostPort })
+      if (there.has(at)) continue
+      // A load balancer that was made for ports may have it.
+      if (port.via === 'proxy' && left.some((entry) => isSamePort(port, entry))) continue
+      const hostPort = port.hostPort !== 0 ? port.hostPort : nextPort(free)
+      made.set(at, [...(made.get(at) ?? []), { ...port, hostPort }])
     }
   }
-  return ports
-}
-
-/** Whether two ports are the same but for the number on the computer that was left to airlift. */
-function samePort(a: PortSpec, b: PortSpec): boolean {
-  return (
-    a.containerPort === b.containerPort &&
-    a.protocol === b.protocol &&
-    a.address === b.address &&
-    a.via === b.via
-  )
+  return new Map([...there, ...made])
 }

@@ -5,23 +5,29 @@ import { lbContainer } from './container-config.js'
 import { CONTAINER, containerId } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { containerOf, engineOf, type Layout } from './layout.js'
+import { settleSteps } from './next-balancer.js'
 import { entries, lbFiles, lbTargets } from './node-files.js'
 import { stepId } from './node-steps.js'
 
 /** The load balancer, where there is one: made before the masters, whose addresses are known; its targets kept right. */
 export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[] {
-  const name = layout.lb
-  if (name === undefined) return []
+  const name = layout.lb ?? layout.portsLb
+  const settle = settleSteps(spec, world)
+  const settled = settle.map((step) => step.id)
+  if (name === undefined) return settle
   const machine = containerId(name)
   const found = containerOf(world, name)
-  if (found?.state === 'running') return targetsStep(spec, world, layout, name)
+  if (found?.state === 'running') return [...settle, ...targetsStep(spec, world, layout, name, settled)]
   const create: Step = {
     id: stepId.create(name),
     machine,
     title: `${found ? 'complete' : 'create'} the load balancer`,
-    needs: engineSteps(spec, world, layout)
-      .map((step) => step.id)
-      .filter((id) => id !== ENGINE_STEPS.images),
+    needs: [
+      ...engineSteps(spec, world, layout)
+        .map((step) => step.id)
+        .filter((id) => id !== ENGINE_STEPS.images),
+      ...settled,
+    ],
     effect: found ? 'change' : 'create',
     actions: [
       {
@@ -40,25 +46,33 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
     effect: 'create',
     actions: [{ kind: 'container', op: 'start', name }],
   }
-  return [create, start]
+  return [...settle, create, start]
 }
 
 /** Steps after which the load balancer leads to the masters; none where it does already. */
 export function lbReady(spec: ClusterSpec, world: World, layout: Layout): string[] {
+  // One that only publishes ports is nothing that nodes wait for.
+  if (layout.lb === undefined) return []
   return lbSteps(spec, world, layout)
     .map((step) => step.id)
     .slice(-1)
 }
 
-function targetsStep(spec: ClusterSpec, world: World, layout: Layout, name: string): Step[] {
+function targetsStep(
+  spec: ClusterSpec,
+  world: World,
+  layout: Layout,
+  name: string,
+  needs: readonly string[],
+): Step[] {
   const content = lbTargets(spec, layout, name)
   if (engineOf(world).lbTargets === content) return []
   return [
     {
       id: `${name}/targets`,
       machine: containerId(name),
-      title: 'tell the load balancer its masters',
-      needs: [],
+      title: layout.lb === name ? 'tell the load balancer its masters' : 'tell the load balancer its nodes',
+      needs,
       effect: 'change',
       journal: false,
       actions: [{ kind: 'write', path: CONTAINER.lbConfig, mode: '0644', content }],

@@ -1,3 +1,4 @@
+import { portNodes } from '../../cluster/container/published-ports.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { ContainerEntry } from '../../plan/engine-action.js'
 import { secretRef } from '../../plan/fill-secrets.js'
@@ -71,11 +72,13 @@ export function lbTargets(spec: ClusterSpec, layout: Layout, name: string): stri
   const to = (containers: readonly string[]): string =>
     containers.map((target) => layout.addresses.get(target) ?? target).join(' ')
   const api = Number(spec.config['https-listen-port'] ?? 6443)
-  const lines = [`${api} api ${to(spec.masters.map((node) => node.target.host))}`]
+  // One that only publishes ports has nothing to do with the API.
+  const lines = layout.lb === name ? [`${api} api ${to(spec.masters.map((node) => node.target.host))}`] : []
   for (const port of layout.ports.get(name) ?? []) {
-    if (port.containerPort === api && port.protocol === 'tcp') continue
-    const line = `${port.containerPort} ${port.protocol} ${to(port.nodes)}`
-    if (!lines.includes(line)) lines.push(line)
+    if (layout.lb === name && port.containerPort === api && port.protocol === 'tcp') continue
+    const nodes = portNodes(port, spec)
+    const line = `${port.containerPort} ${port.protocol} ${to(nodes)}`
+    if (nodes.length > 0 && !lines.includes(line)) lines.push(line)
   }
   return `${lines.join('\n')}\n`
 }

@@ -9,6 +9,7 @@ import { planInit } from './init.js'
 import { planJoinMasters } from './join-masters.js'
 import { planJoinNodes } from './join-nodes.js'
 import { observeK3d } from './observe.js'
+import { planPorts, planPortsUndo } from './ports.js'
 import { planReset } from './reset.js'
 import { planStart } from './start.js'
 import { planStop } from './stop.js'
@@ -34,6 +35,7 @@ export function createK3dRuntime(): Runtime {
     reset: planReset,
     stop: planStop,
     start: planStart,
+    ports: { change: planPorts, undo: planPortsUndo },
     explain: explainLog,
   }
 }

@@ -6,6 +6,7 @@ import { usesEtcd } from '../k3s/config.js'
 import { knownNode } from '../k3s/node-steps.js'
 import { finishSteps, STARTED, startWaits, waitJoinableAgain } from '../k3s/start-waits.js'
 import type { World } from '../runtime.js'
+import { settleSteps } from './next-balancer.js'
 
 /**
  * Starts the masters and the load balancer of the cluster at the same time, since none of etcd's members is ready alone,
@@ -27,11 +28,16 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
   const stopped = containers.filter(({ state }) => state !== 'running')
   const gate = stopped.some((container) => roleOf(container) === 'worker') && first && !known
   const joinable = gate ? [joinableStep(spec, first, stopped)] : []
+  const settle = settleSteps(spec, world)
+  const settled = settle.map((step) => step.id)
   const begins = stopped.map((container) =>
-    startStep(container, roleOf(container) === 'worker' ? joinable.map((step) => step.id) : []),
+    startStep(container, [
+      ...(roleOf(container) === 'worker' ? joinable.map((step) => step.id) : []),
+      ...(roleOf(container) === 'lb' ? settled : []),
+    ]),
   )
   const readies = containers.flatMap((container) => readySteps(spec, world, container, voter, begins))
-  const steps: Step[] = [...begins, ...joinable, ...readies]
+  const steps: Step[] = [...settle, ...begins, ...joinable, ...readies]
   const entry = machineId(first?.name ?? '')
   const drained = known?.installed.nodes?.filter((node) => node.drained).map((node) => node.name)
   const before = readies.filter((step) => step.machine === entry).map((step) => step.id)

@@ -3,6 +3,7 @@ import type { EngineContainer } from '../../machine/docker/engine.js'
 import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import { drainSteps } from '../k3s/drain-steps.js'
 import type { StopOptions, World } from '../runtime.js'
+import { settleSteps } from './next-balancer.js'
 
 /** How long k3s may take to end by itself. Its pods end with it: they live in the container's process namespace. */
 const GRACE_SECONDS = 10
@@ -17,8 +18,9 @@ export function planStop(spec: ClusterSpec, world: World, options: StopOptions):
   const workers = running.filter((container) => container.labels['airlift.role'] === 'worker')
   const emptied = workers.map(({ name }) => ({ node: name, machine: `docker://${name}` }))
   const drains = options.drain ? drainSteps(world, emptied, spec.timeoutMs) : []
-  const needs = drains.map((step) => step.id)
-  const steps = [...drains, ...running.map((container) => stopStep(container, needs))]
+  const settle = settleSteps(spec, world)
+  const needs = [...drains, ...settle].map((step) => step.id)
+  const steps = [...drains, ...settle, ...running.map((container) => stopStep(container, needs))]
   return { operation: 'stop', name: spec.name, runtime: 'k3d', steps, summary: summarize(steps) }
 }
 

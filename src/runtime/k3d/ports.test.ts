@@ -1,0 +1,326 @@
+import { describe, expect, it } from 'vitest'
+import { LABELS, recordOfLabels } from '../../cluster/container-labels.js'
+import type { PortSpec } from '../../cluster/container-spec.js'
+import type { ClusterSpec } from '../../cluster/spec.js'
+import { isAirliftError } from '../../core/errors.js'
+import type { ContainerConfig, EngineContainer } from '../../machine/docker/engine.js'
+import { mergePlans, type Plan } from '../../plan/plan.js'
+import type { EngineWorld, World } from '../runtime.js'
+import { planInit } from './init.js'
+import { planJoinMasters } from './join-masters.js'
+import { planJoinNodes } from './join-nodes.js'
+import { withoutNextBalancer } from './next-balancer.js'
+import { planPorts, planPortsUndo } from './ports.js'
+import { planStart } from './start.js'
+import { planStop } from './stop.js'
+import { testContainer, testContainers, testContainerWorld, testEngine } from './world.fixture.js'
+
+const IMAGE = 'airlift/k3s:1'
+
+const port = (hostPort: number, containerPort: number, more: Partial<PortSpec> = {}): PortSpec => ({
+  address: '127.0.0.1',
+  hostPort,
+  containerPort,
+  protocol: 'tcp',
+  via: 'proxy',
+  nodes: ['airlift-dev-master-0'],
+  group: 'all',
+  ...more,
+})
+
+const planAll = (spec: ClusterSpec, world: World): Plan =>
+  mergePlans(
+    planInit(spec, world),
+    planJoinMasters(spec, world, spec.masters),
+    planJoinNodes(spec, world, spec.nodes),
+  )
+
+const created = (plan: Plan) =>
+  plan.steps
+    .flatMap((step) => step.actions)
+    .flatMap((action) => (action.kind === 'container' && action.op === 'create' ? [action] : []))
+
+/** The engine with these containers, as it would be looked at. */
+function engineWith(containers: readonly EngineContainer[]): EngineWorld {
+  const image = { id: 'i', tags: [], arch: 'amd64', sizeBytes: 1, labels: {}, entrypoint: [], env: [] }
+  const sorted = withoutNextBalancer('dev', containers)
+  return testEngine({
+    containers: sorted.containers,
+    temporary: sorted.next ? [sorted.next] : [],
+    ...(sorted.lbNext ? { lbNext: sorted.lbNext } : {}),
+    images: new Map([[IMAGE, image]]),
+    volumes: [{ name: 'airlift-dev-images', labels: {} }],
+    freePorts: containers.length > 0 ? [50001, 50002, 50003] : [40001, 40002, 40003],
+    networks: [
+      {
+        id: 'n1',
+        name: 'airlift-dev',
+        driver: 'bridge',
+        subnets: ['10.118.0.0/24'],
+        gateway: '10.118.0.1',
+        labels: { [LABELS.cluster]: 'dev' },
+        containers: {},
+      },
+    ],
+  })
+}
+
+/** A cluster that runs, made with these ports. */
+function cluster(masters: number, workers: number, ports: readonly PortSpec[] = []) {
+  const spec = testContainers(masters, workers, { image: IMAGE, ports })
+  const made = created(planAll(spec, testContainerWorld(spec, engineWith([]))))
+  const containers = made.map(({ config }) => testContainer(config))
+  return { spec, containers, world: worldOf(spec, containers) }
+}
+
+function worldOf(spec: ClusterSpec, containers: readonly EngineContainer[]): World {
+  return testContainerWorld(spec, engineWith(containers), (name) => ({
+    installed: {
+      active: containers.some((one) => one.name === name && one.state === 'running'),
+      initialized: true,
+      apiReady: name.includes('master'),
+      cluster: 'dev',
+    },
+  }))
+}
+
+const add = (...texts: string[]) => ({ op: 'add' as const, texts })
+const remove = (...texts: string[]) => ({ op: 'remove' as const, texts })
+
+/** Each step with its actions, for reading. */
+const outline = (plan: Plan): string[] =>
+  plan.steps.map((step) => {
+    const actions = step.actions.map((action) =>
+      'op' in action
+        ? `${action.op} ${action.kind === 'container' ? (action.op === 'create' ? action.config.name : action.name) : ''}${action.op === 'rename' ? ` to ${action.to}` : ''}`
+        : action.kind,
+    )
+    const after = step.needs.length > 0 ? ` after ${step.needs.join(', ')}` : ''
+    return `${step.id}: ${actions.join(', ')}${after}`.replaceAll('airlift-dev-', '')
+  })
+
+const configOf = (plan: Plan): ContainerConfig => {
+  const [made] = created(plan)
+  if (!made) throw new Error('a container is created')
+  return made.config
+}
+const fileOf = (plan: Plan): string | undefined => {
+  const entry = created(plan)[0]?.files.find((file) => file.path === '/etc/airlift/lb')
+  return entry && 'content' in entry ? entry.content : undefined
+}
+const bound = (config: ContainerConfig): string[] =>
+  config.ports.map((one) => `${one.address}:${one.hostPort}:${one.containerPort}/${one.protocol}`)
+
+/** The containers after the plan, as an engine would have them; up to so many actions. */
+function carriedOut(plan: Plan, containers: readonly EngineContainer[], count = Number.POSITIVE_INFINITY) {
+  const now = new Map(containers.map((one) => [one.name, one]))
+  for (const action of plan.steps.flatMap((step) => step.actions).slice(0, count)) {
+    if (action.kind !== 'container') continue
+    const name = action.op === 'create' ? action.config.name : action.name
+    const found = now.get(name)
+    if (action.op === 'create') now.set(name, testContainer(action.config, 'created'))
+    else if (action.op === 'remove') now.delete(name)
+    else if (action.op === 'rename' && found) {
+      now.delete(name)
+      now.set(action.to, { ...found, name: action.to })
+    } else if (found)
+      now.set(name, {
+        ...found,
+        state: action.op === 'stop' ? 'exited' : 'running',
+        startedAt: '2026-01-02T03:04:05Z',
+      })
+  }
+  return [...now.values()]
+}
+
+describe('ports of a cluster with a load balancer', () => {
+  const before = cluster(3, 2, [port(8080, 80)])
+
+  it('replaces only that, with the same address, its other ports and the API', async () => {
+    const plan = planPorts(before.spec, before.world, add('9090:90@workers:*', '91/udp'))
+    expect(outline(plan)).toEqual([
+      'master-0/guard: script',
+      'lb-next/create: create lb-next after master-0/guard',
+      'lb-next/replace: stop lb, start lb-next, wait, remove lb, rename lb-next to lb after lb-next/create',
+    ])
+    const config = configOf(plan)
+    expect(config.address).toBe('10.118.0.2')
+    expect(bound(config)).toEqual([
+      '127.0.0.1:40001:6443/tcp',
+      '127.0.0.1:8080:80/tcp',
+      '127.0.0.1:9090:90/tcp',
+      '127.0.0.1:50001:91/udp',
+    ])
+    expect(fileOf(plan)).toBe(
+      [
+        '6443 api 10.118.0.3 10.118.0.4 10.118.0.5',
+        '80 tcp 10.118.0.3 10.118.0.4 10.118.0.5 10.118.0.6 10.118.0.7',
+        '90 tcp 10.118.0.6 10.118.0.7',
+        '91 udp 10.118.0.3 10.118.0.4 10.118.0.5 10.118.0.6 10.118.0.7',
+        '',
+      ].join('\n'),
+    )
+    await expect(JSON.stringify(plan, null, 2)).toMatchFileSnapshot('golden/ports-add.json')
+  })
+
+  it('remembers what the cluster was made with, also after several changes', () => {
+    const first = planPorts(before.spec, before.world, add('9090:90'))
+    const then = carriedOut(first, before.containers)
+    const second = planPorts(before.spec, worldOf(before.spec, then), remove('8080:80'))
+    const record = recordOfLabels(configOf(second).labels)
+    expect(record?.asked?.map((one) => one.hostPort)).toEqual([8080])
+    expect(record?.ports.map((one) => one.hostPort)).toEqual([9090])
+  })
+
+  it('does nothing where all is as it is asked for', () => {
+    expect(planPorts(before.spec, before.world, add('8080:80', '80')).steps).toEqual([])
+  })
+
+  it('keeps the load balancer where the last port is removed: it has the API', () => {
+    const plan = planPorts(before.spec, before.world, remove('8080:80'))
+    expect(bound(configOf(plan))).toEqual(['127.0.0.1:40001:6443/tcp'])
+  })
+})
+
+describe('ports of a cluster without one', () => {
+  const before = cluster(1, 2, [port(8080, 80)])
+  const plan = planPorts(before.spec, before.world, add('9090:90@workers:*'))
+  const then = carriedOut(plan, before.containers)
+
+  it('makes one for these ports alone, and leaves the API where it is', () => {
+    expect(outline(plan)).toEqual([
+      'master-0/guard: script',
+      'lb-next/create: create lb-next after master-0/guard',
+      'lb-next/replace: start lb-next, wait, rename lb-next to lb after lb-next/create',
+    ])
+    expect(bound(configOf(plan))).toEqual(['127.0.0.1:9090:90/tcp'])
+    expect(configOf(plan).address).toBe('10.118.0.2')
+    expect(fileOf(plan)).toBe('90 tcp 10.118.0.4 10.118.0.5\n')
+  })
+
+  it('removes it with the last of them, and says what a node publishes itself', () => {
+    const world = worldOf(before.spec, then)
+    expect(outline(planPorts(before.spec, world, remove('9090:90')))).toEqual([
+      'master-0/guard: script',
+      'lb/remove: remove lb after master-0/guard',
+    ])
+    expect(() => planPorts(before.spec, world, remove('8080:80'))).toThrow(
+      '8080:80 is published by airlift-dev-master-0 itself',
+    )
+  })
+
+  it('gives it the targets of nodes that are added', () => {
+    const spec = testContainers(1, 3, { image: IMAGE, ports: [port(8080, 80)] })
+    const world = worldOf(spec, then)
+    const engine = { ...world.engine, lbTargets: '90 tcp 10.118.0.4 10.118.0.5\n' } as EngineWorld
+    const steps = planAll(spec, { ...world, engine }).steps
+    const targets = steps.find((step) => step.id === 'airlift-dev-lb/targets')
+    expect(targets?.actions[0]).toMatchObject({ content: '90 tcp 10.118.0.4 10.118.0.5 10.118.0.6\n' })
+    // Nobody joins through it.
+    expect(steps.find((step) => step.id === 'airlift-dev-worker-2/start')?.needs).not.toContain(
+      'airlift-dev-lb/targets',
+    )
+  })
+})
+
+describe('run again after a change', () => {
+  const wanted = (spec: ClusterSpec, ports: readonly PortSpec[]): ClusterSpec => ({
+    ...spec,
+    ...(spec.containers ? { containers: { ...spec.containers, ports } } : {}),
+  })
+  const changes = (spec: ClusterSpec, containers: readonly EngineContainer[], targets: string): string[] => {
+    const world = worldOf(spec, containers)
+    const engine = { ...world.engine, lbTargets: targets } as EngineWorld
+    return outline(planInit(spec, { ...world, engine })).filter((line) => /^lb/.test(line))
+  }
+
+  it.each([[1], [3]])('with the first flags or all of now, of %i masters, is right', (masters) => {
+    const before = cluster(masters, 1, [port(8080, 80)])
+    const plan = planPorts(before.spec, before.world, add('9090:90'))
+    const then = carriedOut(plan, before.containers)
+    const targets = fileOf(plan) ?? ''
+    expect(changes(before.spec, then, targets)).toEqual([])
+    expect(changes(wanted(before.spec, [port(8080, 80), port(9090, 90)]), then, targets)).toEqual([])
+    expect(changes(wanted(before.spec, [port(8080, 80), port(0, 90)]), then, targets)).toEqual([])
+    for (const ports of [[], [port(9090, 90)], [port(8080, 80), port(9091, 91)]])
+      expect(() => changes(wanted(before.spec, ports), then, targets)).toThrow('--port is not what')
+  })
+})
+
+describe('a change that is killed', () => {
+  it.each([
+    [1, 1],
+    [3, 1],
+  ])('at any moment, of %i masters, is taken back or ended by the next command', (masters, workers) => {
+    const before = cluster(masters, workers, [port(8080, 80)])
+    const plan = planPorts(before.spec, before.world, add('9090:90'))
+    const total = plan.steps.flatMap((step) => step.actions).length
+    const served = new Set<string>()
+    for (let count = 0; count <= total; count++) {
+      const killed = carriedOut(plan, before.containers, count)
+      const start = planStart(before.spec, worldOf(before.spec, killed))
+      const started = carriedOut(start, killed)
+      const balancers = started.filter((one) => one.labels[LABELS.role] === 'lb')
+      expect(balancers.every((one) => one.name === 'airlift-dev-lb' && one.state === 'running')).toBe(true)
+      expect(balancers.length).toBeLessThanOrEqual(1)
+      if (masters > 1) expect(balancers).toHaveLength(1)
+      served.add((balancers[0]?.ports ?? []).map((one) => one.hostPort).join())
+      // So does the same command, which then brings it about.
+      const again = planPorts(before.spec, worldOf(before.spec, started), add('9090:90'))
+      const names = carriedOut(again, started).filter((one) =>
+        one.ports.some((entry) => entry.hostPort === 9090),
+      )
+      expect(names.map((one) => one.name)).toEqual(['airlift-dev-lb'])
+      const stopped = carriedOut(
+        planStop(before.spec, worldOf(before.spec, killed), { drain: false }),
+        killed,
+      )
+      expect(stopped.filter((one) => one.state === 'running')).toEqual([])
+    }
+    expect([...served]).toEqual(masters > 1 ? ['40001,8080', '40001,8080,9090'] : ['', '9090'])
+  })
+
+  it.each([
+    [1, 1],
+    [3, 1],
+  ])('or that fails is taken back, of %i masters', (masters, workers) => {
+    const before = cluster(masters, workers, [port(8080, 80)])
+    const plan = planPorts(before.spec, before.world, add('9090:90'))
+    const actions = plan.steps.flatMap((step) => step.actions)
+    const starts = actions.findIndex((action) => action.kind === 'container' && action.op === 'start')
+    for (let count = 0; count <= starts + 1; count++) {
+      const broken = carriedOut(plan, before.containers, count)
+      const undo = planPortsUndo(before.spec, worldOf(before.spec, broken), before.world)
+      const shape = (list: readonly EngineContainer[]) => list.map((one) => `${one.name} ${one.state}`).sort()
+      expect(shape(carriedOut(undo, broken))).toEqual(shape(before.containers))
+    }
+  })
+})
+
+describe('refuses', () => {
+  const code = (plan: () => Plan): string => {
+    try {
+      plan()
+    } catch (error) {
+      if (isAirliftError(error)) return `${error.code} ${error.exit} ${error.hint}`
+    }
+    return 'nothing'
+  }
+
+  it('a cluster that is stopped', () => {
+    const { spec, containers } = cluster(3, 0)
+    const stopped = worldOf(
+      spec,
+      containers.map((one) => ({ ...one, state: 'exited' as const })),
+    )
+    expect(code(() => planPorts(spec, stopped, add('8080:80')))).toBe(
+      'E_REFUSED 5 start it first: airlift start --name dev',
+    )
+  })
+
+  it('an engine that has no image for it any more', () => {
+    const { spec, world } = cluster(1, 0)
+    const engine = { ...world.engine, images: new Map() } as unknown as EngineWorld
+    expect(code(() => planPorts(spec, { ...world, engine }, add('8080:80')))).toContain('E_IMAGE_MISSING 5')
+  })
+})
