@@ -27,15 +27,13 @@ describe.skipIf(labMissing())('airlift logs on hosts', () => {
       scene.bundle,
       '--registries',
       registries,
-      '--ignore',
-      'mirror-unreachable',
       ...scene.where(1),
     ])
     if (run.exitCode !== 0) throw new Error(run.stderr)
     // A program that logs what it should not.
     await on(
       0,
-      'systemd-cat -t k3s sh -c "echo joined with $(cat /var/lib/rancher/k3s/server/token)" || true',
+      'd=/var/lib/rancher/k3s; mkdir -p $d/agent/containerd; echo "joined with $(cat $d/server/token)" >> $d/agent/containerd/containerd.log',
     )
   })
   afterAll(() => scene.end())
@@ -70,6 +68,10 @@ describe.skipIf(labMissing())('airlift logs on hosts', () => {
     const read = (end: RegExp): string => readFileSync(files.find((path) => end.test(path)) ?? '', 'utf8')
     expect(read(/\/k3s\.log$/)).toContain('level=info')
     expect(read(/registries\.yaml$/)).toContain('r.local')
+    const containerd = files
+      .filter((path) => path.endsWith('containerd.log'))
+      .map((path) => readFileSync(path, 'utf8'))
+    expect(containerd.join('')).toContain('joined with [secret]')
     expect(read(/cluster\/nodes\.txt$/)).toContain('Ready')
 
     const whole = await on(0, 'cat /var/lib/rancher/k3s/server/token')
