@@ -2,6 +2,7 @@ import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { Plan, Step } from '../../plan/plan.js'
 import { machineOf } from '../k3s/first-master.js'
 import { isReady } from '../k3s/node-steps.js'
+import { refuseSharingSqlite } from '../k3s/require-join.js'
 import type { World } from '../runtime.js'
 import { entryOf, founderOf, isNew } from './first-master.js'
 import { planOf } from './init.js'
@@ -13,8 +14,10 @@ import { nodeSteps, stepId } from './node-steps.js'
 /**
  * Further masters. While the cluster is being created they start together, as soon as the first one listens: etcd admits
  * one at a time and k3s asks again. Where the cluster carries data already each waits for the one before.
+ * @throws AirliftError E_REFUSED where the data is in SQLite
  */
 export function planJoinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan {
+  refuseSharingSqlite(spec, world, masters)
   const layout = layoutOf(spec, world)
   const founder = founderOf(spec, world)
   const entry = entryOf(spec, world)
