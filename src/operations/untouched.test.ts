@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { AirliftError } from '../core/errors.js'
-import { testMachine, testSpec, testWorld } from '../runtime/k3s/world.fixture.js'
-import type { World } from '../runtime/runtime.js'
+import { machines as bareMachines, spec as bareSpec } from '../runtime/preflight/preflight.fixture.js'
+import type { InstalledState, World } from '../runtime/runtime.js'
 import type { OperationReport } from './report.js'
 import { statusOf } from './status.js'
 import { withUntouched } from './untouched.js'
 
-const spec = testSpec(1, 2)
+const spec = { ...bareSpec(1, 2), name: 'prod' }
 const report = (outcome: OperationReport['outcome'], failed = false): OperationReport => ({
   operation: 'start',
   outcome,
@@ -24,22 +24,20 @@ const report = (outcome: OperationReport['outcome'], failed = false): OperationR
 })
 
 /** One master and one worker that are installed and stopped, and a worker that does not answer. */
-function world(installed: Parameters<typeof testMachine>[3] = {}): World {
-  const all = [...spec.masters, ...spec.nodes]
-  const machines = all
-    .slice(0, 2)
-    .map((node, i) =>
-      testMachine(
-        node,
-        `bare${i + 1}`,
-        {},
-        { cluster: 'prod', role: node.role, ...(i === 1 ? installed : {}) },
-      ),
-    )
-  const node = all[2]
-  if (!node) throw new Error('three nodes')
+function world(installed: Partial<InstalledState> = {}): World {
+  const [master, worker, lost] = bareMachines(spec)
+  if (!master || !worker || !lost) throw new Error('three machines')
+  const stopped = { cluster: 'prod', active: false, initialized: true, apiReady: false }
   const error = new AirliftError('E_SSH_UNREACHABLE', 'no route to 10.0.0.3', { hint: 'switch it on' })
-  return testWorld(spec, { machines, unreachable: [{ node, id: 'ssh://root@10.0.0.3:22', error }] })
+  return {
+    machines: [
+      { ...master, id: 'ssh://root@10.0.0.1:22', installed: { ...stopped, role: 'master' } },
+      { ...worker, id: 'ssh://root@10.0.0.2:22', installed: { ...stopped, role: 'worker', ...installed } },
+    ],
+    unreachable: [{ node: lost.node, id: 'ssh://root@10.0.0.3:22', error }],
+    secrets: new Map(),
+    templates: {},
+  }
 }
 
 describe('machines that a stop or start could do nothing for', () => {
@@ -48,7 +46,7 @@ describe('machines that a stop or start could do nothing for', () => {
     expect(found.report.outcome).toBe('partial')
     expect(found.report.machines.at(-1)).toEqual({
       machine: 'ssh://root@10.0.0.3:22',
-      node: 'root@10.0.0.3',
+      node: spec.nodes[1]?.target.text,
       role: 'worker',
       outcome: 'failed',
       error: { code: 'E_SSH_UNREACHABLE', message: 'no route to 10.0.0.3', hint: 'switch it on', log: [] },

@@ -1,4 +1,11 @@
-import { K3S } from '../../runtime/k3s/paths.js'
+/** Paths of k3s, the same on hosts and in containers. */
+const K3S = {
+  binary: '/usr/local/bin/k3s',
+  dataDir: '/var/lib/rancher/k3s',
+  config: '/etc/rancher/k3s/config.yaml',
+  registries: '/etc/rancher/k3s/registries.yaml',
+  resolvConf: '/etc/rancher/k3s/resolv.conf',
+} as const
 
 /** One file of what is collected: what prints it, and how its secrets are found. */
 export interface Section {
@@ -41,7 +48,7 @@ export function machineSections(role: 'master' | 'worker'): Section[] {
     ),
     text('crictl-ps.txt', k3s('crictl ps -a')),
     text('crictl-pods.txt', k3s('crictl pods')),
-    text('crictl-images.txt', `${k3s('crictl images')}; ls -l ${K3S.images}`),
+    text('crictl-images.txt', `${k3s('crictl images')}; ls -l ${K3S.dataDir}/agent/images`),
     text(
       'kubelet.txt',
       `ls -l ${K3S.dataDir}/agent/etc/kubelet.conf.d; cat ${K3S.dataDir}/agent/etc/kubelet.conf.d/* ; ls ${K3S.dataDir}/agent/pod-manifests /var/lib/kubelet; cat ${K3S.dataDir}/agent/etc/resolv.conf ${K3S.resolvConf} /etc/resolv.conf`,
