@@ -21,7 +21,9 @@ export async function openNamedRootfs(
       hint: 'give one of them: a bundle has its own version',
     })
   }
-  if (version !== undefined) return openReleasedRootfs(runtime, version, ctx)
+  // Containers run the same k3s as hosts do.
+  const distribution = runtime === 'k3d' ? 'k3s' : runtime
+  if (version !== undefined) return openReleasedRootfs(distribution, version, ctx)
   if (path === undefined) {
     throw new AirliftError('E_USAGE', 'no rootfs is given', {
       hint: 'build one with airlift rootfs build, then give --rootfs k3s.airlift',

@@ -1,7 +1,9 @@
+import { alignSpec } from '../cluster/container/align-spec.js'
+import { LABELS } from '../cluster/container-labels.js'
 import { containerName } from '../cluster/container-spec.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { type Context, createContext } from '../core/context.js'
-import type { Engine } from '../machine/docker/engine.js'
+import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import type { Machine } from '../machine/machine.js'
 import { type ExplainLog, watchedMachine } from './container-machine.js'
 import type { OperationDeps, Session } from './session.js'
@@ -9,6 +11,8 @@ import type { OperationDeps, Session } from './session.js'
 /** Connected to the engine of a cluster, and to its containers through it. */
 export interface ContainerSession extends Session {
   readonly engine: Engine
+  /** The spec, its nodes named as containers that are there. */
+  readonly spec: ClusterSpec
 }
 
 /**
@@ -32,15 +36,16 @@ export async function connectToEngine(ctx: Context, deps: OperationDeps): Promis
 
 /** Every container that the spec names, whether it is there or not: it is reached only when something is run in it. */
 export async function openContainerSession(
-  spec: ClusterSpec,
+  wanted: ClusterSpec,
   ctx: Context,
   deps: OperationDeps,
-  explain: ExplainLog,
+  options: { readonly explain: ExplainLog; readonly align: boolean },
 ): Promise<ContainerSession> {
   const engine = await connectToEngine(ctx, deps)
+  const spec = options.align ? alignSpec(wanted, await containersOf(engine, wanted.name)) : wanted
   const { createDockerMachine } = await import('../machine/docker/docker-machine.js')
   const reach = (name: string): Machine =>
-    watchedMachine(createDockerMachine({ engine, name, ctx }), engine, explain, ctx)
+    watchedMachine(createDockerMachine({ engine, name, ctx }), engine, options.explain, ctx)
   const machines = [...spec.masters, ...spec.nodes].map((node) => ({
     node,
     machine: reach(node.target.host),
@@ -50,11 +55,21 @@ export async function openContainerSession(
   const balancers = [reach(balancer), reach(`${balancer}-next`)]
   return {
     engine,
+    spec,
     machines,
     failures: [],
     byId: new Map(
       [...machines.map(({ machine }) => machine), ...balancers].map((machine) => [machine.id, machine]),
     ),
     [Symbol.asyncDispose]: () => engine.close(),
+  }
+}
+
+async function containersOf(engine: Engine, cluster: string): Promise<readonly EngineContainer[]> {
+  try {
+    return await engine.containers([`${LABELS.cluster}=${cluster}`])
+  } catch (error) {
+    await engine.close()
+    throw error
   }
 }

@@ -14,6 +14,8 @@ import { type OperationDeps, openSession, type Session } from './session.js'
 /** A cluster that is being looked at: the runtime, the connections and what was found. */
 export interface ObservedCluster extends AsyncDisposable {
   readonly runtime: Runtime
+  /** As it was given; the nodes of containers are named as those that are there. */
+  readonly spec: ClusterSpec
   readonly session: Session
   readonly world: World
   /** Carries out what a plan asks of the container engine; absent where the machines are hosts. */
@@ -31,20 +33,24 @@ export interface ObserveOptions {
   readonly rootfs?: Rootfs
   /** False: containers are not looked into, only at. Default true. */
   readonly inside?: boolean
+  /** A number of containers means those that are there, whatever their places. Default false. */
+  readonly align?: boolean
 }
 
 /** Connects to all machines of a spec and looks at them: one connection and one round trip each. */
 export async function observeCluster(
-  spec: ClusterSpec,
+  wanted: ClusterSpec,
   options: ObserveOptions,
   ctx: Context,
   deps: OperationDeps,
 ): Promise<ObservedCluster> {
-  const runtime = await newRuntime(spec.runtime)
+  const runtime = await newRuntime(wanted.runtime)
   const inContainers = runtime.info.machines.includes('container')
+  const explain: ExplainLog = (log) => runtime.explain?.(log)
   const contained = inContainers
-    ? await openContainerSession(spec, ctx, deps, (log) => runtime.explain?.(log))
+    ? await openContainerSession(wanted, ctx, deps, { explain, align: options.align === true })
     : undefined
+  const spec = contained?.spec ?? wanted
   const session = contained ?? (await openSession([...spec.masters, ...spec.nodes], spec.ssh, ctx, deps))
   try {
     const templates = inContainers
@@ -70,12 +76,12 @@ export async function observeCluster(
       )
     const observe = (): Promise<World> => look(options.inside !== false, ctx)
     const world = await observe()
-    const explain: ExplainLog = (log) => runtime.explain?.(log)
     const asker =
       engine && createApiAsker({ engine, cluster: spec.name, port: apiPortOf(spec), explain }, ctx)
     const handler = engine && (await import('./engine-handler.js')).engineHandler(engine, options.rootfs, ctx)
     return {
       runtime,
+      spec,
       session,
       world,
       observe,

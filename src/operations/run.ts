@@ -49,12 +49,12 @@ export interface RunOutcome {
  * @throws AirliftError before anything is changed: E_PREFLIGHT, E_FOREIGN_CLUSTER, E_REMOVE_REFUSED, E_SSH_…
  */
 export async function run(input: RunInput, ctx: Context, deps: OperationDeps): Promise<RunOutcome> {
-  const { spec, rootfs } = input
+  const { rootfs } = input
   const started = ctx.clock.now()
-  await requireDistribution(spec, rootfs)
-  checkIgnore(spec.ignore)
-  await using cluster = await observeCluster(spec, { rootfs }, ctx, deps)
-  const { runtime, session } = cluster
+  await requireDistribution(input.spec, rootfs)
+  checkIgnore(input.spec.ignore)
+  await using cluster = await observeCluster(input.spec, { rootfs, align: true }, ctx, deps)
+  const { runtime, session, spec } = cluster
   requireAll(cluster.world)
   const free = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   const world = withToken(free)
