@@ -1,10 +1,10 @@
-import type { ClusterSpec } from '../../cluster/spec.js'
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { Step } from '../../plan/plan.js'
 import type { World } from '../runtime.js'
 import { lbContainer } from './container-config.js'
 import { CONTAINER, containerId } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
-import { containerOf, engineOf, type Layout } from './layout.js'
+import { containerOf, engineOf, type Layout, layoutOf } from './layout.js'
 import { settleSteps } from './next-balancer.js'
 import { entries, lbFiles, lbTargets } from './node-files.js'
 import { stepId } from './node-steps.js'
@@ -17,7 +17,10 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
   if (name === undefined) return settle
   const machine = containerId(name)
   const found = containerOf(world, name)
-  if (found?.state === 'running') return [...settle, ...targetsStep(spec, world, layout, name, settled)]
+  if (found?.state === 'running') {
+    const told = targetsStep(spec, world, layout, name, settle)
+    return told.length > 0 ? told : settle
+  }
   const create: Step = {
     id: stepId.create(name),
     machine,
@@ -63,7 +66,7 @@ function targetsStep(
   world: World,
   layout: Layout,
   name: string,
-  needs: readonly string[],
+  settle: readonly Step[],
 ): Step[] {
   const content = lbTargets(spec, layout, name)
   if (engineOf(world).lbTargets === content) return []
@@ -72,10 +75,45 @@ function targetsStep(
       id: `${name}/targets`,
       machine: containerId(name),
       title: layout.lb === name ? 'tell the load balancer its masters' : 'tell the load balancer its nodes',
-      needs,
+      needs: [],
       effect: 'change',
       journal: false,
-      actions: [{ kind: 'write', path: CONTAINER.lbConfig, mode: '0644', content }],
+      actions: [
+        ...settle.flatMap((step) => step.actions),
+        { kind: 'write', path: CONTAINER.lbConfig, mode: '0644', content },
+      ],
+    },
+  ]
+}
+
+/**
+ * Takes nodes that have left off the load balancer's list: another node may get their addresses. It only edits, so that it
+ * agrees with whatever else was written meanwhile.
+ */
+export function forgetTargets(spec: ClusterSpec, world: World, leaving: readonly NodeSpec[]): Step[] {
+  const layout = layoutOf(spec, world)
+  const name = layout.lb ?? layout.portsLb
+  const gone = leaving.flatMap((node) => layout.addresses.get(node.target.host) ?? [])
+  if (name === undefined || containerOf(world, name)?.state !== 'running' || gone.length === 0) return []
+  const text = ` ${engineOf(world).lbTargets ?? ''} `.replace(/\s+/g, ' ')
+  if (!gone.some((address) => text.includes(` ${address} `))) return []
+  const pattern = gone.map((address) => address.replaceAll('.', '[.]')).join('|')
+  const left = `{ line = $1 " " $2; n = 0; for (i = 3; i <= NF; i++) if ($i !~ /^(${pattern})(:|$)/) { line = line " " $i; n++ } if (n) print line }`
+  const file = CONTAINER.lbConfig
+  return [
+    {
+      id: `${name}/forget`,
+      machine: containerId(name),
+      title: 'tell the load balancer which nodes have left',
+      needs: [],
+      effect: 'change',
+      journal: false,
+      actions: [
+        {
+          kind: 'script',
+          script: `awk '${left}' ${file} > ${file}.left && chmod 0644 ${file}.left && mv -f ${file}.left ${file}`,
+        },
+      ],
     },
   ]
 }

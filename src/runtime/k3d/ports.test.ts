@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import type { PortSpec } from '../../cluster/container-spec.js'
@@ -9,7 +13,10 @@ import type { EngineWorld, World } from '../runtime.js'
 import { planInit } from './init.js'
 import { planJoinMasters } from './join-masters.js'
 import { planJoinNodes } from './join-nodes.js'
+import { layoutOf } from './layout.js'
+import { forgetTargets } from './lb-steps.js'
 import { withoutNextBalancer } from './next-balancer.js'
+import { lbTargets } from './node-files.js'
 import { planPorts, planPortsUndo } from './ports.js'
 import { planStart } from './start.js'
 import { planStop } from './stop.js'
@@ -220,6 +227,38 @@ describe('ports of a cluster without one', () => {
     expect(steps.find((step) => step.id === 'airlift-dev-worker-2/start')?.needs).not.toContain(
       'airlift-dev-lb/targets',
     )
+  })
+})
+
+describe('nodes that leave', () => {
+  const before = cluster(1, 2)
+  const plan = planPorts(before.spec, before.world, add('9090:90@workers:*', '91', '92@workers:1'))
+  const world = worldOf(before.spec, carriedOut(plan, before.containers))
+  const targets = fileOf(plan) ?? ''
+  const engine = { ...world.engine, lbTargets: targets } as EngineWorld
+
+  it('are taken off the list, which is then what a run would write', () => {
+    const [step, none] = forgetTargets(before.spec, { ...world, engine }, before.spec.nodes.slice(1))
+    expect(none).toBeUndefined()
+    const [action] = step?.actions ?? []
+    if (action?.kind !== 'script') throw new Error('a script')
+    const dir = mkdtempSync(join(tmpdir(), 'airlift-ports-'))
+    try {
+      writeFileSync(join(dir, 'lb'), targets)
+      execFileSync('sh', ['-c', action.script.replaceAll('/etc/airlift/lb', join(dir, 'lb'))])
+      const left = readFileSync(join(dir, 'lb'), 'utf8')
+      expect(left).toBe('90 tcp 10.118.0.4\n91 tcp 10.118.0.3 10.118.0.4\n')
+      const spec = { ...before.spec, nodes: before.spec.nodes.slice(0, 1) }
+      expect(lbTargets(spec, layoutOf(spec, world), 'airlift-dev-lb')).toBe(left)
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+
+  it('are left alone where the list does not have them', () => {
+    const other = { ...engine, lbTargets: '91 tcp 10.118.0.50\n' }
+    expect(forgetTargets(before.spec, { ...world, engine: other }, before.spec.nodes)).toEqual([])
+    expect(forgetTargets(before.spec, before.world, before.spec.nodes)).toEqual([])
   })
 })
 

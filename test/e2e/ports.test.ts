@@ -1,0 +1,266 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildBundle } from '../lab/build-bundle.js'
+import { airlift, type CliResult, labMissing, ROOT } from '../lab/lab.js'
+import { killAt } from './cluster.js'
+
+// Ports of clusters in containers that run, through real connections. The nodes are stand-ins, with a small web server in
+// each that says where it is.
+
+const IMAGE = `airlift-test-ports-${process.pid}:1`
+const SAYS = `
+import http.server,os,threading
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(s):
+        b=os.uname().nodename.encode(); s.send_response(200); s.send_header('content-length',str(len(b))); s.end_headers(); s.wfile.write(b)
+    def log_message(s,*a): pass
+for p in (80,81): threading.Thread(target=http.server.ThreadingHTTPServer(('',p),H).serve_forever).start()
+`
+const docker = async (...args: string[]): Promise<string> => (await execa('docker', args)).stdout.trim()
+
+/** Numbers that nobody has, each another. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers: Server[] = []
+  for (let i = 0; i < count; i++) servers.push(await listen())
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
+  return ports
+}
+
+function listen(port = 0): Promise<Server> {
+  const server = createServer((_, answer) => answer.end('somebody else'))
+  return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)))
+}
+
+/** Who answers at a port of this computer; all who do in many connections, without the name of the cluster. */
+async function answers(port: number): Promise<string[]> {
+  const names = new Set<string>()
+  for (let i = 0; i < 24; i++) {
+    const signal = AbortSignal.timeout(3000)
+    const close = { headers: { connection: 'close' }, signal }
+    names.add(
+      await fetch(`http://127.0.0.1:${port}`, close).then(
+        (got) => got.text(),
+        () => 'nobody',
+      ),
+    )
+  }
+  return [...names].map((name) => name.replace(/^airlift-test-p\d-/, '')).sort()
+}
+
+interface Outcome {
+  readonly outcome?: string
+  readonly ports?: readonly {
+    readonly at: string
+    readonly hostPort: number
+    readonly containerPort: number
+  }[]
+  readonly steps?: unknown
+  readonly error?: { readonly code: string; readonly message: string; readonly hint: string | null }
+}
+
+describe.skipIf(labMissing())('ports of clusters in containers that run', () => {
+  let home = ''
+  const cli = (...args: string[]): Promise<CliResult> => airlift(args, { home })
+  const ports = async (...args: string[]): Promise<Outcome & { exit: number }> => {
+    const { json, exitCode } = await cli('ports', ...args, '-o', 'json', '-q')
+    return { ...(json as Outcome), exit: exitCode }
+  }
+  const run = (name: string, masters: number, workers: number, ...more: string[]): Promise<CliResult> => {
+    const counts = ['--masters', String(masters), '--nodes', String(workers)]
+    return cli('run', '--rootfs', `${home}/k3s.airlift`, '--image', IMAGE, '--name', name, ...counts, ...more)
+  }
+  const containers = async (name: string): Promise<Record<string, string>> => {
+    const lines = await docker(
+      'ps',
+      '-a',
+      '--no-trunc',
+      '--filter',
+      `label=airlift.cluster=${name}`,
+      '--format',
+      '{{.Names}} {{.ID}} {{.State}}',
+    )
+    return Object.fromEntries(
+      lines
+        .split('\n')
+        .map((line) => [
+          line.split(' ')[0]?.replace(`airlift-${name}-`, ''),
+          line.split(' ').slice(1).join(' '),
+        ]),
+    )
+  }
+  /** The nodes, which no change of ports may touch. */
+  const nodes = async (name: string): Promise<string> => {
+    const names = Object.keys(await containers(name)).filter((one) => !one.startsWith('lb'))
+    return docker(
+      'inspect',
+      '--format',
+      '{{.Id}} {{.State.StartedAt}}',
+      ...names.map((one) => `airlift-${name}-${one}`),
+    )
+  }
+  const serve = async (name: string): Promise<void> => {
+    for (const node of Object.keys(await containers(name)))
+      if (!node.startsWith('lb')) await docker('exec', '-d', `airlift-${name}-${node}`, 'python3', '-c', SAYS)
+  }
+
+  beforeAll(async () => {
+    home = mkdtempSync(`${tmpdir()}/airlift-ports-`)
+    // Ports are the same whatever k3s it is; the stand-in has a web server to ask.
+    await execa(`${ROOT}/lab/stand-in/build.sh`, [`${home}/k3s`])
+    const k3s = {
+      binary: `${home}/k3s/k3s`,
+      images: `${home}/k3s/k3s-airgap-images-amd64.tar`,
+      version: 'v1.33.1+k3s1',
+      real: false,
+    }
+    await Promise.all([
+      buildBundle(k3s, `${home}/k3s.airlift`, home),
+      execa(`${ROOT}/lab/stand-in/image.sh`, [IMAGE]),
+    ])
+  })
+  afterAll(async () => {
+    for (const name of ['test-p1', 'test-p3']) await cli('reset', '--name', name, '--yes')
+    await execa('docker', ['rmi', '-f', IMAGE], { reject: false })
+    rmSync(home, { recursive: true, force: true })
+  })
+
+  it('of one master get a load balancer of their own, which goes with the last of them', async () => {
+    const name = 'test-p1'
+    const [first = 0, all = 0, workers = 0] = await freePorts(3)
+    const flags = ['-p', `${first}:80`]
+    const made = await run(name, 1, 1, ...flags)
+    expect(made.exitCode, made.stderr).toBe(0)
+    await serve(name)
+    const before = await nodes(name)
+    expect(await answers(first)).toEqual(['master-0'])
+
+    expect(await ports('add', `${all}:80`, `${workers}:81@workers:*`, '--name', name)).toMatchObject({
+      exit: 0,
+      outcome: 'done',
+    })
+    expect(await answers(all)).toEqual(['master-0', 'worker-0'])
+    expect(await answers(workers)).toEqual(['worker-0'])
+    expect(await answers(first)).toEqual(['master-0'])
+    expect(await nodes(name)).toBe(before)
+
+    // Once more is nothing to do; and a run with the flags of the beginning leaves them.
+    expect(await ports('add', `${all}:80`, '--name', name)).toMatchObject({ exit: 0, outcome: 'unchanged' })
+    const again = await run(name, 1, 1, ...flags, '-o', 'json')
+    expect(again.json, again.stderr).toMatchObject({ outcome: 'unchanged' })
+    expect(await answers(workers)).toEqual(['worker-0'])
+
+    // A worker that is added is led to as well.
+    const more = await run(name, 1, 2, ...flags)
+    expect(more.exitCode, more.stderr).toBe(0)
+    await docker('exec', '-d', `airlift-${name}-worker-1`, 'python3', '-c', SAYS)
+    await expect.poll(() => answers(workers), { timeout: 20_000 }).toEqual(['worker-0', 'worker-1'])
+
+    // They are there after stop and start.
+    expect((await cli('stop', '--name', name, '--yes')).exitCode).toBe(0)
+    expect((await cli('start', '--name', name)).exitCode).toBe(0)
+    await serve(name)
+    await expect.poll(() => answers(all), { timeout: 20_000 }).toEqual(['master-0', 'worker-0', 'worker-1'])
+
+    const fixed = await ports('remove', `${first}:80`, '--name', name)
+    expect(fixed).toMatchObject({ exit: 2, error: { code: 'E_UNSUPPORTED' } })
+    expect(fixed.error?.message).toContain(`airlift-${name}-master-0 itself`)
+    expect(await ports('remove', `${all}:80`, '--name', name)).toMatchObject({ exit: 0, outcome: 'done' })
+    expect(await answers(all)).toEqual(['nobody'])
+    await expect.poll(() => answers(workers), { timeout: 20_000 }).toEqual(['worker-0', 'worker-1'])
+    expect(await ports('remove', '81', '--name', name)).toMatchObject({ exit: 0, outcome: 'done' })
+    expect(Object.keys(await containers(name)).sort()).toEqual(['master-0', 'worker-0', 'worker-1'])
+    expect(await answers(first)).toEqual(['master-0'])
+  })
+
+  it('of three masters keep the API and each other, whatever happens in between', async () => {
+    const name = 'test-p3'
+    const [first = 0, second = 0, third = 0] = await freePorts(3)
+    const made = await run(name, 3, 0, '-p', `${first}:80`)
+    expect(made.exitCode, made.stderr).toBe(0)
+    await serve(name)
+    const before = await nodes(name)
+    const masters = ['master-0', 'master-1', 'master-2']
+    expect(await answers(first)).toEqual(masters)
+    const old = await containers(name)
+
+    // What is wrong changes nothing.
+    const other = await listen()
+    const taken = (other.address() as AddressInfo).port
+    const refused: [string[], number, string, RegExp][] = [
+      [['add', `${taken}:81`], 5, 'E_PREFLIGHT', new RegExp(`${taken}/tcp`)],
+      [['add', `${first}:81`], 2, 'E_SPEC_INVALID', /which is published/],
+      [['add', `${second}:81@workers:0`], 2, 'E_SPEC_INVALID', /matches nothing|no worker/],
+      [['add', `${second}:81@masters:0:direct`], 2, 'E_UNSUPPORTED', /:direct/],
+      [['add', 'eighty'], 2, 'E_SPEC_INVALID', /"eighty"/],
+      [['remove', '9:9'], 2, 'E_SPEC_INVALID', /no port 9:9 is published/],
+    ]
+    for (const [args, exit, code, says] of refused) {
+      const result = await ports(...args, '--name', name)
+      expect(result, args.join(' ')).toMatchObject({ exit, error: { code } })
+      expect(result.error?.message).toMatch(says)
+      expect(result.error?.hint).toBeTruthy()
+    }
+    other.close()
+    const dry = await ports('add', `${second}:81`, '--dry-run', '--name', name)
+    expect(dry).toMatchObject({ exit: 0, operation: 'ports' })
+    expect(await containers(name)).toEqual(old)
+
+    // Killed when the new one is made: the old one serves on, and the same command brings it about.
+    const killed = await killAt(
+      ['ports', 'add', `${second}:81@masters:0`, '--name', name],
+      home,
+      'step.done',
+      2,
+    )
+    expect(killed.killed).toBe(true)
+    expect(await answers(first)).toEqual(masters)
+    expect(await ports('add', `${second}:81@masters:0`, '--name', name)).toMatchObject({ exit: 0 })
+    await expect.poll(() => answers(first), { timeout: 20_000 }).toEqual(masters)
+    expect(await answers(second)).toEqual(['master-0'])
+    expect(Object.keys(await containers(name)).sort()).toEqual(['lb', ...masters])
+
+    // Somebody takes the port in the very moment: the old one serves again.
+    const [where = ''] = (await docker('port', `airlift-${name}-lb`, '6443')).split('\n')
+    const thief = await docker(
+      'create',
+      '--rm',
+      '-p',
+      `127.0.0.1:${third}:80`,
+      '--entrypoint',
+      'sleep',
+      IMAGE,
+      '600',
+    )
+    const race = execa(
+      process.execPath,
+      [`${ROOT}/bin/airlift.js`, 'ports', 'add', `${third}:81`, '--name', name, '--events'],
+      {
+        reject: false,
+        env: { HOME: home, XDG_STATE_HOME: `${home}/.state`, KUBECONFIG: `${home}/kubeconfig`, CI: '1' },
+      },
+    )
+    for await (const line of race.iterable({ from: 'stderr' }))
+      if (line.includes('"step.start"') && line.includes('lb-next/create')) await docker('start', thief)
+    const lost = await race
+    await docker('rm', '-f', thief)
+    expect(lost.exitCode).toBe(1)
+    expect(lost.stderr).toContain('E_ENGINE_CONFLICT')
+    expect(Object.keys(await containers(name)).sort()).toEqual(['lb', ...masters])
+    await expect.poll(() => answers(first), { timeout: 20_000 }).toEqual(masters)
+    expect(await answers(second)).toEqual(['master-0'])
+
+    // The API is where it was, and no node was touched.
+    expect((await docker('port', `airlift-${name}-lb`, '6443')).split('\n')[0]).toBe(where)
+    const up = await fetch(`http://${where}`, { signal: AbortSignal.timeout(5000) }).then(
+      () => true,
+      (error: Error) => !/ECONNREFUSED/.test(String(error.cause)),
+    )
+    expect(up).toBe(true)
+    expect(await nodes(name)).toBe(before)
+  })
+})
