@@ -7,7 +7,7 @@ import type { World } from '../runtime.js'
 import { entryOf, founderOf, isNew } from './first-master.js'
 import { planOf } from './init.js'
 import { joinThrough } from './join-through.js'
-import { layoutOf } from './layout.js'
+import { containerOf, layoutOf } from './layout.js'
 import { lbReady, lbSteps } from './lb-steps.js'
 import { nodeSteps, stepId } from './node-steps.js'
 
@@ -27,10 +27,13 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
   const steps: Step[] = []
   for (const node of masters.filter((candidate) => candidate !== founder)) {
     const joining = { founder: false, through: joinThrough(spec, world, layout, node, entry) }
-    const own = nodeSteps({ spec, world, layout, node, joining }, [...last, ...lbReady(spec, world, layout)])
+    // A member that was stopped changes no membership by starting, and a majority may be needed for any to be ready.
+    const resumes = containerOf(world, node.target.host)?.state === 'exited'
+    const needs = [...(resumes ? [] : last), ...lbReady(spec, world, layout)]
+    const own = nodeSteps({ spec, world, layout, node, joining }, needs)
     steps.push(...own)
     const start = stepId.start(node.target.host)
-    if (!together && own.some((step) => step.id === start)) last = [start]
+    if (!together && own.some((step) => step.id === start)) last = resumes ? [...last, start] : [start]
   }
   return planOf(spec, world, steps.length > 0 ? [...lbSteps(spec, world, layout), ...steps] : steps)
 }

@@ -11,7 +11,8 @@ import { waitApi, waitMasterReady } from './waits.js'
 
 /**
  * Further masters: staged and installed side by side, started one after the other. Each waits until the one before it is
- * ready and a voting member of etcd, since etcd admits one new member at a time and must not lose its majority.
+ * ready and a voting member of etcd, since etcd admits one new member at a time and must not lose its majority. Members that
+ * were stopped start at once.
  */
 export function planJoinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan {
   refuseSharingSqlite(spec, world, masters)
@@ -26,10 +27,11 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
     if (spec.wait !== 'api') waits.push(waitMasterReady(nodeName(machine), usesEtcd(spec), spec.timeoutMs))
     // Its old member leaves etcd only when the master before it has joined: one change of members at a time.
     const forget = forgetStep(world, machine, entry, before)
+    const resumes = !forget && isStoppedMember(machine)
     const own = nodeSteps(
       { spec, world, node, machine, join: joinThrough(spec, world, machine, entry) },
       {
-        needs: forget ? [...before, forget.id] : before,
+        needs: resumes ? [] : forget ? [...before, forget.id] : before,
         waits,
         warmUp: true,
         uploadAfter,
@@ -37,9 +39,18 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
       },
     )
     steps.push(...(forget ? [forget] : []), ...own)
-    if (own.some((step) => step.id === stepId.start(machine))) before = [stepId.start(machine)]
+    if (own.some((step) => step.id === stepId.start(machine)))
+      before = resumes ? [...before, stepId.start(machine)] : [stepId.start(machine)]
   }
   return { operation: 'run', name: spec.name, runtime: 'k3s', steps, summary: summarize(steps) }
+}
+
+/**
+ * A member of etcd whose service is stopped changes no membership by starting. It must not wait for another master to be
+ * ready: where a majority is stopped, none is ready before they have all been started.
+ */
+function isStoppedMember({ installed }: MachineWorld): boolean {
+  return installed.initialized && !installed.active && installed.role === 'master'
 }
 
 /** Steps of the entry that must be done before another master starts; none where it is ready already. */

@@ -135,6 +135,25 @@ describe('run again', () => {
     expect(outline(planAll(spec, { ...world, machines }))).toEqual(['bare2/start [service wait wait script]'])
   })
 
+  it('starts stopped masters at the same time, since none is ready before a majority runs', () => {
+    const spec = testSpec(3, 1)
+    const world = settled(spec, testWorld(spec))
+    const machines = world.machines.map((machine) => {
+      const { nodes: _, ...installed } = machine.installed
+      return { ...machine, installed: { ...installed, active: false, apiReady: false } }
+    })
+    const secrets = new Map(world.secrets).set('join-token', new Secret('K10aa::server:bb'))
+    const starts = planAll(spec, { ...world, secrets, machines }).steps.filter((step) =>
+      step.id.endsWith('/start'),
+    )
+    expect(starts.map(({ id, needs }) => [id, needs])).toEqual([
+      ['bare1/start', []],
+      ['bare2/start', []],
+      ['bare3/start', []],
+      ['bare4/start', ['bare1/start']],
+    ])
+  })
+
   it('restarts only the node whose configuration changed', () => {
     const spec = testSpec(1, 2)
     const world = settled(spec, testWorld(spec))
