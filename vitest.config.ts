@@ -22,7 +22,8 @@ export default defineConfig({
           // A real k3s takes about 25 s to its first Ready, the stand-in 3.
           testTimeout: process.env.AIRLIFT_K3S ? 600_000 : 180_000,
           hookTimeout: process.env.AIRLIFT_K3S ? 400_000 : 240_000,
-          fileParallelism: false,
+          // Most of a lab test is waiting for machines; more than two files at once make the waits of all longer.
+          maxWorkers: 2,
           restoreMocks: true,
           unstubEnvs: true,
         },
