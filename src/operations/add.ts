@@ -61,7 +61,8 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   checkMachineOwnership(spec, world, machines)
   const through = requireAnswering(spec, world)
   if (adding.some((node) => node.role === 'master')) requireHealthyMasters(through, machines)
-  const plan = planAdd(runtime, spec, world, adding)
+  const planOf = (now: World): Plan => planAdd(runtime, spec, now, adding)
+  const plan = planOf(world)
   const problems = world.engine ? checkWorld(spec, world) : preflight(spec, world, adding, rootfs)
   if (plan.steps.length > 0) refuse(problems, spec.ignore)
   if (adding.some((node) => node.role === 'master')) warnOfTwoMasters(spec.masters.length, ctx)
@@ -91,7 +92,10 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0)
     await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
-  if (!failed && plan.steps.length > 0) verify(spec, runtime, await cluster.observe(), adding)
+  if (!failed && plan.steps.length > 0) {
+    const after = await settled(planOf, await cluster.observe(), cluster.observe, handlers, ctx)
+    if (!ctx.signal.aborted) verify(spec, planOf(after))
+  }
   return { plan, report, problems, ...(failed?.error ? { error: failed.error } : {}) }
 }
 
@@ -221,11 +225,26 @@ function preflight(spec: ClusterSpec, world: World, adding: readonly NodeSpec[],
   return checkMachines(spec, machines, rootfs.manifest).filter((entry) => names.has(entry.machine))
 }
 
-/** Plans again from what was read again: when all has joined, nothing is left to do. */
-function verify(spec: ClusterSpec, runtime: Runtime, world: World, adding: readonly NodeSpec[]): void {
-  if (spec.wait === 'none' || spec.wait === 'api') return
-  const rest = planAdd(runtime, spec, world, adding)
-  if (rest.steps.length === 0) return
+/**
+ * A master that was ready may not be so for a moment while members of etcd come and go. Where nothing is left but to wait,
+ * that is done, once, and the machines are looked at again.
+ */
+async function settled(
+  planOf: (world: World) => Plan,
+  world: World,
+  observe: () => Promise<World>,
+  handlers: Parameters<typeof executePlan>[1],
+  ctx: Context,
+): Promise<World> {
+  const rest = planOf(world)
+  if (rest.steps.length === 0 || rest.steps.some((step) => step.effect !== undefined)) return world
+  await executePlan(rest, { ...handlers, secrets: world.secrets }, ctx)
+  return ctx.signal.aborted ? world : observe()
+}
+
+/** `rest` is planned from what was read again: when all has joined, nothing is left to do. */
+function verify(spec: ClusterSpec, rest: Plan): void {
+  if (spec.wait === 'none' || spec.wait === 'api' || rest.steps.length === 0) return
   throw new AirliftError('E_VERIFY', `${rest.steps.length} steps are left to join all machines`, {
     log: rest.steps.map((step) => `${step.id}: ${step.title}`),
     hint: 'run the same command again; if this repeats, look at airlift status',
