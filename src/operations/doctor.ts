@@ -11,6 +11,7 @@ import type { PreflightCode } from '../runtime/preflight/codes.js'
 import type { PreflightMachine } from '../runtime/preflight/machine-under-test.js'
 import { nodeIpOf } from '../runtime/preflight/node-ip.js'
 import { checkIgnore, type Problem, problem, refusals } from '../runtime/preflight/problem.js'
+import { doctorContainers } from './doctor-containers.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
 import { checkThisComputer } from './this-computer.js'
 
@@ -70,6 +71,7 @@ export async function doctor(input: DoctorInput, ctx: Context, deps: OperationDe
     const problems = await checkThisComputer(ctx)
     return { ok: refusals(problems, spec.ignore).length === 0, machines: [], problems }
   }
+  if (spec.runtime === 'k3d') return doctorContainers(input, ctx, deps)
   await using session = await openSession(nodes, spec.ssh, ctx, deps)
   const found = input.clean ? await findRemains(session, ctx) : await findProblems(input, session, ctx)
   const unreached = session.failures.map(({ node, error }) => unusable(node, error))

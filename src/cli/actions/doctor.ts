@@ -15,7 +15,11 @@ const REFUSED = 5
 
 /** `airlift doctor`. */
 export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string, unknown>>): Promise<number> {
-  const { spec, warnings } = await buildSpec(flags as SpecFlags, createSpecIo(), { mastersRequired: false })
+  const { spec, warnings } = await buildSpec(
+    flags as SpecFlags,
+    createSpecIo(undefined, { env: io.ctx.env }),
+    { mastersRequired: false },
+  )
   for (const warning of warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
   const clean = flags.clean === true
   if (clean && spec.masters.length + spec.nodes.length === 0) {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { addContainerFlags } from '../container-flags.js'
 import {
   addClusterFlags,
   addOutputFlags,
@@ -25,11 +26,13 @@ export function registerDoctor(program: Command, deps: CliDeps): void {
   addOutputFlags(command)
   addConfigFlags(command)
   addSshFlags(command)
+  addContainerFlags(command)
   command.addHelpText(
     'after',
     `
 Examples:
   airlift doctor --masters root@10.0.0.1 --nodes root@10.0.0.[2-3] --rootfs k3s.airlift
+  airlift doctor --masters 1 --nodes 2 -p 8080:80
   airlift doctor --clean --masters root@10.0.0.1 --nodes root@10.0.0.[2-3]`,
   )
   onAction(command, deps, async (io, flags) => {

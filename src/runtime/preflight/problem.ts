@@ -55,7 +55,7 @@ export function refusals(problems: readonly Problem[], ignore: readonly string[]
 
 /**
  * Refuses when any error is left that was not ignored. All problems of all machines are in the error's log and data.
- * @throws AirliftError E_PREFLIGHT (exit 5); E_USAGE for an unknown code in `ignore`
+ * @throws AirliftError E_PREFLIGHT or E_ENGINE_PRIVILEGE (exit 5); E_USAGE for an unknown code in `ignore`
  */
 export function refuse(problems: readonly Problem[], ignore: readonly string[]): void {
   checkIgnore(ignore)
@@ -66,8 +66,10 @@ export function refuse(problems: readonly Problem[], ignore: readonly string[]):
   const [only] = machines
   const codes = [...new Set(errors.filter((entry) => entry.ignorable).map((entry) => entry.code))]
   const one = errors.length === 1
+  // An engine that may not run k3s at all has a code of its own, for scripts that then choose another one.
+  const privilege = errors.some((entry) => entry.code === 'engine-rootless')
   throw new AirliftError(
-    'E_PREFLIGHT',
+    privilege ? 'E_ENGINE_PRIVILEGE' : 'E_PREFLIGHT',
     one
       ? `${first.machine}: ${first.message} (${first.code})`
       : `${errors.length} problems on ${machines.size === 1 ? only : `${machines.size} machines`}; nothing was changed`,
