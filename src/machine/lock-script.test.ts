@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { LOCK_FUNCTIONS, type LockOwner, lockScript } from './lock-script.js'
+import { LOCK_FUNCTIONS, type LockOwner, type LockTerms, lockScript } from './lock-script.js'
 import { LOCK, STATE_DIR } from './state-paths.js'
 
 const shells = [['/usr/bin/dash'], ['/bin/bash', '--posix'], ['/bin/busybox', 'sh']].filter(([path]) =>
@@ -36,8 +36,13 @@ async function hangUp(): Promise<void> {
 describe.each(shells)('the lock of a machine under %s', (...shell) => {
   const [program = '', ...args] = shell
   /** What the script after the lock printed: `goes on`, or the refusal. */
-  const take = (owner: LockOwner, seen?: string, pid: number | undefined = connection.pid): string => {
-    const terms = { ...(seen === undefined ? {} : { seen }), ...(pid === undefined ? {} : { pid }) }
+  const take = (
+    owner: LockOwner,
+    seen?: string,
+    pid: number | undefined = connection.pid,
+    more: LockTerms = {},
+  ): string => {
+    const terms = { ...(seen === undefined ? {} : { seen }), ...(pid === undefined ? {} : { pid }), ...more }
     // A wait of three seconds in each case of a held lock would be long.
     const script = here(lockScript(owner, terms)).replace('sleep 0.3', 'sleep 0')
     const result = spawnSync(program, [...args, '-c', `set -u\n${script}\necho goes on`], {
@@ -97,6 +102,14 @@ describe.each(shells)('the lock of a machine under %s', (...shell) => {
     expect(take(bob, 'a1', process.pid)).toContain(
       'somebody has changed this machine since this command looked',
     )
+  })
+
+  it('takes one that nobody could see before, unless it is held', async () => {
+    take(ann)
+    expect(take(bob, undefined, process.pid, { unseen: true })).toContain('is working on this machine')
+    await hangUp()
+    expect(take(bob, undefined, process.pid, { unseen: true })).toBe('goes on\n')
+    expect(look()).toBe('held by bob@desk\n')
   })
 
   it('follows the operation to a new connection', async () => {

@@ -58,6 +58,8 @@ lock_alive() {
 export interface LockTerms {
   /** The id that the probe found; absent: it found no lock. Anything else now means that somebody worked here since. */
   readonly seen?: string
+  /** The machine could not be looked into before, such as a container that did not run: any lock that is free is taken. */
+  readonly unseen?: boolean
   /** The process that stands for the connection where there is none: the operator's own, on this computer. */
   readonly pid?: number
 }
@@ -74,7 +76,7 @@ lock_refuse() { printf '@@fail E_LOCKED %s\\n@@hint %s\\n' "$1" "$2"; exit 1; }
 lock_take() {
   lock_read
   if [ "$lock_id" != ${id} ] && lock_alive; then return 98; fi
-  case $lock_id in ${id} | ${line(terms.seen ?? '')}) ;; *) return 97 ;; esac
+  ${terms.unseen ? '' : `case $lock_id in ${id} | ${line(terms.seen ?? '')}) ;; *) return 97 ;; esac`}
   lock_pid=${terms.pid ?? '$(lock_anchor)'}
   [ "$lock_id \${lock_place%% *}" != ${id}" $lock_pid" ] || return 0
   { printf '%s\\n' ${id} "$lock_pid $(lock_started "$lock_pid") $(lock_boot)" ${who} ${since} ${what} >${LOCK}.$$ && mv -f ${LOCK}.$$ ${LOCK}; } 2>/dev/null || rm -f ${LOCK}.$$ 2>/dev/null

@@ -76,4 +76,12 @@ describe('operationLock', () => {
     expect(first.owner.who).toMatch(/^.+@.+$/)
     expect(operationLock('reset', world(), ctx).owner.id).not.toBe(first.owner.id)
   })
+  it('knows which containers nobody could look into', () => {
+    const { ctx } = context()
+    const stopped = world(undefined, undefined)
+    const machines = stopped.machines.map((machine, i) => ({ ...machine, installed: { active: i === 0 } }))
+    const contained = { ...stopped, machines, engine: {} } as unknown as World
+    expect(operationLock('start', contained, ctx).unseen).toEqual(new Set(['ssh://root@10.0.0.2:22']))
+    expect(operationLock('start', stopped, ctx).unseen).toEqual(new Set())
+  })
 })

@@ -16,10 +16,15 @@ export function operationLock(operation: string, world: World, ctx: Context): Pl
   const seen = world.machines.flatMap(({ id, facts }) =>
     facts.managed.lock ? [[id, facts.managed.lock.id] as const] : [],
   )
+  // A container that does not run keeps its lock, which nobody can read before it is started.
+  const unseen = world.engine ? world.machines.filter(({ installed }) => !installed.active) : []
+  const balancers = world.engine ? [`docker://${containerName(clusterOf(world), 'lb')}`] : []
   const since = new Date(ctx.clock.now()).toISOString().slice(0, 19)
   return {
     owner: { id: randomUUID(), who: `${userName()}@${hostname()}`, operation, since: `${since}Z` },
     seen: new Map(seen),
+    // Nor is a load balancer looked into, that which takes its place when ports change among them.
+    unseen: new Set([...unseen.map(({ id }) => id), ...balancers.flatMap((id) => [id, `${id}-next`])]),
   }
 }
 

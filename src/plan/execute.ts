@@ -52,6 +52,8 @@ export interface PlanLock {
   readonly owner: LockOwner
   /** Ids of the locks that were found, by machine id. */
   readonly seen: ReadonlyMap<string, string>
+  /** Ids of machines that could not be looked into, such as containers that do not run: what they hold is not known. */
+  readonly unseen?: ReadonlySet<string>
 }
 
 /** How a step ended. `skipped`: something it needs failed, or the run was interrupted first. */
@@ -246,6 +248,7 @@ function lockFor(machine: Machine, lock: PlanLock | undefined): string {
   const seen = lock.seen.get(machine.id)
   return lockScript(lock.owner, {
     ...(seen === undefined ? {} : { seen }),
+    ...(lock.unseen?.has(machine.id) ? { unseen: true } : {}),
     ...(machine.kind === 'local' ? { pid: process.pid } : {}),
   })
 }
