@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest'
+import { type ContainerSpec, PLAIN_CONTAINER } from '../../../cluster/container-spec.js'
+import type { ClusterSpec } from '../../../cluster/spec.js'
+import type { EngineContainer, EngineNetwork } from '../../../machine/docker/engine.js'
+import type { EngineWorld } from '../../runtime.js'
+import { checkContainers } from './check-containers.js'
+
+const GIB = 1024 ** 3
+
+const engine: EngineWorld = {
+  endpoint: { url: 'unix:///var/run/docker.sock', source: 'default', local: true, host: '127.0.0.1' },
+  info: {
+    kind: 'docker',
+    version: '27.0.0',
+    apiVersion: '1.46',
+    arch: 'amd64',
+    os: 'linux',
+    cgroupVersion: '2',
+    rootless: false,
+    usernsRemap: false,
+    memoryBytes: 8 * GIB,
+    cpus: 4,
+    storageDriver: 'overlay2',
+    containerdStore: false,
+    serverName: 'laptop',
+  },
+  containers: [],
+  others: [],
+  networks: [],
+  volumes: [],
+  images: new Map(),
+  routes: ['192.168.1.0/24'],
+  freePorts: [40001],
+  computer: {
+    inotifyInstances: 8192,
+    disk: { path: '/var/lib/docker', sizeBytes: 100 * GIB, freeBytes: 50 * GIB },
+    missingPaths: [],
+    busyPorts: [],
+  },
+}
+
+const plain: ContainerSpec = {
+  loadBalancer: true,
+  api: { address: '127.0.0.1' },
+  ports: [],
+  ulimits: [],
+  hostAliases: [],
+  lb: PLAIN_CONTAINER,
+  keep: false,
+}
+
+function spec(
+  containers: Partial<ContainerSpec> = {},
+  masters = 1,
+  more: Partial<ClusterSpec> = {},
+): ClusterSpec {
+  const node = (index: number) => {
+    const name = `airlift-dev-master-${index}`
+    return {
+      target: { kind: 'container', text: name, host: name },
+      role: 'master',
+      labels: {},
+      taints: [],
+      container: PLAIN_CONTAINER,
+    } as const
+  }
+  return {
+    name: 'dev',
+    runtime: 'k3d',
+    masters: Array.from({ length: masters }, (_, i) => node(i)),
+    nodes: [],
+    config: {},
+    manifests: [],
+    ignore: [],
+    wait: 'nodes',
+    timeoutMs: 1,
+    containers: { ...plain, ...containers },
+    ...more,
+  } as ClusterSpec
+}
+
+const network = (name: string, subnet: string, labels = {}): EngineNetwork => ({
+  id: name,
+  name,
+  driver: 'bridge',
+  subnets: [subnet],
+  labels,
+  containers: {},
+})
+
+const other = (name: string, more: Partial<EngineContainer> = {}): EngineContainer => ({
+  id: name,
+  name,
+  image: 'img',
+  state: 'running',
+  exitCode: 0,
+  labels: {},
+  addresses: {},
+  ports: [],
+  mounts: [],
+  restarts: 0,
+  startedAt: '',
+  raw: {},
+  ...more,
+})
+
+const published = { address: '0.0.0.0', hostPort: 8080, containerPort: 80, protocol: 'tcp' } as const
+const port = { ...published, address: '127.0.0.1', via: 'proxy', nodes: [] } as const
+const computer = (more: Partial<NonNullable<EngineWorld['computer']>>): Partial<EngineWorld> => ({
+  ...(engine.computer ? { computer: { ...engine.computer, ...more } } : {}),
+})
+
+it('finds nothing on a good engine', () => {
+  expect(checkContainers(spec(), engine)).toEqual([])
+})
+
+describe('each check finds what it is for, and nothing else does', () => {
+  const cases: [string, string, Partial<EngineWorld>, ClusterSpec, RegExp][] = [
+    ['engine-rootless', 'error', { info: { ...engine.info, rootless: true } }, spec(), /runs without root/],
+    ['engine-os', 'error', { info: { ...engine.info, os: 'windows' } }, spec(), /windows/],
+    ['even-masters', 'warning', {}, spec({}, 2), /2 masters/],
+    ['name-taken', 'error', { others: [other('airlift-dev-master-0')] }, spec(), /airlift did not make/],
+    [
+      'name-taken',
+      'error',
+      { others: [other('airlift-dev-lb', { labels: { 'airlift.cluster': 'x' } })] },
+      spec({}, 3),
+      /belongs to the cluster "x"/,
+    ],
+    ['name-taken', 'error', { networks: [network('airlift-dev', '10.9.0.0/24')] }, spec(), /a network/],
+    ['mount-missing', 'error', computer({ missingPaths: ['/nowhere'] }), spec(), /\/nowhere/],
+    ['network-missing', 'error', {}, spec({ network: 'mine' }), /"mine"/],
+    [
+      'subnet-overlap',
+      'error',
+      { networks: [network('kind', '10.9.0.0/16')] },
+      spec({ subnet: '10.9.3.0/24' }),
+      /"kind"/,
+    ],
+    ['subnet-overlap', 'error', {}, spec({ subnet: '192.168.0.0/16' }), /route/],
+    ['subnet-overlap', 'error', {}, spec({ subnet: '10.42.7.0/24' }), /cluster-cidr/],
+    ['subnet-overlap', 'error', {}, spec({ subnet: '10.77.0.0/29' }, 5), /too few/],
+    [
+      'port-in-use',
+      'error',
+      { others: [other('web', { ports: [published] })] },
+      spec({ ports: [port] }),
+      /web/,
+    ],
+    [
+      'port-in-use',
+      'error',
+      computer({ busyPorts: [{ address: '127.0.0.1', port: 6550, protocol: 'tcp' }] }),
+      spec({ api: { address: '127.0.0.1', port: 6550 } }),
+      /--api-port/,
+    ],
+    ['memory-low', 'error', {}, spec({ memoryBytes: 100e6 }), /--memory/],
+    ['memory-low', 'error', { info: { ...engine.info, memoryBytes: GIB } }, spec({}, 3), /the nodes need/],
+    [
+      'disk-space',
+      'error',
+      computer({ disk: { path: '/var/lib/docker', sizeBytes: 100 * GIB, freeBytes: GIB / 4 } }),
+      spec(),
+      /0\.2|256 MiB/,
+    ],
+    [
+      'disk-space',
+      'error',
+      computer({ disk: { path: '/var/lib/docker', sizeBytes: 100 * GIB, freeBytes: 5 * GIB } }),
+      spec(),
+      /95 %/,
+    ],
+    ['inotify', 'warning', computer({ inotifyInstances: 128 }), spec({}, 3), /128/],
+    ['cores-missing', 'error', {}, spec({ cpus: 8 }), /--cpus 8/],
+  ]
+  it.each(cases)('%s (%s)', (code, severity, change, wanted, message) => {
+    const problems = checkContainers(wanted, { ...engine, ...change })
+    expect(problems.map((entry) => [entry.code, entry.severity])).toEqual([[code, severity]])
+    expect(problems[0]?.message).toMatch(message)
+  })
+})
+
+it('lets pass what is the cluster’s own, and what does not meet', () => {
+  const own = { 'airlift.cluster': 'dev' }
+  const fine: [Partial<EngineWorld>, ClusterSpec][] = [
+    [{ networks: [network('airlift-dev', '10.9.0.0/24', own)] }, spec({ subnet: '10.9.0.0/24' })],
+    [{ others: [other('web', { ports: [{ ...published, address: '10.1.1.1' }] })] }, spec({ ports: [port] })],
+    [{ others: [other('web', { ports: [{ ...published, protocol: 'udp' }] })] }, spec({ ports: [port] })],
+    [{ networks: [network('mine', '10.9.0.0/24')] }, spec({ network: 'mine' })],
+    [{ info: { ...engine.info, usernsRemap: true, cgroupVersion: '1' } }, spec()],
+  ]
+  for (const [change, wanted] of fine) expect(checkContainers(wanted, { ...engine, ...change })).toEqual([])
+})
