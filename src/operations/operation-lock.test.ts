@@ -83,5 +83,8 @@ describe('operationLock', () => {
     const contained = { ...stopped, machines, engine: {} } as unknown as World
     expect(operationLock('start', contained, ctx).unseen).toEqual(new Set(['ssh://root@10.0.0.2:22']))
     expect(operationLock('start', stopped, ctx).unseen).toEqual(new Set())
+    const lb = { name: 'airlift-dev-lb', labels: { 'airlift.role': 'lb' } }
+    const balanced = { ...contained, engine: { containers: [lb] } } as unknown as World
+    expect(operationLock('run', balanced, ctx).unseen).toContain('docker://airlift-dev-lb')
   })
 })

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
+import { LABELS } from '../cluster/container-labels.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import type { PlanLock } from '../plan/execute.js'
@@ -18,13 +19,13 @@ export function operationLock(operation: string, world: World, ctx: Context): Pl
   )
   // A container that does not run keeps its lock, which nobody can read before it is started.
   const unseen = world.engine ? world.machines.filter(({ installed }) => !installed.active) : []
-  const balancers = world.engine ? [`docker://${containerName(clusterOf(world), 'lb')}`] : []
+  // Nor is a load balancer ever looked into.
+  const balancers = (world.engine?.containers ?? []).filter(({ labels }) => labels[LABELS.role] === 'lb')
   const since = new Date(ctx.clock.now()).toISOString().slice(0, 19)
   return {
     owner: { id: randomUUID(), who: `${userName()}@${hostname()}`, operation, since: `${since}Z` },
     seen: new Map(seen),
-    // Nor is a load balancer looked into, that which takes its place when ports change among them.
-    unseen: new Set([...unseen.map(({ id }) => id), ...balancers.flatMap((id) => [id, `${id}-next`])]),
+    unseen: new Set([...unseen.map(({ id }) => id), ...balancers.map(({ name }) => `docker://${name}`)]),
   }
 }
 
