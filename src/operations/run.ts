@@ -103,6 +103,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     result.interrupted || ctx.signal.aborted || result.steps.some((step) => step.outcome === 'failed')
   if (broken && isUnmade(spec, cluster.world) && spec.containers?.keep !== true) {
     const undone = rollbackHint(await rollBack(spec, cluster, ctx))
+    ctx.events.emit({ level: 'warn', code: 'rollback.done', message: undone })
     if (result.interrupted || ctx.signal.aborted) throw interrupted(report, undone)
     return {
       plan,

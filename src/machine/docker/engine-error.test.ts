@@ -84,6 +84,15 @@ const SAID: readonly (readonly [EngineSubject, EngineFailure, ErrorCode, RegExp]
     /address is taken/,
   ],
   [
+    start,
+    {
+      status: 400,
+      text: 'user specified IP address is supported only when connecting to networks with user configured subnets',
+    },
+    'E_ENGINE_CONFLICT',
+    /the network was made without --subnet/,
+  ],
+  [
     network,
     { status: 403, text: 'Pool overlaps with other one on this address space' },
     'E_ENGINE_CONFLICT',

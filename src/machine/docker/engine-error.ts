@@ -37,6 +37,7 @@ const RULES: readonly Rule[] = [
   unreachable,
   privileges,
   takenPort,
+  fixedAddress,
   takenAddress,
   takenSubnet,
   takenName,
@@ -142,6 +143,16 @@ function takenPort({ text }: EngineFailure): Verdict | undefined {
     code: 'E_ENGINE_CONFLICT',
     message: `${port ? `port ${port}` : 'a port'} is taken on the engine's computer`,
     hint: 'give another port, or stop what listens there',
+  }
+}
+
+/** Nodes must keep their addresses, and Docker keeps them only in networks that were made with a subnet. */
+function fixedAddress({ text }: EngineFailure, subject: EngineSubject): Verdict | undefined {
+  if (!/user configured subnets/i.test(text)) return undefined
+  return {
+    code: 'E_ENGINE_CONFLICT',
+    message: `the network was made without --subnet, so ${subject.name} cannot keep an address in it`,
+    hint: 'make it anew with a subnet: docker network create --subnet 192.168.77.0/24 NAME; or leave --network out',
   }
 }
 
