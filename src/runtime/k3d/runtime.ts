@@ -42,6 +42,6 @@ export function createK3dRuntime(): Runtime {
 
 function unsupported(what: string): Plan {
   throw new AirliftError('E_UNSUPPORTED', `${what} is not built yet for the runtime "k3d"`, {
-    hint: 'see "airlift reset" for removing a whole cluster',
+    hint: 'keep the release that runs; a newer one takes a new cluster: airlift reset, then airlift run',
   })
 }

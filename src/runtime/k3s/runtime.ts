@@ -38,6 +38,6 @@ export function createK3sRuntime(): Runtime {
 
 function unsupported(what: string): Plan {
   throw new AirliftError('E_UNSUPPORTED', `${what} is not built yet for the runtime "k3s"`, {
-    hint: 'see "airlift reset" for removing a whole cluster',
+    hint: 'keep the release that runs; a newer one takes a new cluster: airlift reset, then airlift run',
   })
 }
