@@ -65,7 +65,7 @@ export async function deleteNodes(
     return deleteNodes(input, ctx, deps)
   }
   const leaving = [...found.masters, ...found.nodes]
-  const after = without(spec, leaving)
+  const after = without(spec, [...leaving, ...found.strangers])
   const plan = planDelete(runtime, { ...found, spec }, input.options)
   if (found.masters.length > 0) warnOfTwoMasters(after.masters.length, ctx)
   if (input.dryRun) return { plan, left: [] }
@@ -90,7 +90,7 @@ export async function deleteNodes(
   const failed = result.steps.find((step) => step.outcome === 'failed')
   const gone = leaving.filter((node) => hasLeft(node, found.world, result))
   if (failed && gone.length > 0 && !ctx.signal.aborted)
-    await execute(noteMembers(plan, without(spec, gone), found.world, gone))
+    await execute(noteMembers(plan, without(spec, [...gone, ...found.strangers]), found.world, gone))
   const cleaned = result.interrupted ? [] : removed(result).flatMap((id) => session.byId.get(id) ?? [])
   const left = cluster.engine
     ? removedNodeProblems(cleaned, await cluster.lookFromOutside(ctx))
@@ -108,7 +108,7 @@ export async function deleteNodes(
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
   const now = plan.steps.length > 0 ? await cluster.observe() : found.world
   if (!failed) verify(now, found, leaving)
-  await remember(without(spec, gone), now, ctx)
+  await remember(without(spec, [...gone, ...found.strangers]), now, ctx)
   const kubeconfig =
     input.kubeconfig === 'none' || failed
       ? undefined
@@ -128,10 +128,10 @@ export async function deleteNodes(
 /** deleteMasters and deleteNodes in one plan, and then the members noted on the machines that stay. Pure. */
 export function planDelete(
   runtime: Runtime,
-  found: Pick<FoundLeaving, 'spec' | 'world' | 'masters' | 'nodes'>,
+  found: Omit<FoundLeaving, 'cluster'>,
   options: LeaveOptions,
 ): Plan {
-  const { spec, world, masters, nodes } = found
+  const { spec, world, strangers, masters, nodes } = found
   const lacking = [
     ...(masters.length > 0 ? (['deleteMasters'] as const) : []),
     ...(nodes.length > 0 ? (['deleteNodes'] as const) : []),
@@ -151,7 +151,7 @@ export function planDelete(
     step.id.endsWith('/drain') ? { ...step, needs: [...new Set([...cordons, ...step.needs])] } : step,
   )
   const gone = [...masters, ...nodes]
-  const notes = noteMembers(plan, without(spec, gone), world, gone).steps.map((step) => ({
+  const notes = noteMembers(plan, without(spec, [...gone, ...strangers]), world, gone).steps.map((step) => ({
     ...step,
     needs: leave.map(({ id }) => id),
   }))

@@ -25,6 +25,8 @@ export interface FoundLeaving {
   /** As the cluster is: with those that are to leave, and with nodes that only the cluster itself knows. */
   readonly spec: ClusterSpec
   readonly world: World
+  /** Of the spec, those whose machine nobody knows: no record may name them. */
+  readonly strangers: readonly NodeSpec[]
   readonly masters: readonly NodeSpec[]
   readonly nodes: readonly NodeSpec[]
 }
@@ -40,8 +42,7 @@ export async function findLeaving(
   ctx: Context,
   deps: OperationDeps,
 ): Promise<FoundLeaving> {
-  const first = await observeKnownCluster(await startingPoint(ref, words, ctx, deps), ctx, deps)
-  let { spec, cluster } = first
+  let { spec, cluster } = await lookedAt(ref, words, ctx, deps)
   try {
     let found = select(spec, cluster.world, words)
     if (found.unknown.length > 0) {
@@ -59,27 +60,39 @@ export async function findLeaving(
       found = select(spec, cluster.world, words)
     }
     throwProblems(found.problems)
-    return { cluster, spec: found.spec, world: found.world, masters: found.masters, nodes: found.nodes }
+    const { world, strangers, masters, nodes } = found
+    return { cluster, spec: found.spec, world, strangers, masters, nodes }
   } catch (error) {
     await cluster[Symbol.asyncDispose]()
     throw error
   }
 }
 
-/** From the flags or the record as ever; without either, a host that is to leave tells where its cluster is. */
-async function startingPoint(
+/**
+ * From the flags or the record as ever. Without either, a host that is to leave tells where its cluster is, and from there on
+ * only what the masters say counts: what was named may not be of it.
+ */
+async function lookedAt(
   ref: ClusterRef,
   words: LeavingWords,
   ctx: Context,
   deps: OperationDeps,
-): Promise<ClusterSpec> {
+): ReturnType<typeof observeKnownCluster> {
   if (ref.masters.length + ref.nodes.length > 0 || (await readRecord(ref.name, ctx.env)))
-    return resolveCluster(ref, ctx, deps)
+    return observeKnownCluster(await resolveCluster(ref, ctx, deps), ctx, deps)
   const contained = await resolveContainers({ name: ref.name, ssh: ref.ssh, required: false }, ctx, deps)
-  if (contained) return contained
+  if (contained) return observeKnownCluster(contained, ctx, deps)
   const masters = words.masters.flatMap((word) => hostsOf(word, 'master'))
   const nodes = words.nodes.flatMap((word) => hostsOf(word, 'worker'))
-  return resolveCluster({ ...ref, masters, nodes }, ctx, deps)
+  const guess = await resolveCluster({ ...ref, masters, nodes }, ctx, deps)
+  const guessed = await observeKnownCluster(guess, ctx, deps)
+  const own = guessed.cluster.world.machines.filter(
+    ({ installed }) => installed.cluster === ref.name && installed.role === 'master',
+  )
+  if (own.length === 0) return guessed
+  await guessed.cluster[Symbol.asyncDispose]()
+  const certain = own.map(({ node }): NodeSpec => ({ ...node, role: 'master' }))
+  return observeKnownCluster({ ...guess, masters: certain, nodes: [] }, ctx, deps)
 }
 
 /** The hosts of a word; none when it is no host, such as a filter. */
@@ -91,13 +104,13 @@ function hostsOf(word: string, role: Role): NodeSpec[] {
     .flatMap((target) => ('message' in target ? [] : [{ target, role, labels: {}, taints: [] }]))
 }
 
-interface Selected extends Pick<FoundLeaving, 'spec' | 'world' | 'masters' | 'nodes'> {
+interface Selected extends Omit<FoundLeaving, 'cluster'> {
   readonly unknown: readonly { readonly word: string; readonly role: Role }[]
   readonly problems: readonly SpecProblem[]
 }
 
 function select(known: ClusterSpec, observed: World, words: LeavingWords): Selected {
-  const { spec, world } = withStrangers(known, observed)
+  const { spec, world, strangers } = withStrangers(known, observed)
   const all = [...spec.masters, ...spec.nodes]
   const filterable = all.map((node, place): Filterable & { readonly node: NodeSpec } => ({
     node,
@@ -122,6 +135,7 @@ function select(known: ClusterSpec, observed: World, words: LeavingWords): Selec
   return {
     spec,
     world,
+    strangers,
     masters: masters.places.flatMap(specOf),
     nodes: nodes.places.flatMap(specOf),
     unknown,
@@ -140,7 +154,7 @@ function notThere(word: string, role: Role, spec: ClusterSpec, nodes: readonly F
 }
 
 /** Nodes that the cluster knows and that no machine of the spec accounts for; they can leave, though not be cleaned. */
-function withStrangers(spec: ClusterSpec, world: World): { spec: ClusterSpec; world: World } {
+function withStrangers(spec: ClusterSpec, world: World): Pick<FoundLeaving, 'spec' | 'world' | 'strangers'> {
   const status =
     world.machines.find(({ installed }) => installed.apiReady && installed.nodes)?.installed.nodes ?? []
   const names = new Set(world.machines.map((machine) => machine.facts.hostname.toLowerCase()))
@@ -171,6 +185,7 @@ function withStrangers(spec: ClusterSpec, world: World): { spec: ClusterSpec; wo
         })),
       ],
     },
+    strangers: added,
   }
 }
 

@@ -115,7 +115,8 @@ export async function observeKnownCluster(
   if (whole.masters.length === spec.masters.length && whole.nodes.length === spec.nodes.length)
     return { spec, cluster }
   await cluster[Symbol.asyncDispose]()
-  return { spec: whole, cluster: await observeCluster(whole, {}, ctx, deps) }
+  // A worker knows the masters only, and they know the rest.
+  return observeKnownCluster(whole, ctx, deps, options)
 }
 
 /** Adds the machines that records name and the spec does not. */
