@@ -19,7 +19,12 @@ async function airlift(...argv: string[]): Promise<Ran> {
   const out: string[] = []
   const err: string[] = []
   const code = await main(argv, {
-    env: { HOME: home, XDG_STATE_HOME: join(home, 'state'), NO_COLOR: '1' },
+    env: {
+      HOME: home,
+      XDG_STATE_HOME: join(home, 'state'),
+      NO_COLOR: '1',
+      DOCKER_HOST: `unix://${home}/no-engine.sock`,
+    },
     stdin: { isTTY: false },
     stdout: { write: (text) => out.push(text) },
     stderr: { write: (text) => err.push(text) },
@@ -209,7 +214,11 @@ describe('with -o json stdout is one document', () => {
   })
   it('tells with --events what went wrong as an event', async () => {
     const ran = await airlift('status', '--name', 'ghost', '--events')
-    expect(JSON.parse(ran.stderr)).toMatchObject({
+    const events = ran.stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object)
+    expect(events.at(-1)).toMatchObject({
       level: 'error',
       code: 'error',
       data: { errorCode: 'E_NO_CLUSTER', exit: 6 },
