@@ -6,7 +6,10 @@ export function addRootfsFlags(command: Command): Command {
   return command
     .optionsGroup('Rootfs:')
     .option('--rootfs <path>', 'a bundle, or an unpacked rootfs')
-    .option('--version <release>', 'the published release: downloaded once, checked and cached')
+    .option(
+      '--version <release>',
+      'the published release, or a channel such as stable or v1.33: downloaded once, checked and cached',
+    )
     .optionsGroup('Options:')
 }
 

@@ -31,5 +31,5 @@ it('builds the bundle of a release once, and takes it from the cache afterwards'
 it('refuses what is no release before anything is downloaded', async () => {
   const build: Build = () => Promise.reject(new Error('must not be called'))
   const ctx = createContext({ env: { XDG_CACHE_HOME: cache } })
-  await expect(openReleasedRootfs('k3s', 'latest', ctx, build)).rejects.toMatchObject({ code: 'E_USAGE' })
+  await expect(openReleasedRootfs('k3s', 'newest', ctx, build)).rejects.toMatchObject({ code: 'E_USAGE' })
 })

@@ -5,15 +5,15 @@ import type { Context } from '../core/context.js'
 import { archOfUname } from '../rootfs/arch-of.js'
 import { buildBundle } from '../rootfs/build-bundle.js'
 import { cacheDir } from '../rootfs/download/fetch-release.js'
+import { resolveVersion } from '../rootfs/download/resolve-version.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { openRootfs } from '../rootfs/open-rootfs.js'
-import { k3sVersion } from '../rootfs/release.js'
 
 /** How a bundle is made; tests give their own. */
 export type Build = typeof buildBundle
 
 /**
- * The rootfs of a published release, for this computer's architecture: downloaded and checked the first time, then kept
+ * The rootfs of a published release, or of the one that a channel has now, for this computer's architecture: downloaded and checked the first time, then kept
  * under `$XDG_CACHE_HOME/airlift/bundles` (by default below ~/.cache).
  * @throws AirliftError E_DOWNLOAD, E_USAGE for what is no release, and what `buildBundle` and `openRootfs` throw
  */
@@ -23,7 +23,7 @@ export async function openReleasedRootfs(
   ctx: Context,
   build: Build = buildBundle,
 ): Promise<Rootfs> {
-  const version = k3sVersion(release)
+  const version = await resolveVersion(release, {}, ctx)
   const uname = { x64: 'x86_64', arm64: 'aarch64', arm: 'armv7l' }[process.arch as string] ?? process.arch
   const arch = archOfUname(uname)
   const path = join(cacheDir(ctx.env), 'bundles', `${runtime}-${version}-${arch ?? uname}.airlift`)

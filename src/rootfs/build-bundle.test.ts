@@ -220,7 +220,7 @@ describe('buildBundle', () => {
   const image = (): string => write(path('i.tar'), dockerArchive([PAUSE]))
   const program = (): string => write(path('p'), elf('amd64'))
   it.each<[string, () => Partial<BuildRequest>, string, RegExp]>([
-    ['no version', () => ({ version: 'latest' }), 'E_USAGE', /"latest" is not the version/],
+    ['no version', () => ({ version: 'newest' }), 'E_USAGE', /"newest" is not the version/],
     [
       'an unknown minor',
       () => ({ version: 'v1.29.1+k3s1' }),

@@ -12,16 +12,17 @@ import type { InputFile } from './build-inputs.js'
 import { checkArchs, inspectPrograms, programFor, readInput, readTemplates } from './build-inputs.js'
 import { sha256 } from './digest.js'
 import { fetchReleaseFiles } from './download/fetch-release.js'
+import { resolveVersion } from './download/resolve-version.js'
 import type { Arch, RootfsManifest } from './manifest.js'
 import { collectImages } from './oci/collect-images.js'
 import { openImageArchive } from './oci/read-archive.js'
 import type { ImageArchive } from './oci/source-image.js'
-import { k3sVersion } from './release.js'
 import { writeBundle } from './write-bundle.js'
 
 /** What a bundle is built from. */
 export interface BuildRequest {
   readonly runtime: RuntimeName
+  /** A release, or a channel: `stable`, `latest`, `v1.33`. */
   readonly version: string
   /** Default: what the programs are for, else this computer's. */
   readonly arch?: readonly Arch[]
@@ -57,7 +58,8 @@ export async function buildBundle(request: BuildRequest, ctx: Context): Promise<
       hint: 'use --runtime k3s',
     })
   }
-  const version = k3sVersion(request.version)
+  const { from } = request
+  const version = await resolveVersion(request.version, from === undefined ? {} : { from }, ctx)
   const output = resolve(request.output)
   const programs = await inspectPrograms(request.binary ?? [], '--binary')
   const registries = await inspectPrograms(request.registry ?? [], '--registry')

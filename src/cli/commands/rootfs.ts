@@ -23,7 +23,7 @@ function registerBuild(parent: Command, deps: CliDeps): void {
       'Build a bundle. Named files are taken as they are; what is not named is downloaded from the release, resumed where it was cut off, checked against the published sums and cached. The same inputs give the same bytes.',
     )
     .option('--runtime <runtime>', 'what the bundle installs: k3s', 'k3s')
-    .requiredOption('--version <version>', 'release, such as v1.33.1+k3s1')
+    .requiredOption('--version <version>', 'release, such as v1.33.1+k3s1, or channel: stable, latest, v1.33')
     .option(
       '--arch <archs>',
       'amd64, arm64, arm; several separated by commas (default: those of --binary)',
