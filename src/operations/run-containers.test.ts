@@ -81,7 +81,7 @@ describe('a cluster in containers', () => {
     const own = lab()
     expect((await up(spec, own)).error).toBeUndefined()
     expect(own.engine.files('airlift-dev-lb').get('/etc/airlift/lb')?.content.toString()).toBe(
-      '6443 api 10.118.0.3 10.118.0.4 10.118.0.5\n',
+      '6443 api 10.118.154.3 10.118.154.4 10.118.154.5\n',
     )
     const token = own.engine.files('airlift-dev-master-0').get('/etc/rancher/k3s/token')
     expect(token).toMatchObject({ mode: '0600' })
@@ -190,7 +190,7 @@ describe('before anything is made', () => {
     await up(testContainers(1, 0, { api: { address: '0.0.0.0', port: 7000 } }, { name: 'other' }), own)
     const spec = testContainers(1, 0, {
       api: { address: '127.0.0.1', port: 7000 },
-      subnet: '10.118.0.0/25',
+      subnet: '10.118.0.0/16',
       memoryBytes: 100e6,
     })
     const before = own.engine.calls.filter((call) => call.method.startsWith('create')).length

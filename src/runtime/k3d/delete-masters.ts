@@ -20,7 +20,7 @@ export function planDeleteMasters(
   const plan = planLeave({ spec, world, leaving: masters, options, side: containerSide(world) })
   const staying = { ...spec, masters: spec.masters.filter((node) => !masters.includes(node)) }
   const layout = layoutOf(staying, world)
-  const lb = layout.lb
+  const lb = layout.lb ?? layout.portsLb
   if (plan.steps.length === 0 || lb === undefined || containerOf(world, lb)?.state !== 'running') return plan
   const told = lbSteps(staying, world, layout).filter((step) => step.id === `${lb}/targets`)
   const steps = [...told, ...plan.steps]

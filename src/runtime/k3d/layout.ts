@@ -110,7 +110,7 @@ function networkOf(
   const found = engine.networks.find((network) => network.name === name)
   const subnet = found?.subnets.find((entry) => !entry.includes(':')) ?? record?.subnet ?? wanted.subnet
   if (subnet !== undefined) return { name, external, subnet }
-  if (!external) return { name, external, subnet: chooseSubnet(engine) }
+  if (!external) return { name, external, subnet: chooseSubnet(engine, spec.name) }
   throw new AirliftError('E_SPEC_INVALID', `the engine has no network "${name}" with an IPv4 subnet`, {
     hint: `make it first: docker network create --subnet 192.168.77.0/24 ${name}; or leave --network out`,
   })

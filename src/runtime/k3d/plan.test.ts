@@ -38,7 +38,7 @@ describe('a new cluster', () => {
     await expect(text).toMatchFileSnapshot('golden/three-masters.json')
     expect(configOf(plan, 'airlift-dev-master-0')).toContain('cluster-init: true')
     for (const name of ['master-1', 'master-2', 'worker-0'])
-      expect(configOf(plan, `airlift-dev-${name}`)).toContain('server: "https://10.118.0.2:6443"')
+      expect(configOf(plan, `airlift-dev-${name}`)).toContain('server: "https://10.118.154.2:6443"')
   })
 
   it('publishes the API once: at the load balancer, or at the only master', () => {
@@ -59,18 +59,18 @@ describe('a new cluster', () => {
     const spec = testContainers(3, 1, { loadBalancer: false })
     const plan = planAll(spec, testContainerWorld(spec))
     expect(creations(plan).map((made) => made.config.name)).not.toContain('airlift-dev-lb')
-    expect(configOf(plan, 'airlift-dev-worker-0')).toContain('server: "https://10.118.0.3:6443"')
+    expect(configOf(plan, 'airlift-dev-worker-0')).toContain('server: "https://10.118.154.3:6443"')
   })
 
   it('takes the first network that neither the engine nor its computer uses', () => {
     const spec = testContainers(1, 0)
     const network = testEngine().networks[0]
     const engine = testEngine({
-      networks: network ? [{ ...network, name: 'other', subnets: ['10.118.0.0/23'] }] : [],
-      routes: ['0.0.0.0/0', '10.118.2.128/25'],
+      networks: network ? [{ ...network, name: 'other', subnets: ['10.118.154.0/23'] }] : [],
+      routes: ['0.0.0.0/0', '10.118.156.128/25'],
     })
     const [step] = planAll(spec, testContainerWorld(spec, engine)).steps
-    expect(step?.actions[0]).toMatchObject({ subnet: '10.118.3.0/24', gateway: '10.118.3.1' })
+    expect(step?.actions[0]).toMatchObject({ subnet: '10.118.157.0/24', gateway: '10.118.157.1' })
   })
 
   it('uses the image of k3s itself where the engine has it, and builds none', () => {
@@ -161,7 +161,7 @@ describe('run again', () => {
       'worker-1/create [volume.create volume.create container.create]',
       'worker-1/start [container.start wait wait script] after worker-1/create',
     ])
-    expect(creations(plan)[0]?.config.address).toBe('10.118.0.5')
+    expect(creations(plan)[0]?.config.address).toBe('10.118.154.5')
   })
 
   it('adds masters to a cluster that carries data one after the other, and tells the load balancer', () => {
@@ -189,7 +189,7 @@ describe('run again', () => {
       return rest
     })
     const plan = planAll(spec, world)
-    expect(configOf(plan, 'airlift-dev-master-0')).toContain('server: "https://10.118.0.2:6443"')
+    expect(configOf(plan, 'airlift-dev-master-0')).toContain('server: "https://10.118.154.2:6443"')
     expect(configOf(plan, 'airlift-dev-master-0')).not.toContain('cluster-init')
   })
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { AirliftError } from '../../core/errors.js'
 import { ipv4Range, ipv4Text } from '../../machine/docker/ipv4.js'
 import type { EngineWorld } from '../runtime.js'
@@ -12,12 +13,17 @@ export function takenSubnets(engine: EngineWorld, except?: string): string[] {
   return [...networks.flatMap((network) => network.subnets), ...engine.routes]
 }
 
-/** The first of airlift's networks that nothing uses. @throws AirliftError E_ENGINE_CONFLICT when none is left */
-export function chooseSubnet(engine: EngineWorld): string {
+/**
+ * The first of airlift's networks that nothing uses. Where the search begins depends on the cluster's name: two clusters that
+ * are made at the same moment do not choose the same. @throws AirliftError E_ENGINE_CONFLICT when none is left
+ */
+export function chooseSubnet(engine: EngineWorld, cluster: string): string {
   const taken = takenSubnets(engine)
   const { first, last } = ipv4Range(POOL) ?? { first: 0, last: -1 }
-  for (let base = first; base + SIZE - 1 <= last; base += SIZE) {
-    const subnet = `${ipv4Text(base)}/24`
+  const count = Math.floor((last - first + 1) / SIZE)
+  const start = createHash('sha256').update(cluster).digest().readUInt32BE(0) % count
+  for (let i = 0; i < count; i++) {
+    const subnet = `${ipv4Text(first + ((start + i) % count) * SIZE)}/24`
     if (!taken.some((other) => overlap(subnet, other))) return subnet
   }
   throw new AirliftError('E_ENGINE_CONFLICT', `no network of ${POOL} is free for the containers`, {
