@@ -24,6 +24,8 @@ export default defineConfig({
           hookTimeout: process.env.AIRLIFT_K3S ? 400_000 : 240_000,
           // Most of a lab test is waiting for machines; more than two files at once make the waits of all longer.
           maxWorkers: 2,
+          // After the unit tests, some of which measure how quick things are.
+          sequence: { groupOrder: 1 },
           restoreMocks: true,
           unstubEnvs: true,
         },
