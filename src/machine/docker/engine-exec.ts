@@ -13,8 +13,11 @@ const MAX_POLL_MS = 500
 /** How often a command that starts is told the size of its terminal. */
 const RESIZES = 10
 
-/** Exit code of a process that was ended by SIGKILL. */
-const KILLED = 137
+/**
+ * Exit codes of a command whose container ended: that of SIGKILL, and the one that the engine gives where the container was
+ * gone before the command could be started in it.
+ */
+const MAY_BE_LOST: ReadonlySet<number> = new Set([126, 137])
 
 /** A command is ended by who started it, through the machine: the end of a whole operation must not cut it off unseen. */
 const NEVER: AbortSignal = new AbortController().signal
@@ -90,8 +93,7 @@ async function execExit(http: EngineHttp, name: string, id: string, clean: boole
       }
       if (state.Running !== true) {
         const code = state.ExitCode ?? -1
-        // What is left of commands whose container ended is the code of SIGKILL, or none at all.
-        if (code >= 0 && code !== KILLED) return { kind: 'code', code }
+        if (code >= 0 && !MAY_BE_LOST.has(code)) return { kind: 'code', code }
         for (let asked = 0; asked < 5; asked++) {
           const stopped = await whyStopped(http, name)
           if (stopped) return { kind: 'lost', reason: stopped }
