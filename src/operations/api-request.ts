@@ -33,7 +33,14 @@ export function readAccess(
 /** Asks once. Never throws: an API that does not answer has said no. */
 export async function askApi(access: ApiAccess, question: ApiQuestion): Promise<ApiAnswer> {
   const path = question.of === 'ready' ? '/readyz' : `/api/v1/nodes/${question.node}`
-  const { status, body, error } = await get(access, path)
+  let answer: Answer
+  try {
+    answer = await get(access, path)
+  } catch {
+    // Keys that are not whole: the file was read while k3s wrote it.
+    return 'refused'
+  }
+  const { status, body, error } = answer
   if (error) return NO_WAY.has(error) ? 'no-way' : 'no'
   if (status === 401 || status === 403) return 'refused'
   if (status !== 200) return 'no'

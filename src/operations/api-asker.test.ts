@@ -1,0 +1,99 @@
+import { expect, it } from 'vitest'
+import { createContext } from '../core/context.js'
+import { container } from '../machine/docker/container.fixture.js'
+import { createFakeEngine } from '../machine/docker/fake-engine.js'
+import { writeTar } from '../machine/docker/fake-files.js'
+import { createFakeMachine } from '../machine/fake/fake-machine.js'
+import type { Action } from '../plan/plan.js'
+import { createApiAsker } from './api-asker.js'
+import { askApi, readAccess } from './api-request.js'
+
+const NAME = 'airlift-dev-master-0'
+const wait: Extract<Action, { kind: 'wait' }> = {
+  kind: 'wait',
+  what: 'the API server to be ready',
+  script: 'false',
+  timeoutMs: 60_000,
+  diagnose: '',
+  ask: { of: 'ready', node: NAME, role: 'master' },
+}
+const key = Buffer.from('key').toString('base64')
+const kubeconfig = `
+    certificate-authority-data: ${key}
+    server: https://127.0.0.1:6443
+    client-certificate-data: ${key}
+    client-key-data: "${key}"
+`
+
+/** A master that runs and whose API never answers; time passes with every pause. */
+async function master(options: { local?: boolean; log?: string; kubeconfig?: string } = {}) {
+  const engine = createFakeEngine({
+    images: { img: {} },
+    endpoint: { local: options.local ?? true, host: '127.0.0.1' },
+  })
+  const labels = { 'airlift.cluster': 'dev', 'airlift.role': 'master' }
+  // Nothing listens at port 9, discard.
+  const ports = [{ address: '127.0.0.1', hostPort: 9, containerPort: 6443, protocol: 'tcp' }] as const
+  await engine.createContainer(container({ name: NAME, labels, ports }))
+  await engine.startContainer(NAME)
+  const file = (content: string) => ({ kind: 'file' as const, mode: '0600', content: Buffer.from(content) })
+  const files = new Map([
+    ['/var/log/k3s.log', file(options.log ?? 'level=info msg="starting"\n')],
+    ...(options.kubeconfig ? [['/etc/rancher/k3s/k3s.yaml', file(options.kubeconfig)] as const] : []),
+  ])
+  await engine.putArchive(NAME, '/', writeTar(files))
+  let now = 0
+  const ctx = createContext({
+    clock: {
+      now: () => now,
+      sleep: async (ms) => {
+        now += ms
+      },
+    },
+  })
+  const explain = (log: string) =>
+    log.includes('not authorized')
+      ? ({ code: 'E_JOIN', message: 'another token', hint: 'use the same' } as const)
+      : undefined
+  const ask = createApiAsker({ engine, cluster: 'dev', port: 6443, explain }, ctx)
+  const machine = createFakeMachine({ id: `docker://${NAME}`, name: NAME })
+  return { engine, ask: () => ask(machine, wait, ctx.signal) }
+}
+
+it('leaves it to the container where the engine is on another computer', async () => {
+  expect(await (await master({ local: false })).ask()).toBe('unavailable')
+})
+
+it('gives up in time, and says for what, with the end of the log', async () => {
+  const log = 'level=info msg="a"\nlevel=error msg="b"\n'
+  for (const own of [await master({ log }), await master({ log, kubeconfig })])
+    await expect(own.ask()).rejects.toMatchObject({
+      code: 'E_TIMEOUT',
+      message: 'not done after 60 s: the API server to be ready',
+      log: ['level=error msg="b"'],
+    })
+})
+
+it('ends at once where the log tells that waiting will not help', async () => {
+  await expect((await master({ log: 'not authorized\n' })).ask()).rejects.toMatchObject({
+    code: 'E_JOIN',
+    hint: 'use the same',
+  })
+})
+
+it('ends at once when k3s has ended', async () => {
+  const own = await master()
+  own.engine.exit(NAME, 3)
+  await expect(own.ask()).rejects.toMatchObject({
+    code: 'E_START',
+    message: `k3s ended with exit code 3 in ${NAME}`,
+  })
+})
+
+it('reads keys only from a kubeconfig that is whole', async () => {
+  const place = { host: '127.0.0.1', port: 9 }
+  expect(readAccess(kubeconfig.slice(0, 60), place)).toBeUndefined()
+  const access = readAccess(kubeconfig, place)
+  expect(access).toMatchObject({ ...place, ca: Buffer.from('key') })
+  expect(access && (await askApi(access, { of: 'ready', node: NAME, role: 'master' }))).toBe('refused')
+})
