@@ -85,7 +85,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
     plan,
     result,
     machines: world.machines.filter((machine) => adding.includes(machine.node) || failedOn.has(machine.id)),
-    connections: session.byId.values(),
+    connections: cluster.traffic(),
     seconds: (ctx.clock.now() - started) / 1000,
     nodeName: (machine) => machine.facts.hostname.toLowerCase(),
   })

@@ -14,8 +14,17 @@ const STARTS = 6
 
 type HandlerOptions = Parameters<EngineHandler>[1]
 
-/** Carries out what plans ask of a container engine. Every action can be repeated. */
-export function engineHandler(engine: Engine, rootfs: Rootfs | undefined, ctx: Context): EngineHandler {
+/**
+ * Carries out what plans ask of a container engine. Every action can be repeated.
+ *
+ * @param onSent - told the payload that was sent to the engine, in bytes
+ */
+export function engineHandler(
+  engine: Engine,
+  rootfs: Rootfs | undefined,
+  ctx: Context,
+  onSent: (bytes: number) => void = () => {},
+): EngineHandler {
   const starts = pLimit(STARTS)
   return async (action, options) => {
     switch (action.kind) {
@@ -26,9 +35,9 @@ export function engineHandler(engine: Engine, rootfs: Rootfs | undefined, ctx: C
           ? engine.createVolume(action.name, action.labels)
           : engine.removeVolume(action.name)
       case 'image':
-        return imageAction(engine, action, rootfs, options, ctx)
+        return imageAction(engine, action, rootfs, options, ctx, onSent)
       case 'container':
-        if (action.op === 'create') return createContainer(engine, action, options, ctx)
+        if (action.op === 'create') return createContainer(engine, action, options, ctx, onSent)
         if (action.op === 'start') return starts(() => engine.startContainer(action.name))
         if (action.op === 'rename') return renameContainer(engine, action.name, action.to)
         if (action.op === 'stop') return engine.stopContainer(action.name, action.timeoutSeconds ?? 10)
@@ -54,13 +63,16 @@ async function createContainer(
   { config, files }: Create<'container'>,
   { fill }: HandlerOptions,
   ctx: Context,
+  onSent: (bytes: number) => void,
 ): Promise<void> {
   const found = await engine.container(config.name)
   if (found && found.labels[LABELS.cluster] !== config.labels[LABELS.cluster])
     throw taken('container', config.name, 'docker rm')
   if (found?.state === 'running') return
   if (!found) await engine.createContainer(filled(config, fill, ctx))
-  await engine.putArchive(config.name, '/', packEntries(files, fill))
+  const archive = packEntries(files, fill)
+  await engine.putArchive(config.name, '/', archive)
+  onSent(archive.length)
 }
 
 /** Done already where only the new name is there. */
@@ -85,6 +97,7 @@ async function imageAction(
   rootfs: Rootfs | undefined,
   options: HandlerOptions,
   ctx: Context,
+  onSent: (bytes: number) => void,
 ): Promise<void> {
   if (action.op === 'pull') {
     const say = (line: string): void =>
@@ -92,7 +105,15 @@ async function imageAction(
     return abortable(engine.pullImage(action.ref, say), options.signal)
   }
   if (!rootfs) throw new AirliftError('E_INTERNAL', `no rootfs is there to ${action.op} from`)
-  if (action.op === 'fill') return fillVolume(engine, action, rootfs, options)
+  if (action.op === 'fill') {
+    let sent = 0
+    const onProgress = (bytes: number, total: number): void => {
+      sent = bytes
+      options.onProgress(bytes, total)
+    }
+    await fillVolume(engine, action, rootfs, { signal: options.signal, onProgress })
+    return onSent(sent)
+  }
   const binary = rootfs.manifest.files.find(
     (file) => file.role === 'binary' && (file.arch === undefined || file.arch === action.arch),
   )
@@ -109,6 +130,7 @@ async function imageAction(
     },
     ctx,
   )
+  onSent(binary.size)
 }
 
 /** Waits no longer than until the signal: the engine goes on with a pull by itself, which does no harm. */

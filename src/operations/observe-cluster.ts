@@ -1,5 +1,6 @@
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
+import type { Machine } from '../machine/machine.js'
 import type { EngineHandler } from '../plan/engine-action.js'
 import type { AskHandler } from '../plan/execute.js'
 import type { Rootfs } from '../rootfs/manifest.js'
@@ -20,6 +21,8 @@ export interface ObservedCluster extends AsyncDisposable {
   readonly world: World
   /** Carries out what a plan asks of the container engine; absent where the machines are hosts. */
   readonly engine?: EngineHandler
+  /** What was sent over all connections, that to the engine among them. */
+  traffic(): readonly Pick<Machine, 'stats'>[]
   /** Answers waits without the machines' help; absent where that cannot be done. */
   readonly ask?: AskHandler
   /** Looks again, over the same connections. */
@@ -78,7 +81,12 @@ export async function observeCluster(
     const world = await observe()
     const asker =
       engine && createApiAsker({ engine, cluster: spec.name, port: apiPortOf(spec), explain }, ctx)
-    const handler = engine && (await import('./engine-handler.js')).engineHandler(engine, options.rootfs, ctx)
+    let bytesSent = 0
+    const handler =
+      engine &&
+      (await import('./engine-handler.js')).engineHandler(engine, options.rootfs, ctx, (bytes) => {
+        bytesSent += bytes
+      })
     return {
       runtime,
       spec,
@@ -86,6 +94,7 @@ export async function observeCluster(
       world,
       observe,
       ...(handler ? { engine: handler } : {}),
+      traffic: () => [...session.byId.values(), ...(engine ? [{ stats: { roundTrips: 0, bytesSent } }] : [])],
       ...(asker ? { ask: asker } : {}),
       lookFromOutside: (by) => look(false, by),
       [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),

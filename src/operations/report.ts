@@ -37,7 +37,7 @@ export function reportOf(input: {
   readonly plan: Plan
   readonly result: PlanResult
   readonly machines: readonly MachineWorld[]
-  readonly connections: Iterable<Machine>
+  readonly connections: Iterable<Pick<Machine, 'stats'>>
   readonly seconds: number
   readonly nodeName: (machine: MachineWorld) => string
 }): OperationReport {

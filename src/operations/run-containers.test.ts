@@ -43,6 +43,7 @@ describe('a cluster in containers', () => {
     expect(made.error).toBeUndefined()
     expect(made.report).toMatchObject({ outcome: 'done', steps: { failed: 0, skipped: 0 } })
     expect(made.kubeconfig).toMatchObject({ context: 'airlift-dev' })
+    expect(made.report?.bytesSent).toBeGreaterThan(1000)
     expect(readFileSync(join(home, 'config'), 'utf8')).toMatch(/server: "?https:\/\/127\.0\.0\.1:2\d{4}/)
     expect((await belongings(own.engine, 'dev')).filter((line) => !line.startsWith('volume'))).toEqual([
       'container airlift-dev-master-0 running',

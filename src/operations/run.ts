@@ -94,7 +94,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     plan,
     result,
     machines: world.machines,
-    connections: session.byId.values(),
+    connections: cluster.traffic(),
     seconds: (ctx.clock.now() - started) / 1000,
     nodeName: (machine) => machine.facts.hostname.toLowerCase(),
   })
