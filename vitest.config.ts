@@ -22,8 +22,8 @@ export default defineConfig({
           // A real k3s takes about 25 s to its first Ready, the stand-in 3.
           testTimeout: process.env.AIRLIFT_K3S ? 600_000 : 180_000,
           hookTimeout: process.env.AIRLIFT_K3S ? 400_000 : 240_000,
-          // Most of a lab test is waiting for machines; more than two files at once make the waits of all longer.
-          maxWorkers: 2,
+          // Some of these tests race against what machines do: one file at a time keeps them steady.
+          fileParallelism: false,
           // After the unit tests, some of which measure how quick things are.
           sequence: { groupOrder: 1 },
           restoreMocks: true,

@@ -19,8 +19,8 @@ export interface LockFact extends LockOwner {
   readonly held: boolean
 }
 
-/** How long a connection may be silent and still count. Keepalives of SSH come every 15 seconds unless configured otherwise. */
-const SILENT_MS = 5 * 60_000
+/** How long a connection may be silent and still count: keepalives of SSH come every 15 seconds, and after three the operator gives up. */
+const SILENT_MS = 40_000
 
 /**
  * Functions of the lock, for the probe and for scripts that take it.
