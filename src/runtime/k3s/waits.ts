@@ -9,7 +9,9 @@ type Wait = Extract<Action, { kind: 'wait' }>
 
 /** The script of a wait. Looks for a hopeless log every fourth poll, which costs less than the polls themselves. */
 export function poll(unit: string, check: string): string {
-  return `${fatalScript(unit)}\n${check}\nif [ $((n % 4)) = 3 ]; then fatal; fi\nexit 1`
+  // Restarts are counted from here: what made the service end before may have been mended since.
+  const anew = `[ $n -gt 0 ] || systemctl reset-failed ${unit} 2>/dev/null`
+  return `${fatalScript(unit)}\n${anew}\n${check}\nif [ $((n % 4)) = 3 ]; then fatal; fi\nexit 1`
 }
 
 const kubectl = (rest: string): string => `timeout 10 ${K3S.binary} kubectl ${rest}`
