@@ -1,6 +1,23 @@
 import { defineConfig } from 'vitest/config'
 
-/** Three projects: unit (no I/O), contract and integration (lab machines), e2e (whole command line on lab machines). */
+const LAB = ['test/{contract,integration,e2e}/**/*.test.ts']
+/** Those that race against what machines do, or count on being the only ones at work: one file at a time. */
+const ALONE = [
+  'test/contract/{machine-lock,ssh-network,ssh-unreachable}.test.ts',
+  'test/integration/round-trips.test.ts',
+  'test/e2e/{failing-k3s,interrupted,lost-majority,two-operators}.test.ts',
+]
+
+const lab = {
+  globalSetup: ['test/lab/global-setup.ts'],
+  // A real k3s takes about 25 s to its first Ready, the stand-in 3.
+  testTimeout: process.env.AIRLIFT_K3S ? 600_000 : 180_000,
+  hookTimeout: process.env.AIRLIFT_K3S ? 400_000 : 240_000,
+  restoreMocks: true,
+  unstubEnvs: true,
+}
+
+/** Projects: unit (no I/O); lab and lab-alone (contract, integration and the whole command line, on lab machines). */
 export default defineConfig({
   test: {
     projects: [
@@ -16,19 +33,18 @@ export default defineConfig({
       },
       {
         test: {
+          ...lab,
           name: 'lab',
-          include: ['test/{contract,integration,e2e}/**/*.test.ts'],
-          globalSetup: ['test/lab/global-setup.ts'],
-          // A real k3s takes about 25 s to its first Ready, the stand-in 3.
-          testTimeout: process.env.AIRLIFT_K3S ? 600_000 : 180_000,
-          hookTimeout: process.env.AIRLIFT_K3S ? 400_000 : 240_000,
-          // Some of these tests race against what machines do: one file at a time keeps them steady.
-          fileParallelism: false,
+          include: LAB,
+          exclude: ALONE,
+          // They wait for machines more than they compute.
+          maxWorkers: 3,
           // After the unit tests, some of which measure how quick things are.
           sequence: { groupOrder: 1 },
-          restoreMocks: true,
-          unstubEnvs: true,
         },
+      },
+      {
+        test: { ...lab, name: 'lab-alone', include: ALONE, fileParallelism: false, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -17,7 +17,8 @@ usage: lab.sh COMMAND
 machines
   up N [--name LAB] [--openrc M] [--bastion [--isolated]] [--with-password] [--tmpfs-small SIZE]
                      N hosts with systemd, M with OpenRC; prints hosts.json
-  down [--name LAB | --all]
+  down [--name LAB | --all | --stopped]
+                     --stopped: the labs of which no host runs
   list
   ssh HOST [COMMAND] over the network, as root
   exec HOST -- COMMAND

@@ -77,11 +77,12 @@ up_host() {
 }
 
 cmd_down() {
-  local labs=("$DEFAULT_LAB") lab
+  local labs=("$DEFAULT_LAB") lab how=down_locked
   while (($# > 0)); do
     case $1 in
       --name) labs=("${2:?--name needs a value}") && shift ;;
       --all) mapfile -t labs < <(lab_names) ;;
+      --stopped) how=down_stopped_locked && mapfile -t labs < <(lab_names) ;;
       *) usage_error "unknown argument $1" ;;
     esac
     shift
@@ -89,7 +90,7 @@ cmd_down() {
   engine_settle_api || die "no Docker engine answers: lab.sh engine"
   for lab in "${labs[@]}"; do
     check_name "$lab"
-    with_lock "lab-$lab" down_locked "$lab"
+    with_lock "lab-$lab" "$how" "$lab"
   done
 }
 
@@ -99,6 +100,11 @@ lab_names() {
     docker network ls --filter "label=$LAB_LABEL" --format "{{.Label \"$LAB_LABEL\"}}"
     docker volume ls --filter "label=$LAB_LABEL" --format "{{.Label \"$LAB_LABEL\"}}"
   } | sort -u
+}
+
+# One of which a host runs is left alone. The others are what a computer that was switched off left behind.
+down_stopped_locked() {
+  [ -n "$(docker ps -q --filter "label=$LAB_LABEL=$1")" ] || down_locked "$1"
 }
 
 down_locked() {
