@@ -44,7 +44,13 @@ export default defineConfig({
         },
       },
       {
-        test: { ...lab, name: 'lab-alone', include: ALONE, fileParallelism: false, sequence: { groupOrder: 2 } },
+        test: {
+          ...lab,
+          name: 'lab-alone',
+          include: ALONE,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
       },
     ],
   },
