@@ -180,6 +180,25 @@ describe('each check finds what it is for, and nothing else does', () => {
   })
 })
 
+it.each([
+  ['exited', 'warning', /^port 8080\/tcp \(--port\) is also that of web, which does not run/],
+  ['created', 'warning', /does not run/],
+  ['paused', 'error', /taken by the container web/],
+  ['restarting', 'error', /taken by the container web/],
+] as const)('a port of another container that is %s: %s', (state, severity, message) => {
+  const others = [other('web', { ports: [published], state })]
+  const [found, ...more] = checkContainers(spec({ ports: [port] }), { ...engine, others })
+  expect(more).toEqual([])
+  expect(found).toMatchObject({ code: 'port-in-use', severity, message: expect.stringMatching(message) })
+})
+
+it('names the program that has a port, not a stopped container that would like to', () => {
+  const busy = computer({ busyPorts: [{ address: '127.0.0.1', port: 8080, protocol: 'tcp' }] })
+  const others = [other('web', { ports: [published], state: 'exited' })]
+  const found = checkContainers(spec({ ports: [port] }), { ...engine, ...busy, others })
+  expect(found.map(({ message }) => message)).toEqual(['port 8080/tcp (--port) is taken by another program'])
+})
+
 it('lets pass what is the cluster’s own, and what does not meet', () => {
   const own = { 'airlift.cluster': 'dev' }
   const fine: [Partial<EngineWorld>, ClusterSpec][] = [

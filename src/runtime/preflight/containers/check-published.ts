@@ -1,4 +1,5 @@
 import type { PortSpec } from '../../../cluster/container-spec.js'
+import type { EngineContainer } from '../../../machine/docker/engine.js'
 import { type Problem, problem } from '../problem.js'
 import type { EngineCheck } from './check-containers.js'
 
@@ -8,7 +9,7 @@ type Bound = Pick<PortSpec, 'address' | 'protocol'> & { readonly port: number; r
 export function checkPublished({ spec, engine, name }: EngineCheck): Problem[] {
   const found: Problem[] = []
   for (const wanted of wantedPorts(spec.containers)) {
-    const container = engine.others.find((other) =>
+    const publishers = engine.others.filter((other) =>
       other.ports.some(
         (port) =>
           port.hostPort === wanted.port &&
@@ -16,10 +17,15 @@ export function checkPublished({ spec, engine, name }: EngineCheck): Problem[] {
           sameAddress(port.address, wanted.address),
       ),
     )
+    const container = publishers.find(holdsPorts)
     const busy = engine.computer?.busyPorts.some(
       (port) => port.port === wanted.port && port.protocol === wanted.protocol,
     )
-    if (!container && !busy) continue
+    if (!container && !busy) {
+      const stopped = publishers[0]
+      if (stopped) found.push(wouldMeet(name, wanted, stopped.name))
+      continue
+    }
     const who = container ? `the container ${container.name}` : 'another program'
     found.push(
       problem(
@@ -35,6 +41,20 @@ export function checkPublished({ spec, engine, name }: EngineCheck): Problem[] {
     )
   }
   return found
+}
+
+/** One that does not run has only asked for its ports: the engine gives them out when a container starts. */
+function holdsPorts({ state }: EngineContainer): boolean {
+  return state === 'running' || state === 'paused' || state === 'restarting'
+}
+
+function wouldMeet(name: string, { port, protocol, flag }: Bound, container: string): Problem {
+  return problem(
+    'port-in-use',
+    name,
+    `port ${port}/${protocol} (${flag}) is also that of ${container}, which does not run: only one of the two can`,
+    { severity: 'warning', fix: `choose another port if ${container} is to be started again` },
+  )
 }
 
 function wantedPorts(containers: EngineCheck['spec']['containers']): Bound[] {
