@@ -28,7 +28,13 @@ export function removedNodeProblems(machines: readonly { readonly name: string }
   if (!engine) return []
   return machines.flatMap(({ name }) => {
     const container = engine.containers.some((entry) => entry.name === name)
-    const volumes = engine.volumes.filter((entry) => entry.name === name || entry.name === `${name}-kubelet`)
+    // One that another container has mounted is not of this node alone, whatever its name.
+    const used = new Set(
+      [...engine.containers, ...engine.others].flatMap(({ mounts }) => mounts.map(({ source }) => source)),
+    )
+    const volumes = engine.volumes.filter(
+      (entry) => (entry.name === name || entry.name.startsWith(`${name}-`)) && !used.has(entry.name),
+    )
     return [
       ...(container ? [{ what: 'container', left: name, remedy: 'docker rm -f' }] : []),
       ...volumes.map((volume) => ({ what: 'volume', left: volume.name, remedy: 'docker volume rm' })),

@@ -2,8 +2,8 @@ import type { Action } from '../../plan/plan.js'
 import { forgetToken } from '../k3s/host-side.js'
 import type { MachineSide, ReachedLeaver } from '../k3s/plan-leave.js'
 import type { World } from '../runtime.js'
-import { objectNames } from './contract.js'
-import { containerOf, engineOf } from './layout.js'
+import { containerOf } from './layout.js'
+import { ownVolumes } from './own-volumes.js'
 
 /** How long k3s may take to end before it is killed: its node has been drained. */
 const GRACE_SECONDS = 10
@@ -20,9 +20,7 @@ export function containerSide(world: World): MachineSide {
     },
     remove: (leaver) => {
       const name = nameOf(leaver)
-      const volumes = [objectNames.data(name), objectNames.kubelet(name)].filter((volume) =>
-        engineOf(world).volumes.some((entry) => entry.name === volume),
-      )
+      const volumes = ownVolumes(world, name)
       if (!containerOf(world, name) && volumes.length === 0) return undefined
       return [
         { kind: 'container', op: 'remove', name },
