@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
+import { packEntries } from '../rootfs/tar/pack-entries.js'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
 import {
   belongings,
@@ -180,6 +181,27 @@ describe('a run that creates a cluster and fails', () => {
 })
 
 describe('before anything is made', () => {
+  it.each([
+    ['in SQLite, is refused', ['state.db'], 'E_REFUSED'],
+    ['in etcd, is made', ['state.db', 'etcd/name'], undefined],
+  ])('a second master beside one that is stopped and has its data %s', async (_, files, code) => {
+    const own = lab()
+    await up(testContainers(1, 0), own)
+    const name = 'airlift-dev-master-0'
+    const put = (path: string) =>
+      own.engine.putArchive(name, '/', packEntries([{ path, mode: '0600', content: 'x' }], String))
+    for (const file of files) await put(`/var/lib/rancher/k3s/server/db/${file}`)
+    await put('/var/lib/airlift/initialized')
+    await own.engine.stopContainer(name, 1)
+    const before = await belongings(own.engine, 'dev')
+    const made = await up(testContainers(2, 0), own).catch((error) => error)
+    expect(made.code).toBe(code)
+    if (code) {
+      expect(made.message).toMatch(/master-0 keeps the data .* in SQLite/)
+      expect(await belongings(own.engine, 'dev')).toEqual(before)
+    } else expect(await belongings(own.engine, 'dev')).toContain('container airlift-dev-master-1 running')
+  })
+
   it('an engine without root is refused by a code of its own', async () => {
     const own = lab({ info: { rootless: true } })
     await expect(up(testContainers(1, 0), own)).rejects.toMatchObject({ code: 'E_ENGINE_PRIVILEGE', exit: 5 })

@@ -7,8 +7,13 @@ import type { InstalledState } from '../runtime.js'
 
 const UNAME: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64', arm: 'armv7l' }
 
-/** Facts of a container that does not run or is not there yet: what the engine says, and that nothing is in it. */
-export function plannedFacts(node: NodeSpec, info: EngineInfo, address: string | undefined): Facts {
+/** Facts of a container that does not run or is not there yet: what the engine says, and what is known to be in it. */
+export function plannedFacts(
+  node: NodeSpec,
+  info: EngineInfo,
+  address: string | undefined,
+  fragments: Readonly<Record<string, string>> = {},
+): Facts {
   return {
     hostname: node.target.host,
     os: { id: info.os, versionId: '', name: info.os },
@@ -33,7 +38,7 @@ export function plannedFacts(node: NodeSpec, info: EngineInfo, address: string |
     tools: {},
     leftovers: [],
     proxyEnv: [],
-    managed: { blobs: [], files: [], units: [], journal: [], fragments: {} },
+    managed: { blobs: [], files: [], units: [], journal: [], fragments },
   }
 }
 

@@ -15,6 +15,7 @@ import { CONTAINER } from './contract.js'
 import { ARCHIVES } from './engine-steps.js'
 import { lookAtEngine, readSmallFile } from './engine-world.js'
 import { containerState, plannedFacts } from './facts.js'
+import { keptState } from './kept-state.js'
 import { containersOf } from './layout.js'
 import { certificateFiles } from './node-files.js'
 
@@ -23,11 +24,12 @@ export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Co
   if (!input.engine) throw new AirliftError('E_INTERNAL', 'the runtime k3d was given no container engine')
   const engine = await lookAtEngine(spec, input.engine, input.rootfs)
   const unreachable = [...(input.unreachable ?? [])]
+  const kept = input.inside === false ? undefined : await keptState(spec, engine, input.engine)
   const looked = await Promise.all(
     input.machines.map(async ({ machine, node }): Promise<MachineWorld | undefined> => {
       const container = engine.containers.find((entry) => entry.name === node.target.host)
       const record = container && recordOfLabels(container.labels)
-      const planned = plannedFacts(node, engine.info, record?.address)
+      const planned = plannedFacts(node, engine.info, record?.address, kept?.get(node.target.host))
       try {
         const facts =
           container?.state === 'running' && input.inside !== false
