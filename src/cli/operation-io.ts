@@ -26,7 +26,7 @@ export async function specFromFlags(
 }
 
 /** What the spec asks of this computer, where the engine's computer may be another one. */
-function specIo({ ctx: { env } }: ActionIo): SpecIo {
+export function specIo({ ctx: { env } }: ActionIo): SpecIo {
   const engineIsLocal = async (): Promise<boolean> => {
     const { endpointFacts, findEndpoints } = await import('../machine/docker/endpoint.js')
     const { home, uid } = localFacts(env)

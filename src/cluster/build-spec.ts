@@ -2,7 +2,7 @@ import { isAirliftError } from '../core/errors.js'
 import { readConfig } from './config.js'
 import { buildContainers } from './container/build-containers.js'
 import type { ContainerFlags, ContainerSubject } from './container/container-flags.js'
-import { containerTargets } from './container/container-targets.js'
+import { containerTargets, indexAt, NEW_PLACES, type Places } from './container/container-targets.js'
 import { parseDuration } from './duration.js'
 import { filterNames } from './filters.js'
 import { findHostConflicts } from './host-conflicts.js'
@@ -44,8 +44,8 @@ export interface BuiltSpec {
 export interface BuildSpecOptions {
   /** Whether --masters must be given. Default true. */
   readonly mastersRequired?: boolean
-  /** Index of the first container of each role that a number asks for, where the cluster has some already. Default 0. */
-  readonly firstIndex?: Readonly<Record<Role, number>>
+  /** Indexes of the containers of each role that a number asks for, where the cluster has some already. Default: from 0 on. */
+  readonly places?: Readonly<Record<Role, Places>>
 }
 
 const RUNTIMES: readonly RuntimeName[] = ['k3s', 'k3d', 'k0s']
@@ -80,13 +80,13 @@ export async function buildSpec(
   }
   const runtime = chooseRuntime(flags, listed.masters, listed.nodes, problems)
   const counted = listed.masters.count !== undefined || listed.nodes.count !== undefined
-  const first = options.firstIndex ?? { master: 0, worker: 0 }
+  const places = options.places ?? NEW_PLACES
   const targets = (role: Role, list: HostList) =>
-    list.count === undefined ? list.targets : containerTargets(name, role, list.count, first[role])
+    list.count === undefined ? list.targets : containerTargets(name, role, list.count, places[role])
   const masters = targets('master', listed.masters)
   const nodes = targets('worker', listed.nodes)
   problems.push(...findHostConflicts(masters, nodes, ssh.port))
-  const decorated = decorateNodes(flags, masters, nodes, problems, first)
+  const decorated = decorateNodes(flags, masters, nodes, problems, places)
   const file =
     flags.config === undefined ? undefined : await readForFlag(io, '--config', flags.config, problems)
   const { config, warnings: doubts } = readConfig(
@@ -102,9 +102,11 @@ export async function buildSpec(
   checkConfigFits(config, masters.length, nodes.length, counted, problems)
   const registries = await readRegistries(flags.registries, io, warnings, problems)
   const manifests = await readManifests(flags.manifests ?? [], io, problems)
-  const subject = { cluster: name, config, registries: flags.registries !== undefined }
+  const registriesGiven = flags.registries !== undefined
+  const joining = options.places !== undefined
+  const subject = { cluster: name, config, registries: registriesGiven, joining }
   const containers = counted
-    ? await addContainers(flags, decorated, subject, first, io, problems, warnings)
+    ? await addContainers(flags, decorated, subject, places, io, problems, warnings)
     : undefined
   const spec: ClusterSpec = {
     name,
@@ -132,14 +134,14 @@ async function addContainers(
   flags: ContainerFlags,
   decorated: Pick<ClusterSpec, 'masters' | 'nodes'>,
   subject: Omit<ContainerSubject, 'nodes'>,
-  first: Readonly<Record<Role, number>>,
+  places: Readonly<Record<Role, Places>>,
   io: SpecIo,
   problems: SpecProblem[],
   warnings: string[],
 ): Promise<Pick<ClusterSpec, 'masters' | 'nodes' | 'containers'>> {
   const view = ({ role, target }: NodeSpec, place: number) => ({
     role,
-    index: first[role] + place,
+    index: indexAt(places[role], place),
     names: filterNames(target),
   })
   const nodes = [...decorated.masters.map(view), ...decorated.nodes.map(view)]

@@ -1,3 +1,4 @@
+import { indexAt, NEW_PLACES, type Places } from './container/container-targets.js'
 import { type Filterable, filterNames, selectNodes } from './filters.js'
 import { type ForNodes, type LabelProblem, parseNodeLabel, parseNodeTaint } from './labels.js'
 import type { SpecProblem } from './problems.js'
@@ -12,18 +13,18 @@ export interface NodeDecoration {
 /**
  * Makes the node specs, with each label and taint on the nodes that its filter selects.
  *
- * @param first - place of the first master and worker among those of the cluster, as filters count them. Default 0
+ * @param places - the indexes of masters and workers as filters count them. Default: from 0 on
  */
 export function decorateNodes(
   flags: NodeDecoration,
   masters: readonly MachineTarget[],
   workers: readonly MachineTarget[],
   problems: SpecProblem[],
-  first: Readonly<Record<Role, number>> = { master: 0, worker: 0 },
+  places: Readonly<Record<Role, Places>> = NEW_PLACES,
 ): { masters: NodeSpec[]; nodes: NodeSpec[] } {
   const place = (role: Role) => (target: MachineTarget, index: number) => ({
     role,
-    index: first[role] + index,
+    index: indexAt(places[role], index),
     target,
     names: filterNames(target),
     labels: new Map<string, string>(),

@@ -1,4 +1,3 @@
-import type { ContainerSpec } from '../cluster/container-spec.js'
 import { machineKey } from '../cluster/host-conflicts.js'
 import { readRecord, recordOf, writeRecord } from '../cluster/record.js'
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
@@ -14,14 +13,17 @@ import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.
 import type { Runtime, World } from '../runtime/runtime.js'
 import { requireAnswering, requireHealthyMasters, requireReached, requireRootfs } from './add-checks.js'
 import { existingSpec } from './existing-spec.js'
+import { joiningOptions } from './joining-options.js'
 import { observeCluster } from './observe-cluster.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkMachineOwnership } from './ownership.js'
 import { recordSteps } from './record-steps.js'
 import { type OperationReport, reportOf } from './report.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
+import { rollBackAdd, rollbackAddHint, unmadeNodes } from './rollback-add.js'
 import type { OperationDeps } from './session.js'
 import { warnOfTwoMasters } from './two-masters.js'
+import { withHint } from './with-hint.js'
 
 /** What `add` is asked for. */
 export interface AddInput {
@@ -89,6 +91,9 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
     seconds: (ctx.clock.now() - started) / 1000,
     nodeName: (machine) => machine.facts.hostname.toLowerCase(),
   })
+  const made = unmadeNodes(adding, world)
+  if ((failed || result.interrupted || ctx.signal.aborted) && made.length > 0 && !spec.containers?.keep)
+    return takeBack({ plan, report, problems, error: failed?.error }, spec, made, ctx, deps)
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0)
     await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
@@ -97,6 +102,28 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
     if (!ctx.signal.aborted) verify(spec, planOf(after))
   }
   return { plan, report, problems, ...(failed?.error ? { error: failed.error } : {}) }
+}
+
+/** Containers that this add made do not stay half-made; the report says what was done before. */
+async function takeBack(
+  {
+    plan,
+    report,
+    problems,
+    error,
+  }: Pick<AddOutcome, 'plan' | 'problems'> & {
+    readonly report: OperationReport
+    readonly error: AirliftError | undefined
+  },
+  spec: ClusterSpec,
+  made: readonly NodeSpec[],
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<AddOutcome> {
+  const undone = rollbackAddHint(await rollBackAdd(spec, made, ctx, deps), made)
+  ctx.events.emit({ level: 'warn', code: 'rollback.done', message: undone })
+  if (!error || ctx.signal.aborted) throw interrupted(report, undone)
+  return { plan, report: { ...report, outcome: 'failed' }, problems, error: withHint(error, undone) }
 }
 
 interface Found {
@@ -123,6 +150,7 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
   const rootfs = requireRootfs(input.rootfs, through)
   requireSameKind(known.spec, adding)
   const { containers } = known.spec
+  const options = containers && joiningOptions(known.spec.name, containers, joining.containers)
   const labelled = containers ? known.spec.config : {}
   const existing = await existingSpec(through, machine, ctx, labelled)
   const port = known.spec.ssh.port
@@ -134,7 +162,7 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
     runtime: known.spec.runtime,
     ssh: known.spec.ssh,
     config: existing.config,
-    ...(containers ? { containers: withComputer(containers, joining.containers) } : {}),
+    ...(options ? { containers: options } : {}),
     ...(joining.registries ? {} : existing.registries ? { registries: existing.registries } : {}),
     masters: merge(mine.masters, joining.masters, stays, port),
     nodes: merge(mine.nodes, joining.nodes, stays, port),
@@ -152,15 +180,6 @@ function requireSameKind(spec: ClusterSpec, adding: readonly NodeSpec[]): void {
     `the cluster "${spec.name}" is made of ${kind}s, and ${other.target.text} is none`,
     { hint: kind === 'container' ? 'say how many: --nodes 1' : 'name hosts: --nodes root@10.0.0.4' },
   )
-}
-
-/** The options that the cluster was made with, and what comes from this computer each time: its proxy and certificates. */
-function withComputer(known: ContainerSpec, now: ContainerSpec | undefined): ContainerSpec {
-  return {
-    ...known,
-    ...(now?.proxy ? { proxy: now.proxy } : {}),
-    ...(now?.caCertificates ? { caCertificates: now.caCertificates } : {}),
-  }
 }
 
 /** Machines that were only named to look for the cluster, and are not of it. */
@@ -251,9 +270,9 @@ function verify(spec: ClusterSpec, rest: Plan): void {
   })
 }
 
-function interrupted(report: OperationReport): AirliftError {
+function interrupted(report: OperationReport, undone?: string): AirliftError {
   return new AirliftError('E_INTERRUPTED', `interrupted after ${report.steps.done} steps`, {
-    hint: 'run the same command again: it goes on where it stopped',
+    hint: undone ?? 'run the same command again: it goes on where it stopped',
     data: { report },
   })
 }

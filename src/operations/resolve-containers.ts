@@ -131,15 +131,3 @@ function optionsOf(containers: readonly EngineContainer[]): ContainerSpec {
     keep: false,
   }
 }
-
-/** Index of the next container of each role: those of nodes that have left are not given again while later ones are there. */
-export async function nextIndexes(
-  ref: Pick<ContainersWanted, 'name' | 'ssh'>,
-  ctx: Context,
-  deps: OperationDeps,
-): Promise<Record<Role, number>> {
-  const spec = await resolveContainers({ name: ref.name, ssh: ref.ssh, required: true }, ctx, deps)
-  const next = (nodes: readonly NodeSpec[]): number =>
-    Math.max(-1, ...nodes.map((node) => Number(/-(\d+)$/.exec(node.target.host)?.[1] ?? -1))) + 1
-  return { master: next(spec?.masters ?? []), worker: next(spec?.nodes ?? []) }
-}

@@ -20,6 +20,7 @@ import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } fr
 import { type OperationReport, reportOf } from './report.js'
 import { isUnmade, rollBack, rollbackHint } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
+import { withHint } from './with-hint.js'
 
 /** What `run` is asked for. */
 export interface RunInput {
@@ -199,18 +200,6 @@ function interrupted(report: OperationReport, undone?: string): AirliftError {
       data: { report },
     },
   )
-}
-
-/** The same error with more to say about what to do. */
-function withHint(error: AirliftError, more: string): AirliftError {
-  return new AirliftError(error.code, error.message, {
-    hint: error.hint === undefined ? more : `${error.hint}\n${more}`,
-    ...(error.machine === undefined ? {} : { machine: error.machine }),
-    log: error.log,
-    ...(error.data === undefined ? {} : { data: error.data }),
-    exit: error.exit,
-    cause: error,
-  })
 }
 
 /**

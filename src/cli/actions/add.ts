@@ -1,13 +1,12 @@
 import { buildSpec, type SpecFlags } from '../../cluster/build-spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { add } from '../../operations/add.js'
-import { nextIndexes } from '../../operations/resolve-containers.js'
-import { createSpecIo } from '../../registry/local-spec-io.js'
+import { nextPlaces } from '../../operations/next-places.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
-import { refuseContainerFlags } from '../container-flags.js'
+import { refuseContainerFlags, refuseHostFlags } from '../container-flags.js'
 import { finishOperation } from '../finish.js'
 import { openNamedRootfs } from '../open-named-rootfs.js'
-import { operationDeps, throughRef } from '../operation-io.js'
+import { operationDeps, specIo, throughRef } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
 import type { ActionIo } from '../shared.js'
 
@@ -25,12 +24,13 @@ export async function addCommand(
   const deps = operationDeps(io)
   const ref = await throughRef(flags)
   const counted = [flags.masters, flags.nodes].some((text) => /^\d+$/.test(String(text ?? '')))
-  const built = await buildSpec(flags as SpecFlags, createSpecIo(undefined, { env: io.ctx.env }), {
+  const built = await buildSpec(flags as SpecFlags, specIo(io), {
     mastersRequired: false,
-    ...(counted ? { firstIndex: await nextIndexes(ref, io.ctx, deps) } : {}),
+    ...(counted ? { places: await nextPlaces(ref, io.ctx, deps) } : {}),
   })
   for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
-  if (!built.counts) refuseContainerFlags(flags)
+  if (built.counts) refuseHostFlags(flags)
+  else refuseContainerFlags(flags)
   const named = flags.rootfs !== undefined || flags.version !== undefined
   const rootfs = named ? await openNamedRootfs(flags, built.spec.runtime, io.ctx) : undefined
   try {

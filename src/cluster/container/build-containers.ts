@@ -53,7 +53,7 @@ export async function buildContainers(
   const view: ContainerView = {
     cluster: subject.cluster,
     nodes: subject.nodes,
-    loadBalancer: !balancerRefused && masters.length > 1,
+    loadBalancer: !balancerRefused && !subject.joining && masters.length > 1,
   }
   const one = reader(problems)
   const drafts = createDrafts(view)
@@ -68,7 +68,8 @@ export async function buildContainers(
     (await one('--api-port', flags.apiPort, (text) => parseApiPort(text, local))) ??
     ({ address: '127.0.0.1' } satisfies ApiPort)
   const wanted = [...(flags.port ?? []), ...(flags.ingress ? ['80:80', '443:443'] : [])]
-  const { ports, problems: wrongPorts } = buildPorts(wanted, { view, balancerRefused, api })
+  const portView = subject.joining ? { ...view, loadBalancer: true } : view
+  const { ports, problems: wrongPorts } = buildPorts(wanted, { view: portView, balancerRefused, api })
   problems.push(...wrongPorts.map((problem) => atFlag('--port', problem)))
   const inside = [
     ...cidrs(subject.config['cluster-cidr'], CLUSTER_CIDR),

@@ -34,4 +34,6 @@ export interface ContainerSubject {
   readonly config: Readonly<Record<string, ConfigValue>>
   /** Whether `--registries` was given. */
   readonly registries: boolean
+  /** They join a cluster that is there: a load balancer, if it has one, is none of the containers that are made. */
+  readonly joining?: boolean
 }

@@ -1,7 +1,7 @@
 import { areSamePorts } from '../../cluster/container/published-ports.js'
 import { type ContainerRecord, LABELS, recordOfLabels } from '../../cluster/container-labels.js'
-import type { PortSpec } from '../../cluster/container-spec.js'
-import type { ClusterSpec } from '../../cluster/spec.js'
+import type { ContainerNodeSpec, PortSpec } from '../../cluster/container-spec.js'
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import type { World } from '../runtime.js'
@@ -36,17 +36,48 @@ export function checkUnchanged(spec: ClusterSpec, world: World, layout: Layout):
     ...[...spec.masters, ...spec.nodes].map((node) => ({ name: node.target.host, own: nodeOptions(node) })),
     ...(layout.lb === undefined ? [] : [{ name: layout.lb, own: containersOf(spec).lb }]),
   ]
-  for (const { name, own } of members) {
-    const found = containerOf(world, name)
-    const before = found && recordOfLabels(found.labels)
-    if (!before) continue
-    const wanted = recordOf(spec, layout, name, own, before.founder === true)
-    for (const [key, flag] of Object.entries(FLAGS)) {
-      const part = key as keyof ContainerRecord
-      if (same(before[part], wanted[part]) || (part === 'image' && spec.containers?.image === undefined))
-        continue
-      throw refused(name, flag)
-    }
+  for (const member of members) checkMember(spec, world, layout, member)
+}
+
+/**
+ * Refuses to finish the container of a joining node that was begun with other options than it is asked for now. Pure.
+ * @throws AirliftError E_REMOVE_REFUSED (exit 2) naming the option
+ */
+export function checkBegun(
+  spec: ClusterSpec,
+  world: World,
+  layout: Layout,
+  joining: readonly NodeSpec[],
+): void {
+  for (const node of joining) {
+    const name = node.target.host
+    const member = { name, own: nodeOptions(node) }
+    checkMember(
+      spec,
+      world,
+      layout,
+      member,
+      `remove it first: airlift delete --${node.role === 'master' ? 'masters' : 'nodes'} ${name}`,
+    )
+  }
+}
+
+function checkMember(
+  spec: ClusterSpec,
+  world: World,
+  layout: Layout,
+  { name, own }: { readonly name: string; readonly own: ContainerNodeSpec },
+  remedy?: string,
+): void {
+  const found = containerOf(world, name)
+  const before = found && recordOfLabels(found.labels)
+  if (!before) return
+  const wanted = recordOf(spec, layout, name, own, before.founder === true)
+  for (const [key, flag] of Object.entries(FLAGS)) {
+    const part = key as keyof ContainerRecord
+    if (same(before[part], wanted[part]) || (part === 'image' && spec.containers?.image === undefined))
+      continue
+    throw refused(name, flag, remedy)
   }
 }
 
@@ -95,14 +126,18 @@ function own(name: string): (port: PortSpec) => PortSpec {
   return (port) => ({ ...port, nodes: [name] })
 }
 
-function refused(name: string, flag: string): AirliftError {
+function refused(
+  name: string,
+  flag: string,
+  remedy = 'make the cluster anew: airlift reset, then airlift run',
+): AirliftError {
   const later = flag === '--port' ? 'airlift ports add or airlift ports remove changes ports; ' : ''
   return new AirliftError(
     'E_REMOVE_REFUSED',
     `${flag} is not what ${name} was made with, and a container that exists cannot be changed`,
     {
       machine: name,
-      hint: `${later}give ${flag} as before, or make the cluster anew: airlift reset, then airlift run`,
+      hint: `${later}give ${flag} as before, or ${remedy}`,
     },
   )
 }

@@ -4,6 +4,7 @@ import { machineOf } from '../k3s/first-master.js'
 import { isReady } from '../k3s/node-steps.js'
 import { refuseSharingSqlite } from '../k3s/require-join.js'
 import type { World } from '../runtime.js'
+import { checkBegun } from './check-unchanged.js'
 import { entryOf, founderOf, isNew } from './first-master.js'
 import { planOf } from './init.js'
 import { joinThrough } from './join-through.js'
@@ -19,6 +20,7 @@ import { nodeSteps, stepId } from './node-steps.js'
 export function planJoinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan {
   refuseSharingSqlite(spec, world, masters)
   const layout = layoutOf(spec, world)
+  checkBegun(spec, world, layout, masters)
   const founder = founderOf(spec, world)
   const entry = entryOf(spec, world)
   const together = isNew(spec, world)

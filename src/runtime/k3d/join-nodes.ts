@@ -1,6 +1,7 @@
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { Plan, Step } from '../../plan/plan.js'
 import type { World } from '../runtime.js'
+import { checkBegun } from './check-unchanged.js'
 import { entryOf } from './first-master.js'
 import { planOf } from './init.js'
 import { listening } from './join-masters.js'
@@ -12,6 +13,7 @@ import { nodeSteps } from './node-steps.js'
 /** Workers: their containers are made at once, and started as soon as a master listens. One that asks before backs off. */
 export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan {
   const layout = layoutOf(spec, world)
+  checkBegun(spec, world, layout, nodes)
   const entry = entryOf(spec, world)
   const needs = [...listening(world, entry), ...lbReady(spec, world, layout)]
   const steps: Step[] = nodes.flatMap((node) => {

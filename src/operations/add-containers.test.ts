@@ -1,0 +1,205 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { containerTargets } from '../cluster/container/container-targets.js'
+import { type ContainerNodeSpec, PLAIN_CONTAINER } from '../cluster/container-spec.js'
+import { readRecord } from '../cluster/record.js'
+import type { ClusterSpec, Role } from '../cluster/spec.js'
+import { packEntries } from '../rootfs/tar/pack-entries.js'
+import { testContainers } from '../runtime/k3d/world.fixture.js'
+import { add } from './add.js'
+import {
+  belongings,
+  type ContainerLab,
+  containerLab,
+  type LabOptions,
+  tinyRootfs,
+} from './containers.fixture.js'
+import { nextPlaces } from './next-places.js'
+import { run } from './run.js'
+
+let home: string
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'airlift-add-'))
+})
+afterEach(() => rmSync(home, { recursive: true, force: true }))
+
+const ref = (spec: ClusterSpec) => ({ name: spec.name, masters: [], nodes: [], ssh: spec.ssh })
+const FAIL = { exitCode: 1, stdout: '@@fail E_START k3s does not start\n' }
+const notReady =
+  (name: string): NonNullable<LabOptions['script']> =>
+  (container, text) =>
+    container.endsWith(name) && text.includes('to be Ready') ? FAIL : undefined
+
+/** A cluster of so many nodes, all of them ready. */
+async function cluster(spec: ClusterSpec, options: Partial<LabOptions> = {}): Promise<ContainerLab> {
+  const own = containerLab({ home, ...options })
+  expect((await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)).error).toBeUndefined()
+  return own
+}
+
+/** `add --masters M --nodes N`, with indexes as the command line finds them. */
+async function more(
+  own: ContainerLab,
+  counts: { readonly masters?: number; readonly nodes?: number },
+  options: { readonly keep?: boolean; readonly each?: Partial<ContainerNodeSpec> } = {},
+) {
+  const plain = testContainers(0, 0, { keep: options.keep ?? false })
+  const places = await nextPlaces(ref(plain), own.ctx, own.deps)
+  const nodes = (role: Role, count = 0) =>
+    containerTargets('dev', role, count, places[role]).map((target) => ({
+      target,
+      role,
+      labels: {},
+      taints: [],
+      container: { ...PLAIN_CONTAINER, ...options.each },
+    }))
+  const joining = { ...plain, masters: nodes('master', counts.masters), nodes: nodes('worker', counts.nodes) }
+  return add({ cluster: ref(plain), joining, rootfs: tinyRootfs() }, own.ctx, own.deps)
+}
+const containers = async (own: ContainerLab): Promise<string[]> =>
+  (await belongings(own.engine, 'dev')).filter((line) => line.startsWith('container'))
+
+describe('an add of containers that fails', () => {
+  it('leaves the cluster as it was: no container, no volume, no Node of what it made', async () => {
+    const forgotten = new Set<string>()
+    const own = await cluster(testContainers(1, 1), {
+      script: (name, text) => {
+        const left = /(\S+)\.node-password\.k3s/.exec(text)?.[1]
+        if (left && name.endsWith('master-0')) forgotten.add(left.replace(/^.*airlift/, 'airlift'))
+        return notReady('worker-2')(name, text)
+      },
+    })
+    const before = await belongings(own.engine, 'dev')
+    const outcome = await more(own, { nodes: 2 })
+    expect(outcome.error).toMatchObject({
+      code: 'E_START',
+      hint: expect.stringContaining('what this add made was removed'),
+    })
+    expect(outcome.report?.outcome).toBe('failed')
+    expect(await belongings(own.engine, 'dev')).toEqual(before)
+    // Both are deleted from the cluster before their containers go.
+    expect([...forgotten].sort()).toEqual(['airlift-dev-worker-1', 'airlift-dev-worker-2'])
+    expect((await readRecord('dev', own.ctx.env))?.nodes).toEqual(['airlift-dev-worker-0'])
+  })
+
+  it('takes a master out of the load balancer and of etcd before it goes', async () => {
+    const own = await cluster(testContainers(3, 0), { script: notReady('master-3') })
+    const targets = own.engine.files('airlift-dev-lb').get('/etc/airlift/lb')?.content.toString()
+    const before = await belongings(own.engine, 'dev')
+    const said = own.scripts.length
+    expect((await more(own, { masters: 1 })).error).toMatchObject({ code: 'E_START' })
+    expect(await belongings(own.engine, 'dev')).toEqual(before)
+    expect(own.engine.files('airlift-dev-lb').get('/etc/airlift/lb')?.content.toString()).toBe(targets)
+    expect(own.scripts.slice(said).some((line) => /wait for .*the datastore to be healthy/.test(line))).toBe(
+      true,
+    )
+  })
+
+  it('leaves it with --keep', async () => {
+    const own = await cluster(testContainers(1, 0), { script: notReady('worker-0') })
+    expect((await more(own, { nodes: 1 }, { keep: true })).error).toMatchObject({ code: 'E_START' })
+    expect(await containers(own)).toContain('container airlift-dev-worker-0 running')
+  })
+
+  it('removes nothing where no master answers any more, and says how to go on', async () => {
+    let dead = false
+    const own = await cluster(testContainers(1, 0), {
+      script: (name, text) => {
+        if (!name.endsWith('worker-0') || !text.includes('to be Ready')) return undefined
+        dead = true
+        return FAIL
+      },
+    })
+    const { containers: list } = own.engine
+    own.engine.containers = async (labels) => {
+      const found = await list(labels)
+      return dead
+        ? found.map((one) => (one.name.endsWith('master-0') ? { ...one, state: 'exited' } : one))
+        : found
+    }
+    const { error } = await more(own, { nodes: 1 })
+    expect(error?.hint).toMatch(/not everything .*\(no master .* airlift delete --nodes airlift-dev-worker-0/)
+    expect(await containers(own)).toContain('container airlift-dev-worker-0 running')
+  })
+})
+
+it('an add that is interrupted leaves nothing, although its signal is spent', async () => {
+  const own: ContainerLab = await cluster(testContainers(1, 0), {
+    onStart: (name) => {
+      if (name.endsWith('worker-0')) own.abort()
+    },
+  })
+  const before = await belongings(own.engine, 'dev')
+  await expect(more(own, { nodes: 1 })).rejects.toMatchObject({
+    code: 'E_INTERRUPTED',
+    exit: 130,
+    hint: expect.stringContaining('what this add made was removed'),
+  })
+  expect(await belongings(own.engine, 'dev')).toEqual(before)
+})
+
+describe('an add that was killed', () => {
+  /** As after kill -9: the container is there, k3s has not joined. */
+  async function killed(state: 'created' | 'running', options: { each?: Partial<ContainerNodeSpec> } = {}) {
+    let first = true
+    const own: ContainerLab = await cluster(testContainers(1, 1), {
+      script: (name, text) =>
+        first && name.endsWith('worker-1') && text.includes('to be Ready') ? FAIL : undefined,
+    })
+    if (state === 'created')
+      own.engine.fail({ method: 'startContainer', match: 'worker-1', error: { status: 500, text: 'killed' } })
+    await more(own, { nodes: 1 }, { keep: true, ...options })
+    first = false
+    expect(await containers(own)).toContain(`container airlift-dev-worker-1 ${state}`)
+    return own
+  }
+
+  it.each(['created', 'running'] as const)('is finished by the same command (%s)', async (state) => {
+    const own = await killed(state)
+    const outcome = await more(own, { nodes: 1 })
+    expect(outcome.error).toBeUndefined()
+    expect(await containers(own)).toEqual([
+      'container airlift-dev-master-0 running',
+      'container airlift-dev-worker-0 running',
+      'container airlift-dev-worker-1 running',
+    ])
+    expect(outcome.report?.machines.map(({ node }) => node)).toEqual(['airlift-dev-worker-1'])
+    // The next one adds another.
+    await more(own, { nodes: 1 })
+    expect(await containers(own)).toContain('container airlift-dev-worker-2 running')
+  })
+
+  it('is finished first where more are asked for', async () => {
+    const own = await killed('running')
+    const outcome = await more(own, { nodes: 2 })
+    expect(outcome.report?.machines.map(({ node }) => node)).toEqual([
+      'airlift-dev-worker-1',
+      'airlift-dev-worker-2',
+    ])
+  })
+
+  it('is not finished with other options than it was begun with', async () => {
+    const own = await killed('created')
+    await expect(more(own, { nodes: 1 }, { each: { env: { A: 'b' } } })).rejects.toMatchObject({
+      code: 'E_REMOVE_REFUSED',
+      exit: 2,
+      machine: 'airlift-dev-worker-1',
+      hint: expect.stringContaining('airlift delete --nodes airlift-dev-worker-1'),
+    })
+  })
+})
+
+it('asks only the engine where every node was seen ready', async () => {
+  const own = await cluster(testContainers(1, 1))
+  const mark = packEntries([{ path: '/var/lib/airlift/initialized', mode: '0600', content: 'x' }], String)
+  for (const name of ['airlift-dev-master-0', 'airlift-dev-worker-0'])
+    await own.engine.putArchive(name, '/', mark)
+  const before = own.engine.calls.filter(({ method }) => method === 'exec').length
+  expect(await nextPlaces(ref(testContainers(1, 1)), own.ctx, own.deps)).toEqual({
+    master: { begun: [], next: 1 },
+    worker: { begun: [], next: 1 },
+  })
+  expect(own.engine.calls.filter(({ method }) => method === 'exec')).toHaveLength(before)
+})

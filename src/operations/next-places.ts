@@ -1,0 +1,82 @@
+import type { Places } from '../cluster/container/container-targets.js'
+import { LABELS, nodeOfLabels } from '../cluster/container-labels.js'
+import type { Role } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
+import type { Engine } from '../machine/docker/engine.js'
+import { INITIALIZED } from '../machine/state-paths.js'
+import { connectToEngine } from './container-session.js'
+import { observeKnownCluster } from './resolve-cluster.js'
+import { type ContainersWanted, specOfContainers } from './resolve-containers.js'
+import type { OperationDeps } from './session.js'
+
+interface Found {
+  readonly name: string
+  readonly role: Role
+  readonly index: number
+}
+
+/**
+ * Which containers `add` makes: first those that an earlier call began and that never became nodes, so that the same command
+ * finishes them, then new ones. Indexes of nodes that have left are not given again while later ones are there.
+ */
+export async function nextPlaces(
+  ref: Pick<ContainersWanted, 'name' | 'ssh'>,
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<Record<Role, Places>> {
+  const engine = await connectToEngine(ctx, deps)
+  try {
+    const containers = await engine.containers([`${LABELS.cluster}=${ref.name}`])
+    const nodes = containers.flatMap(({ name, labels }): Found[] => {
+      const node = labels[LABELS.temporary] === undefined ? nodeOfLabels(labels) : undefined
+      return node ? [{ name, ...node }] : []
+    })
+    const unmarked = await withoutMark(engine, nodes)
+    const spec = specOfContainers(ref.name, ref.ssh, containers)
+    const begun = unmarked.length > 0 ? await withoutNode(unmarked, spec, ctx, deps) : []
+    const of = (role: Role): Places => ({
+      begun: indexes(begun, role),
+      next: Math.max(-1, ...indexes(nodes, role)) + 1,
+    })
+    return { master: of('master'), worker: of('worker') }
+  } finally {
+    await engine.close()
+  }
+}
+
+function indexes(nodes: readonly Found[], role: Role): number[] {
+  return nodes
+    .filter((node) => node.role === role)
+    .map(({ index }) => index)
+    .sort((a, b) => a - b)
+}
+
+/** Those that airlift never saw ready. It is a question for the engine alone, and quick. */
+async function withoutMark(engine: Engine, nodes: readonly Found[]): Promise<Found[]> {
+  const marks = await Promise.all(
+    nodes.map(async ({ name }) => {
+      const tar = await engine.getArchive(name, INITIALIZED).catch(() => undefined)
+      tar?.on('error', () => {})
+      tar?.destroy()
+      return tar !== undefined
+    }),
+  )
+  return nodes.filter((_, i) => !marks[i])
+}
+
+/**
+ * Those of them that the cluster does not know: a node that joined is one, whether anybody waited for it or not. Where no
+ * master answers nothing is certain, and nothing can be added either.
+ */
+async function withoutNode(
+  unmarked: readonly Found[],
+  spec: Parameters<typeof observeKnownCluster>[0],
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<Found[]> {
+  const known = await observeKnownCluster(spec, ctx, deps)
+  await using cluster = known.cluster
+  const answering = cluster.world.machines.find(({ installed }) => installed.apiReady && installed.nodes)
+  const names = answering?.installed.nodes?.map((node) => node.name)
+  return names ? unmarked.filter(({ name }) => !names.includes(name)) : []
+}

@@ -1,0 +1,13 @@
+import { AirliftError } from '../core/errors.js'
+
+/** The same error with more to say about what to do. */
+export function withHint(error: AirliftError, more: string): AirliftError {
+  return new AirliftError(error.code, error.message, {
+    hint: error.hint === undefined ? more : `${error.hint}\n${more}`,
+    ...(error.machine === undefined ? {} : { machine: error.machine }),
+    log: error.log,
+    ...(error.data === undefined ? {} : { data: error.data }),
+    exit: error.exit,
+    cause: error,
+  })
+}
