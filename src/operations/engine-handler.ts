@@ -38,6 +38,8 @@ export function engineHandler(
         return imageAction(engine, action, rootfs, options, ctx, onSent)
       case 'container':
         if (action.op === 'create') return createContainer(engine, action, options, ctx, onSent)
+        // Before: what was begun and not ended is then found by its policy.
+        if ('restart' in action && action.restart) await engine.setRestart(action.name, action.restart)
         if (action.op === 'start') return starts(() => engine.startContainer(action.name))
         if (action.op === 'rename') return renameContainer(engine, action.name, action.to)
         if (action.op === 'stop') return engine.stopContainer(action.name, action.timeoutSeconds ?? 10)
@@ -70,6 +72,8 @@ async function createContainer(
     throw taken('container', config.name, 'docker rm')
   if (found?.state === 'running') return
   if (!found) await engine.createContainer(filled(config, fill, ctx))
+  else if (found.restart === 'no' && config.restart === 'always')
+    await engine.setRestart(config.name, 'always')
   const archive = packEntries(files, fill)
   await engine.putArchive(config.name, '/', archive)
   onSent(archive.length)

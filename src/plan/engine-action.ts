@@ -67,6 +67,8 @@ export type EngineAction =
       readonly name: string
       /** Of a stop: how long it may take before it is killed. Default 10. */
       readonly timeoutSeconds?: number
+      /** Of a start or stop: whether it comes back with the engine from now on; set before. */
+      readonly restart?: 'no' | 'always'
     }
   | { readonly kind: 'container'; readonly op: 'rename'; readonly name: string; readonly to: string }
 

@@ -63,7 +63,7 @@ describe.each(engineKinds)('a %s engine', (kind) => {
   })
 
   it('makes, runs, stops, starts, renames and removes a container', async () => {
-    const config = sleeper('life', { restart: 'unless-stopped', env: { A: '1' } })
+    const config = sleeper('life', { restart: 'always', env: { A: '1' } })
     const id = await engine.createContainer(config)
     expect(await engine.container(config.name)).toMatchObject({ id, state: 'created', image: IMAGE })
     await engine.startContainer(config.name)
@@ -83,6 +83,9 @@ describe.each(engineKinds)('a %s engine', (kind) => {
     expect(await engine.container(config.name)).toMatchObject({ state: 'exited', exitCode: code })
     expect(await engine.waitContainer(config.name)).toBe(code)
     await engine.restartContainer(config.name, 3)
+    expect((await engine.container(config.name))?.restart).toBe('always')
+    await engine.setRestart(config.name, 'no')
+    expect((await engine.container(config.name))?.restart).toBe('no')
     await engine.renameContainer(config.name, `${config.name}-2`)
     expect(await engine.container(config.name)).toBeUndefined()
     expect((await engine.containers([`airlift.test=${PREFIX}`])).map((one) => one.name)).toContain(

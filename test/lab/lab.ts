@@ -85,13 +85,22 @@ export function forThisK3s(args: readonly string[]): readonly string[] {
   return args.with(at, `disable=${[...new Set([...own, ...off.split(',')])].join(',')}`)
 }
 
-/** Runs the built command line. Its state and kubeconfig live where `home` says, so tests do not see each other. */
+/**
+ * Runs the built command line. Its state and kubeconfig live where `home` says, so tests do not see each other. `through`
+ * is a command that runs it, such as one that enters a namespace.
+ */
 export async function airlift(
   args: readonly string[],
-  options: { home?: string; env?: Record<string, string>; input?: string } = {},
+  options: {
+    home?: string
+    env?: Record<string, string>
+    input?: string
+    through?: readonly string[]
+  } = {},
 ): Promise<CliResult> {
   const home = options.home ?? homedir()
-  const result = await execa(process.execPath, [`${ROOT}/bin/airlift.js`, ...forThisK3s(args)], {
+  const [program = '', ...rest] = [...(options.through ?? []), process.execPath]
+  const result = await execa(program, [...rest, `${ROOT}/bin/airlift.js`, ...forThisK3s(args)], {
     reject: false,
     stdin: options.input === undefined ? 'ignore' : 'pipe',
     ...(options.input === undefined ? {} : { input: options.input }),

@@ -24,6 +24,7 @@ type ContainerMethods = Pick<
   | 'startContainer'
   | 'stopContainer'
   | 'restartContainer'
+  | 'setRestart'
   | 'removeContainer'
   | 'renameContainer'
   | 'waitContainer'
@@ -82,6 +83,11 @@ export function containerMethods(http: EngineHttp, sleep: (ms: number) => Promis
     async restartContainer(name, timeoutSeconds) {
       const question = about(name, 'restart', { t: Math.ceil(timeoutSeconds) })
       await starts(() => http.json('POST', path(name, '/restart'), question))
+    },
+    async setRestart(name, policy) {
+      const body = { RestartPolicy: { Name: policy } }
+      // 404 is also what an engine says that cannot do it.
+      await http.json('POST', path(name, '/update'), { ...about(name, 'change'), body, absent: 404 })
     },
     async removeContainer(name, { force }) {
       try {

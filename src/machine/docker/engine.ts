@@ -52,6 +52,8 @@ export interface EngineContainer {
   readonly mounts: readonly { readonly kind: string; readonly source: string; readonly target: string }[]
   readonly restarts: number
   readonly startedAt: string
+  /** Its restart policy; `no` where the engine leaves it down. Missing where the engine does not tell. */
+  readonly restart?: string
   /** Whole answer of `inspect`, for what is rarely needed. */
   readonly raw: unknown
 }
@@ -113,7 +115,7 @@ export interface ContainerConfig {
   /** Fixed address in the network. */
   readonly address?: string
   readonly extraHosts: readonly string[]
-  readonly restart: 'no' | 'unless-stopped'
+  readonly restart: 'no' | 'always'
   readonly stopTimeoutSeconds: number
   readonly memoryBytes?: number
   readonly cpus?: number
@@ -143,6 +145,11 @@ export interface Engine {
   startContainer(name: string): Promise<void>
   stopContainer(name: string, timeoutSeconds: number): Promise<void>
   restartContainer(name: string, timeoutSeconds: number): Promise<void>
+  /**
+   * Whether the engine starts it when the engine itself starts. An engine that cannot change this of a container that is
+   * there (Podman before 5.1) leaves it as it is.
+   */
+  setRestart(name: string, policy: 'no' | 'always'): Promise<void>
   /** With its anonymous volumes; kills it first when `force`. */
   removeContainer(name: string, options: { readonly force: boolean }): Promise<void>
   renameContainer(name: string, to: string): Promise<void>

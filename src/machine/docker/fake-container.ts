@@ -7,7 +7,7 @@ import type { InspectAnswer } from './read-container.js'
 export interface FakeContainer {
   readonly id: string
   name: string
-  readonly config: ContainerConfig
+  config: ContainerConfig
   readonly body: ContainerBody
   state: EngineContainer['state']
   exitCode: number
@@ -51,7 +51,7 @@ export function inspectAnswer(container: FakeContainer, imageEnv: readonly strin
       Cmd: config.command,
       StopTimeout: config.stopTimeoutSeconds,
     },
-    HostConfig: body.HostConfig,
+    HostConfig: { ...body.HostConfig, RestartPolicy: { Name: config.restart } },
     NetworkSettings: {
       Ports: ports,
       Networks: {

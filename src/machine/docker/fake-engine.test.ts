@@ -143,13 +143,17 @@ describe('a fake engine', () => {
 
   it('restarts with the daemon what has a restart policy', async () => {
     const engine = createFakeEngine({ images: { img: {} } })
-    await engine.createContainer(container({ name: 'a', image: 'img', restart: 'unless-stopped' }))
+    await engine.createContainer(container({ name: 'a', image: 'img', restart: 'always' }))
     await engine.createContainer(container({ name: 'b', image: 'img' }))
-    await engine.startContainer('a')
-    await engine.startContainer('b')
+    await engine.createContainer(container({ name: 'c', image: 'img', restart: 'always' }))
+    await engine.createContainer(container({ name: 'd', image: 'img', restart: 'always' }))
+    for (const name of ['a', 'b', 'c', 'd']) await engine.startContainer(name)
+    for (const name of ['c', 'd']) await engine.stopContainer(name, 1)
+    await engine.setRestart('d', 'no')
     await engine.restartDaemon()
-    expect((await engine.container('a'))?.state).toBe('running')
-    expect((await engine.container('b'))?.state).toBe('exited')
+    const states = ['a', 'b', 'c', 'd'].map(async (name) => (await engine.container(name))?.state)
+    expect(await Promise.all(states)).toEqual(['running', 'exited', 'running', 'exited'])
+    expect((await engine.container('d'))?.restart).toBe('no')
   })
 
   it('makes an image of a tar, saves it as a docker archive, and pulls what its registry has', async () => {

@@ -104,6 +104,11 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       stop(container, 137)
       await start(container)
     },
+    async setRestart(name, policy) {
+      await enter('setRestart', name, policy)
+      const container = store.container(name, 'change container')
+      container.config = { ...container.config, restart: policy }
+    },
     async removeContainer(name, { force }) {
       await enter('removeContainer', name, { force })
       const found = store.find(name)
@@ -243,9 +248,10 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       store.container(name, 'log of container').logs += text
     },
     async restartDaemon() {
-      const running = [...store.containers.values()].filter((one) => one.state === 'running')
-      for (const container of running) stop(container, 255)
-      for (const container of running) if (container.config.restart !== 'no') await start(container)
+      const all = [...store.containers.values()].filter((one) => one.state !== 'created')
+      for (const container of all) if (container.state === 'running') stop(container, 255)
+      // As Docker: also what was stopped before.
+      for (const container of all) if (container.config.restart === 'always') await start(container)
     },
     unreachable: (value) => {
       down = value

@@ -9,6 +9,7 @@ export interface InspectAnswer {
   readonly Config?: { readonly Image?: string; readonly Labels?: Readonly<Record<string, string>> | null }
   readonly HostConfig?: {
     readonly PortBindings?: Readonly<Record<string, readonly HostBinding[] | null>> | null
+    readonly RestartPolicy?: { readonly Name?: string } | null
   }
   readonly NetworkSettings?: {
     readonly Ports?: Readonly<Record<string, readonly HostBinding[] | null>> | null
@@ -54,6 +55,7 @@ export function readContainer(answer: InspectAnswer): EngineContainer {
   const bound = answer.NetworkSettings?.Ports ?? {}
   // A container that does not run has no ports bound: what counts then is what it was created with.
   const wanted = Object.keys(bound).length > 0 ? bound : (answer.HostConfig?.PortBindings ?? {})
+  const restart = answer.HostConfig?.RestartPolicy?.Name
   return {
     id: answer.Id ?? '',
     name: (answer.Name ?? '').replace(/^\//, ''),
@@ -70,6 +72,8 @@ export function readContainer(answer: InspectAnswer): EngineContainer {
     })),
     restarts: answer.RestartCount ?? 0,
     startedAt: answer.State?.StartedAt ?? '',
+    // An empty name is the policy "no" of older clients.
+    ...(restart === undefined ? {} : { restart: restart || 'no' }),
     raw: answer,
   }
 }

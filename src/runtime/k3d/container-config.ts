@@ -133,7 +133,9 @@ function baseOf(
     ],
     network: layout.network.name,
     ...(address === undefined ? {} : { address }),
-    restart: 'unless-stopped',
+    // Not `unless-stopped`: a dockerd that was killed ends what still runs when it comes back, and then takes that for a
+    // stop by hand (moby#41302). A cluster that is stopped on purpose gets another policy: see stop.ts.
+    restart: 'always',
   }
 }
 

@@ -16,7 +16,7 @@ export function containerSide(world: World): MachineSide {
       const name = nameOf(leaver)
       if (containerOf(world, name)?.state !== 'running') return []
       if (member) return [{ kind: 'script', script: forgetToken }]
-      return [{ kind: 'container', op: 'stop', name, timeoutSeconds: GRACE_SECONDS }]
+      return [{ kind: 'container', op: 'stop', name, timeoutSeconds: GRACE_SECONDS, restart: 'no' }]
     },
     remove: (leaver) => {
       const name = nameOf(leaver)

@@ -30,7 +30,9 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
   const joinable = gate ? [joinableStep(spec, first, stopped)] : []
   const settle = settleSteps(spec, world)
   const settled = settle.map((step) => step.id)
-  const begins = stopped.map((container) =>
+  // Those that run and are not to come back with the engine are left of a stop that was cut off.
+  const begun = containers.filter(({ state, restart }) => state !== 'running' || restart === 'no')
+  const begins = begun.map((container) =>
     startStep(container, [
       ...(roleOf(container) === 'worker' ? joinable.map((step) => step.id) : []),
       ...(roleOf(container) === 'lb' ? settled : []),
@@ -60,7 +62,7 @@ function startStep({ name, state }: EngineContainer, needs: readonly string[]): 
     effect: 'change',
     journal: false,
     // A paused container is not started by a start.
-    actions: [{ kind: 'container', op: state === 'paused' ? 'restart' : 'start', name }],
+    actions: [{ kind: 'container', op: state === 'paused' ? 'restart' : 'start', name, restart: 'always' }],
   }
 }
 

@@ -93,12 +93,28 @@ describe('stop', () => {
     ])
     expect(plan.steps[0]).toMatchObject({
       machine: 'docker://airlift-dev-master-0',
-      actions: [{ kind: 'container', op: 'stop', name: 'airlift-dev-master-0', timeoutSeconds: 10 }],
+      actions: [
+        { kind: 'container', op: 'stop', name: 'airlift-dev-master-0', timeoutSeconds: 10, restart: 'no' },
+      ],
     })
   })
 
   it.each(['exited', 'created', 'dead'] as const)('leaves a container that is %s alone', (state) => {
     expect(planStop(spec(), world(1, 1, state), { drain: false }).steps).toEqual([])
+  })
+
+  it('keeps down what ended otherwise and would come back with the engine', () => {
+    const steps = (restart: string, kind: string): unknown => {
+      const found = world(1, 0, 'exited')
+      const containers = found.engine?.containers.map((one) => ({ ...one, restart }))
+      const engine = { ...found.engine, containers, info: { kind } } as unknown as NonNullable<
+        World['engine']
+      >
+      return outline(planStop(spec(), { ...found, engine }, { drain: false }))
+    }
+    expect(steps('always', 'docker')).toEqual(['airlift-dev-master-0/stop [stop]'])
+    expect(steps('no', 'docker')).toEqual([])
+    expect(steps('always', 'podman')).toEqual([])
   })
 
   it.each(['restarting', 'paused'] as const)('stops a container that is %s', (state) => {
@@ -158,6 +174,18 @@ describe('start', () => {
     expect(outline(planStart(spec({ wait: 'none' }), world(1, 0, 'paused')))).toEqual([
       'airlift-dev-master-0/start [restart]',
     ])
+  })
+
+  it('has come back with the engine what a stop that was cut off left running', () => {
+    const found = world(1, 1, 'running')
+    const containers = found.engine?.containers.map((one, i) => ({
+      ...one,
+      restart: i === 1 ? 'no' : 'always',
+    }))
+    const engine = { ...found.engine, containers } as unknown as NonNullable<World['engine']>
+    const plan = planStart(spec({ wait: 'none' }), { ...found, engine })
+    expect(outline(plan)).toEqual(['airlift-dev-worker-0/start [start]'])
+    expect(plan.steps[0]?.actions).toMatchObject([{ op: 'start', restart: 'always' }])
   })
 
   it('uncordons what a stop drained', () => {

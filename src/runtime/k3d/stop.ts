@@ -10,11 +10,15 @@ const GRACE_SECONDS = 10
 
 /**
  * Stops all containers of the cluster at the same time; their volumes, addresses and labels stay. Members of etcd that stop
- * together agree on the log when they start together. A stopped container stays so when the engine starts again.
+ * together agree on the log when they start together. A stopped container stays so when the engine starts again: that is what its
+ * restart policy says from then on, so that one which is down for another reason is taken in, too.
  * @throws AirliftError E_REFUSED for `drain` where no master answers
  */
 export function planStop(spec: ClusterSpec, world: World, options: StopOptions): Plan {
-  const running = (world.engine?.containers ?? []).filter(isRunning)
+  const { containers = [], info } = world.engine ?? {}
+  // Podman can neither change a policy nor starts anything by itself.
+  const lasting = info?.kind !== 'podman'
+  const running = containers.filter((one) => isRunning(one) || (lasting && comesBack(one)))
   const workers = running.filter((container) => container.labels['airlift.role'] === 'worker')
   const emptied = workers.map(({ name }) => ({ node: name, machine: `docker://${name}` }))
   const drains = options.drain ? drainSteps(world, emptied, spec.timeoutMs) : []
@@ -29,6 +33,11 @@ function isRunning({ state }: EngineContainer): boolean {
   return state === 'running' || state === 'restarting' || state === 'paused'
 }
 
+/** One that ended by itself or by hand, which the engine would start when it starts. */
+function comesBack({ state, restart }: EngineContainer): boolean {
+  return (state === 'exited' || state === 'dead') && restart !== undefined && restart !== 'no'
+}
+
 function stopStep({ name }: EngineContainer, needs: readonly string[]): Step {
   return {
     id: `${name}/stop`,
@@ -37,6 +46,6 @@ function stopStep({ name }: EngineContainer, needs: readonly string[]): Step {
     needs,
     effect: 'change',
     journal: false,
-    actions: [{ kind: 'container', op: 'stop', name, timeoutSeconds: GRACE_SECONDS }],
+    actions: [{ kind: 'container', op: 'stop', name, timeoutSeconds: GRACE_SECONDS, restart: 'no' }],
   }
 }
