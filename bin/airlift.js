@@ -13,5 +13,5 @@ for (const stream of [process.stdout, process.stderr]) {
     if (error.code !== 'EPIPE') throw error
   })
 }
-const { main } = await import('../dist/cli/main.js')
+const { main } = await import('../dist/bin/main.js')
 process.exitCode = await main(process.argv.slice(2))

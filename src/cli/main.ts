@@ -1,5 +1,5 @@
 import { Command, CommanderError, type Option } from 'commander'
-import { registerAll } from './commands/all.js'
+import { registerNamed } from './commands/all.js'
 import type { CliDeps, OutputFlags } from './shared.js'
 
 /** Entry point: parses `argv` (without node and script), runs one command, resolves with its exit code. Never throws. */
@@ -31,7 +31,7 @@ export async function main(argv: readonly string[], overrides: Partial<CliDeps> 
     .enablePositionalOptions()
     .helpCommand('help [command]', 'the help of a command')
     .helpOption('-h, --help', 'this help')
-  registerAll(program, deps)
+  registerNamed(program, deps, argv[0])
   try {
     if (argv.length === 0) program.help({ error: false })
     await program.parseAsync([...argv], { from: 'user' })

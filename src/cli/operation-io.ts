@@ -4,13 +4,22 @@ import { localFacts } from '../machine/ssh/local-facts.js'
 import { createSecretSource } from '../machine/ssh/secret-source.js'
 import type { ClusterRef } from '../operations/resolve-cluster.js'
 import type { OperationDeps } from '../operations/session.js'
+import { shareEngine } from '../operations/share-engine.js'
 import { createSpecIo } from '../registry/local-spec-io.js'
 import { containerFlagNames, refuseContainerFlags, refuseHostFlags } from './container-flags.js'
 import type { ActionIo } from './shared.js'
 
-/** What every operation needs of the command line: where secrets come from. */
+/** What every operation needs of the command line: where secrets come from, and one connection to the engine for all. */
 export function operationDeps(io: ActionIo): OperationDeps {
-  return { secrets: createSecretSource(io.ctx.env, (question) => io.askSecret(question)) }
+  const engine = shareEngine(async (ctx) => {
+    const { connectEngine } = await import('../machine/docker/connect-engine.js')
+    return connectEngine(ctx)
+  })
+  io.onEnd(() => engine.close())
+  return {
+    secrets: createSecretSource(io.ctx.env, (question) => io.askSecret(question)),
+    connectEngine: (ctx) => engine.connect(ctx),
+  }
 }
 
 /** The spec that flags ask for, its warnings shown. @throws AirliftError E_USAGE, E_HOST_INVALID, … (exit 2) */

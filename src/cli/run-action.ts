@@ -36,6 +36,7 @@ export async function runAction(
     renderer.stop()
     deps.stderr.write(output.events ? noteEvent(level, text) : `${text}\n`)
   }
+  const atEnd: (() => Promise<void>)[] = []
   const io: ActionIo = {
     ...output,
     ctx,
@@ -65,10 +66,14 @@ export async function runAction(
       renderer.stop()
       return (await import('./prompt.js')).askHidden(question, controller.signal)
     },
+    onEnd: (work) => {
+      atEnd.push(work)
+    },
   }
   try {
     return (await action(io, flags, args)) ?? 0
   } finally {
+    await Promise.allSettled(atEnd.map((work) => work()))
     forget()
     renderer.stop()
   }

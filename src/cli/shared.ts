@@ -34,6 +34,8 @@ export interface ActionIo extends OutputFlags {
   confirm(question: string): Promise<boolean | undefined>
   /** Asks for a secret without echo; undefined when there is no terminal to ask on. */
   askSecret(question: string): Promise<string | undefined>
+  /** Has something done when the command has ended, well or not. */
+  onEnd(work: () => Promise<void>): void
 }
 
 /** What commands get from the entry point; tests give their own. */

@@ -10,7 +10,7 @@ import { stageBlobs } from '../rootfs/stage.js'
 import { checkMachines } from '../runtime/preflight/check-machines.js'
 import { checkWorld } from '../runtime/preflight/check-world.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
-import type { Runtime, World } from '../runtime/runtime.js'
+import type { MachineWorld, Runtime, World } from '../runtime/runtime.js'
 import { requireAnswering, requireHealthyMasters, requireReached, requireRootfs } from './add-checks.js'
 import { existingSpec } from './existing-spec.js'
 import { joiningOptions } from './joining-options.js'
@@ -54,8 +54,8 @@ export interface AddOutcome {
 export async function add(input: AddInput, ctx: Context, deps: OperationDeps): Promise<AddOutcome> {
   const started = ctx.clock.now()
   checkIgnore(input.joining.ignore)
-  const { spec, rootfs, adding } = await findCluster(input, ctx, deps)
-  await using cluster = await observeCluster(spec, { rootfs }, ctx, deps)
+  const { spec, rootfs, adding, seen } = await findCluster(input, ctx, deps)
+  await using cluster = await observeCluster(spec, { rootfs, seen }, ctx, deps)
   const { runtime, session } = cluster
   const world = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   requireReached(world, adding)
@@ -130,6 +130,8 @@ interface Found {
   readonly spec: ClusterSpec
   readonly rootfs: Rootfs
   readonly adding: readonly NodeSpec[]
+  /** The machines that are there, and stay as they are. */
+  readonly seen: readonly MachineWorld[]
 }
 
 /** Looks for the cluster, and makes one spec of what it is and of what is to join. */
@@ -167,7 +169,7 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
     masters: merge(mine.masters, joining.masters, stays, port),
     nodes: merge(mine.nodes, joining.nodes, stays, port),
   }
-  return { spec, rootfs, adding }
+  return { spec, rootfs, adding, seen: found.world.machines.filter(({ node }) => stays(node)) }
 }
 
 /** Hosts join hosts, and containers containers. @throws AirliftError E_HOST_INVALID */

@@ -4,8 +4,8 @@ import { AirliftError, isAirliftError } from '../core/errors.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import type { AskHandler } from '../plan/execute.js'
 import type { ApiQuestion } from '../plan/plan.js'
-import { readMembers } from '../rootfs/tar/read-file.js'
-import { type ApiAccess, type ApiAnswer, askApi, readAccess } from './api-request.js'
+import { openApi, readText } from './api-door.js'
+import { type ApiAccess, type ApiAnswer, askApi } from './api-request.js'
 import type { ExplainLog } from './container-machine.js'
 
 /** Pause between two questions. A question costs a millisecond or two, where `k3s kubectl` in the container costs 160. */
@@ -65,7 +65,7 @@ async function once(
   const master = await masterFor(input, known, own, question)
   if (!master) return 'no'
   try {
-    const access = known.get(master.name) ?? (await accessTo(input, master))
+    const access = known.get(master.name) ?? (await openApi(input.engine, master.name, input.port))
     if (!access) return 'no'
     if (access === 'no-way') return 'no-way'
     known.set(master.name, access)
@@ -90,31 +90,6 @@ async function masterFor(
   for (const name of known.keys()) return { name }
   const masters = await engine.containers([`${LABELS.cluster}=${cluster}`, `${LABELS.role}=master`])
   return masters.find((container) => container.state === 'running')
-}
-
-async function accessTo(
-  { engine, port }: AskerInput,
-  { name }: Pick<EngineContainer, 'name'>,
-): Promise<ApiAccess | 'no-way' | undefined> {
-  const container = await engine.container(name)
-  if (container?.state !== 'running') return undefined
-  const published = container.ports.find(
-    (entry) => entry.containerPort === port && entry.protocol === 'tcp' && entry.hostPort > 0,
-  )
-  const address = Object.values(container.addresses).find(Boolean)
-  const place = published
-    ? { host: engine.endpoint.host, port: published.hostPort }
-    : process.platform === 'linux' && address
-      ? { host: address, port }
-      : undefined
-  if (!place) return 'no-way'
-  const text = await readText(engine, name, '/etc/rancher/k3s/k3s.yaml')
-  return text ? readAccess(text, place) : undefined
-}
-
-async function readText(engine: Engine, name: string, path: string): Promise<string | undefined> {
-  const tar = await engine.getArchive(name, path)
-  return tar && (await readMembers(tar))[0]?.content.toString('utf8')
 }
 
 /** @throws AirliftError where k3s has ended, or says what never gets better by waiting */

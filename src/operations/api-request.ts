@@ -35,7 +35,7 @@ export async function askApi(access: ApiAccess, question: ApiQuestion): Promise<
   const path = question.of === 'ready' ? '/readyz' : `/api/v1/nodes/${question.node}`
   let answer: Answer
   try {
-    answer = await get(access, path)
+    answer = await getApi(access, path)
   } catch {
     // Keys that are not whole: the file was read while k3s wrote it.
     return 'refused'
@@ -49,7 +49,12 @@ export async function askApi(access: ApiAccess, question: ApiQuestion): Promise<
 }
 
 /** What the system says of an address that there is no way to. */
-const NO_WAY = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL'])
+export const NO_WAY: ReadonlySet<string> = new Set([
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'EADDRNOTAVAIL',
+])
 
 interface KubeNode {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
@@ -72,13 +77,15 @@ function holds(body: string, question: ApiQuestion): boolean {
   )
 }
 
-interface Answer {
+/** What came back: `status` is 0 where nothing did, and `error` then says why. */
+export interface Answer {
   readonly status: number
   readonly body: string
   readonly error?: string
 }
 
-function get({ host, port, ca, cert, key }: ApiAccess, path: string): Promise<Answer> {
+/** Reads one path as the admin. @throws Error for keys that are not whole */
+export function getApi({ host, port, ca, cert, key }: ApiAccess, path: string): Promise<Answer> {
   return new Promise((resolve) => {
     const call = request(
       {

@@ -50,26 +50,29 @@ export async function readKubeconfig(
       hint: 'see airlift status',
     })
   }
-  const result = await machine.run('cat /etc/rancher/k3s/k3s.yaml', { signal: ctx.signal, idempotent: true })
-  if (result.exitCode !== 0) {
-    throw new AirliftError('E_KUBECONFIG', `cannot read /etc/rancher/k3s/k3s.yaml: ${result.stderr.trim()}`, {
-      machine: machine.name,
-    })
-  }
+  const text = master.facts.managed.fragments['k3s-kubeconfig'] || (await readFrom(machine, ctx))
   const published = containerEndpoint(world)
-  const port =
-    published?.port ?? Number(/server:\s*"?https:\/\/[^\s"]+:(\d+)/.exec(result.stdout)?.[1] ?? 6443)
+  const port = published?.port ?? Number(/server:\s*"?https:\/\/[^\s"]+:(\d+)/.exec(text)?.[1] ?? 6443)
   const candidates = published ? [published.host] : candidateHosts(master)
   const reached = await Promise.all(candidates.map((host) => answers(host, port, ctx.signal)))
   const index = reached.indexOf(true)
   const host = candidates[Math.max(0, index)] ?? master.node.target.host
   const server = endpointUrl({ host, port })
   return {
-    text: await retarget(result.stdout, { name, server }),
+    text: await retarget(text, { name, server }),
     context: `airlift-${name}`,
     server,
     reachable: index >= 0,
   }
+}
+
+/** A master that was looked at before it had its kubeconfig. */
+async function readFrom(machine: Machine, ctx: Context): Promise<string> {
+  const result = await machine.run('cat /etc/rancher/k3s/k3s.yaml', { signal: ctx.signal, idempotent: true })
+  if (result.exitCode === 0) return result.stdout
+  throw new AirliftError('E_KUBECONFIG', `cannot read /etc/rancher/k3s/k3s.yaml: ${result.stderr.trim()}`, {
+    machine: machine.name,
+  })
 }
 
 /** Merges a kubeconfig into a file. Gives the path that was written. */

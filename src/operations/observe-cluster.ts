@@ -6,8 +6,9 @@ import type { AskHandler } from '../plan/execute.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { loadContainerScripts, loadTemplates } from '../rootfs/templates.js'
 import { newRuntime } from '../runtime/new-runtime.js'
-import type { Runtime, World } from '../runtime/runtime.js'
+import type { MachineWorld, Runtime, World } from '../runtime/runtime.js'
 import { createApiAsker } from './api-asker.js'
+import { createApiReader } from './api-door.js'
 import type { ExplainLog } from './container-machine.js'
 import { openContainerSession } from './container-session.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
@@ -38,6 +39,8 @@ export interface ObserveOptions {
   readonly inside?: boolean
   /** A number of containers means those that are there, whatever their places. Default false. */
   readonly align?: boolean
+  /** Machines that have just been looked at: containers among them are not looked into at first. */
+  readonly seen?: readonly MachineWorld[]
 }
 
 /** Connects to all machines of a spec and looks at them: one connection and one round trip each. */
@@ -60,7 +63,8 @@ export async function observeCluster(
       ? await loadContainerScripts()
       : (options.rootfs?.templates ?? (await loadTemplates(spec.runtime)))
     const engine = contained?.engine
-    const look = (inside: boolean, by: Context): Promise<World> =>
+    const readApi = engine && createApiReader(engine, apiPortOf(spec), ctx)
+    const look = (inside: boolean, by: Context, seen?: readonly MachineWorld[]): Promise<World> =>
       runtime.observe(
         spec,
         {
@@ -74,11 +78,13 @@ export async function observeCluster(
           ...(options.rootfs ? { rootfs: { manifest: options.rootfs.manifest } } : {}),
           ...(engine ? { engine } : {}),
           inside,
+          ...(readApi ? { readApi } : {}),
+          ...(seen ? { seen } : {}),
         },
         by,
       )
     const observe = (): Promise<World> => look(options.inside !== false, ctx)
-    const world = await observe()
+    const world = await look(options.inside !== false, ctx, options.seen)
     const asker =
       engine && createApiAsker({ engine, cluster: spec.name, port: apiPortOf(spec), explain }, ctx)
     let bytesSent = 0

@@ -163,7 +163,14 @@ export interface ObserveInput {
   readonly engine?: Engine
   /** False: containers are not looked into, which is enough to remove them. Default true. */
   readonly inside?: boolean
+  /** Reads from the API of a master without its machine's help; absent where that cannot be. */
+  readonly readApi?: ReadApi
+  /** Machines that have just been looked at, and are not looked at again. */
+  readonly seen?: readonly MachineWorld[]
 }
+
+/** The body of a path of a master's API, empty where the API refuses or is silent; `unavailable` where it cannot be asked from here. */
+export type ReadApi = (master: string, path: string) => Promise<string>
 
 /** How nodes leave a cluster. */
 export interface LeaveOptions {

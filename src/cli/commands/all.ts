@@ -21,30 +21,50 @@ import { registerStatus } from './status.js'
 import { registerStop } from './stop.js'
 import { registerVersion } from './version.js'
 
-/** Registers every command, in the order in which help shows them. These modules load commander and nothing else. */
+type Register = (program: Command, deps: CliDeps) => unknown
+
+/** Every command, in the order in which help shows them. These modules load commander and nothing else. */
+const COMMANDS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
+  'Clusters:': {
+    run: registerRun,
+    add: registerAdd,
+    delete: registerDelete,
+    plan: registerPlan,
+    reset: registerReset,
+    start: registerStart,
+    stop: registerStop,
+    status: registerStatus,
+    list: registerList,
+    kubeconfig: registerKubeconfig,
+    ports: registerPorts,
+    prune: registerPrune,
+  },
+  'Machines:': {
+    doctor: registerDoctor,
+    logs: registerLogs,
+    exec: registerExec,
+    copy: registerCopy,
+    image: registerImage,
+  },
+  'Bundles:': { rootfs: registerRootfs },
+  'Other:': { completion: registerCompletion, version: registerVersion },
+}
+
+/** Registers every command. */
 export function registerAll(program: Command, deps: CliDeps): void {
-  program.commandsGroup('Clusters:')
-  registerRun(program, deps)
-  registerAdd(program, deps)
-  registerDelete(program, deps)
-  registerPlan(program, deps)
-  registerReset(program, deps)
-  registerStart(program, deps)
-  registerStop(program, deps)
-  registerStatus(program, deps)
-  registerList(program, deps)
-  registerKubeconfig(program, deps)
-  registerPorts(program, deps)
-  registerPrune(program, deps)
-  program.commandsGroup('Machines:')
-  registerDoctor(program, deps)
-  registerLogs(program, deps)
-  registerExec(program, deps)
-  registerCopy(program, deps)
-  registerImage(program, deps)
-  program.commandsGroup('Bundles:')
-  registerRootfs(program, deps)
-  program.commandsGroup('Other:')
-  registerCompletion(program, deps)
-  registerVersion(program, deps)
+  for (const [group, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(group)
+    for (const register of Object.values(commands)) register(program, deps)
+  }
+}
+
+/**
+ * Registers the command that a command line begins with, and all of them where it begins with something else, such as a
+ * question for help or a slip: to define the flags of all takes longer than to load the program.
+ */
+export function registerNamed(program: Command, deps: CliDeps, first: string | undefined): void {
+  const named = Object.values(COMMANDS).find((commands) => Object.hasOwn(commands, first ?? ''))
+  const register = named?.[first ?? '']
+  if (register && first !== 'completion') register(program, deps)
+  else registerAll(program, deps)
 }

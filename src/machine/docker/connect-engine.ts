@@ -15,7 +15,6 @@ import { networkMethods } from './engine-networks.js'
 import { chooseApi } from './engine-version.js'
 import { createModemHttp } from './modem-http.js'
 import { registryAuth } from './registry-auth.js'
-import { openSshTunnel } from './ssh-tunnel.js'
 
 /** How long an engine may take for its first answer, once there is a way to it. */
 const FIRST_ANSWER_MS = 20_000
@@ -62,7 +61,12 @@ async function open(
   const { url } = endpoint
   const tunnel =
     'ssh' in address
-      ? await openSshTunnel({ target: address.ssh, url, signal: ctx.signal, env: facts.env })
+      ? await (await import('./ssh-tunnel.js')).openSshTunnel({
+          target: address.ssh,
+          url,
+          signal: ctx.signal,
+          env: facts.env,
+        })
       : undefined
   const http = await createModemHttp({
     address: tunnel
@@ -115,11 +119,18 @@ interface EngineParts {
 
 function createEngine({ endpoint, http, version, apiVersion, ctx, configDir, close }: EngineParts): Engine {
   let config: Promise<DockerConfig> | undefined
+  let info: Promise<unknown> | undefined
   return {
     endpoint,
     async info() {
       const subject = { kind: 'engine', name: endpoint.url, verb: 'tell about itself' } as const
-      return readInfo(version, apiVersion, await http.json('GET', '/info', { subject }))
+      // It takes an engine longer than any other answer, and does not change while it runs.
+      info ??= http.json('GET', '/info', { subject })
+      const answer = await info.catch((error: unknown) => {
+        info = undefined
+        throw error
+      })
+      return readInfo(version, apiVersion, answer)
     },
     ...containerMethods(http, (ms) => ctx.clock.sleep(ms, ctx.signal)),
     ...networkMethods(http),

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { Duplex, Readable } from 'node:stream'
+import { inspect } from 'node:util'
 import { AirliftError } from '../../core/errors.js'
 import type { EngineSubject } from './engine-error.js'
 import { engineError, engineInterrupted } from './engine-error.js'
@@ -60,6 +61,8 @@ export async function createModemHttp(parts: ModemHttpParts): Promise<EngineHttp
         ...(tls.key ? { key: tls.key } : {}),
       })
     : new HttpAgent(options)
+  // The modem writes out all that a request is made of, for a log that nobody reads, sockets and their buffers included.
+  Object.assign(agent, { [inspect.custom]: () => 'agent' })
   const modem = new Docker({
     // The modem reads DOCKER_HOST itself and would prefer it to what is not named here.
     ...('socketPath' in address

@@ -1,4 +1,3 @@
-import { execa } from 'execa'
 import type { DockerConfig } from './docker-context.js'
 
 /** Docker's own name for its registry in `config.json`. */
@@ -33,6 +32,7 @@ export async function registryAuth(config: DockerConfig, ref: string): Promise<s
 
 async function fromHelper(helper: string, registry: string): Promise<string | undefined> {
   if (!/^[A-Za-z0-9._-]+$/.test(helper)) return undefined
+  const { execa } = await import('execa')
   const result = await execa(`docker-credential-${helper}`, ['get'], {
     input: registry,
     reject: false,

@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process'
-import { execa } from 'execa'
 import type { MachineProcess, ProcessExit, Transport } from '../session/process.js'
 import { BOOT_ARGS } from '../session/wire.js'
 
@@ -22,6 +21,7 @@ function lingered(child: Pick<ChildProcess, 'on' | 'stdout' | 'stderr'>): Promis
 export function createLocalTransport(): Transport {
   return {
     async start(): Promise<MachineProcess> {
+      const { execa } = await import('execa')
       const child = execa('/bin/sh', [...BOOT_ARGS], {
         stdin: 'pipe',
         stdout: 'pipe',
@@ -53,6 +53,7 @@ export function createLocalTransport(): Transport {
       }
     },
     async interact(command) {
+      const { execa } = await import('execa')
       const result = await execa('/bin/sh', ['-c', command], { stdio: 'inherit', reject: false })
       return result.exitCode ?? 255
     },

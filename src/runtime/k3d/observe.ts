@@ -1,11 +1,13 @@
 import { nodeEnvironment } from '../../cluster/container/proxy.js'
-import { recordOfLabels } from '../../cluster/container-labels.js'
+import { LABELS, nodeOfLabels, recordOfLabels } from '../../cluster/container-labels.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
 import { AirliftError, toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
-import type { Engine } from '../../machine/docker/engine.js'
+import type { Engine, EngineContainer } from '../../machine/docker/engine.js'
 import { collectFacts } from '../../machine/facts/collect-facts.js'
+import type { Facts } from '../../machine/facts/facts.js'
+import type { Machine } from '../../machine/machine.js'
 import { k3sFragments } from '../k3s/fragments.js'
 import { watchedFiles, worldSecrets } from '../k3s/observe.js'
 import { K3S } from '../k3s/paths.js'
@@ -33,7 +35,7 @@ export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Co
       try {
         const facts =
           container?.state === 'running' && input.inside !== false
-            ? await collectFacts(machine, probeOptions(spec, input), ctx)
+            ? (seenFacts(input, machine.id) ?? (await lookInside(spec, input, machine, container, ctx)))
             : planned
         const about = { id: machine.id, name: machine.name, node }
         return { ...about, facts, installed: containerState(container, facts) }
@@ -53,6 +55,46 @@ export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Co
     templates: input.templates,
     engine,
   }
+}
+
+function seenFacts({ seen }: ObserveInput, id: string): Facts | undefined {
+  return seen?.find((machine) => machine.id === id)?.facts
+}
+
+/**
+ * One round trip into a container, for what only it knows. Its release is in its labels, and its API is asked from outside:
+ * each call of k3s in the container would cost a quarter of a second.
+ */
+async function lookInside(
+  spec: ClusterSpec,
+  input: ObserveInput,
+  machine: Machine,
+  container: EngineContainer,
+  ctx: Context,
+): Promise<Facts> {
+  const master = nodeOfLabels(container.labels)?.role === 'master'
+  const [api, nodes] = master
+    ? await Promise.all(['/readyz', '/api/v1/nodes'].map((path) => input.readApi?.(container.name, path)))
+    : ['', '']
+  const known: Record<string, string> = {}
+  if (container.labels[LABELS.version]) known['k3s-version'] = ''
+  if (api !== undefined && api !== 'unavailable') {
+    known['k3s-api'] = api
+    known['k3s-nodes'] = api === 'ok' ? (nodes ?? '') : ''
+    // etcd is asked itself only where nobody else can tell how it is.
+    if (!master || api === 'ok') known['k3s-etcd'] = ''
+  }
+  const { fragments, ...options } = probeOptions(spec, input)
+  const facts = await collectFacts(machine, { ...options, fragments: without(fragments, known) }, ctx)
+  const managed = { ...facts.managed, fragments: { ...facts.managed.fragments, ...known } }
+  return { ...facts, managed }
+}
+
+function without(
+  fragments: Readonly<Record<string, string>>,
+  known: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(fragments).filter(([name]) => !(name in known)))
 }
 
 function probeOptions(spec: ClusterSpec, input: ObserveInput) {

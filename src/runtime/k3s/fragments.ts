@@ -19,6 +19,8 @@ export function k3sFragments(): Record<string, string> {
     // Values are written with or without quotes; an address needs neither spaces nor escapes.
     'k3s-server': `sed -n 's/^server: *"\\{0,1\\}\\([^" ]*\\).*/\\1/p' ${K3S.config} 2>/dev/null`,
     'k3s-token': `cat ${K3S.tokenFile} 2>/dev/null`,
+    // With the machine's own address, as `kubectl` there uses it.
+    'k3s-kubeconfig': `cat ${K3S.kubeconfig} 2>/dev/null`,
     'k3s-join-token': `cat ${K3S.dataDir}/server/token 2>/dev/null`,
     'k3s-datastore': `[ -d ${K3S.dataDir}/server/db/etcd ] && echo etcd; [ -f ${K3S.dataDir}/server/db/state.db ] && echo sqlite; :`,
     'k3s-etcd': ETCD_HEALTH,

@@ -1,0 +1,69 @@
+// Puts the command line into a few files, with the packages that it uses: node needs a third of the time to load them, on
+// every call. The library, dist/index.js, is what the compiler wrote, and takes packages from node_modules.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
+import { build } from 'esbuild'
+
+const ROOT = dirname(import.meta.dirname)
+// Two levels below the root, as the compiled modules are: they find rootfs/ and package.json by that.
+const OUT = join(ROOT, 'dist', 'bin')
+
+/** Parts of packages that airlift never calls, and that take longer to load than all that it does call. */
+const UNUSED = [
+  // dockerode: image builds over gRPC. docker-modem: its own SSH; airlift reaches such engines through OpenSSH.
+  { from: /[\\/]dockerode[\\/]lib[\\/]/, path: './session' },
+  { from: /[\\/]dockerode[\\/]lib[\\/]/, path: './buildkit' },
+  { from: /[\\/]docker-modem[\\/]lib[\\/]/, path: './ssh' },
+]
+
+const leaveOut = {
+  name: 'leave-out',
+  setup(builder) {
+    builder.onResolve({ filter: /^\.\/(session|buildkit|ssh)$/ }, ({ path, importer }) =>
+      UNUSED.some((entry) => entry.path === path && entry.from.test(importer))
+        ? { path, namespace: 'left-out' }
+        : undefined,
+    )
+    builder.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
+      contents: `module.exports = () => { throw new Error(${JSON.stringify(`${path} is not part of airlift's command line`)}) }`,
+    }))
+  },
+}
+
+const { metafile } = await build({
+  entryPoints: [join(ROOT, 'src', 'cli', 'main.ts')],
+  outdir: OUT,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  // It has parts in native code, and finds them beside itself.
+  external: ['ssh2'],
+  // Packages in CommonJS ask for node's own modules with require.
+  banner: {
+    js: "import { createRequire as airliftRequire } from 'node:module'; const require = airliftRequire(import.meta.url);",
+  },
+  legalComments: 'none',
+  logLevel: 'warning',
+  metafile: true,
+  plugins: [leaveOut],
+})
+
+const packages = new Set(
+  Object.keys(metafile.inputs).flatMap((input) => {
+    const [, path] = /(?:^|\/)node_modules\/(?!.*\/node_modules\/)(.+)/.exec(input.replaceAll(sep, '/')) ?? []
+    const [scope = '', name] = path?.split('/') ?? []
+    return path === undefined ? [] : [scope.startsWith('@') ? `${scope}/${name}` : scope]
+  }),
+)
+const licences = [...packages].sort().map((name) => {
+  const dir = join(ROOT, 'node_modules', name)
+  const { version, license } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
+  const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENCE', 'license', 'License'].find((one) =>
+    existsSync(join(dir, one)),
+  )
+  const text = file ? readFileSync(join(dir, file), 'utf8').trim() : ''
+  return `${name} ${version} (${license})\n\n${text}\n`
+})
+writeFileSync(join(OUT, 'THIRD_PARTY_LICENSES'), licences.join(`\n${'-'.repeat(80)}\n\n`))
