@@ -37,8 +37,8 @@ export default defineConfig({
           name: 'lab',
           include: LAB,
           exclude: ALONE,
-          // They wait for machines more than they compute.
-          maxWorkers: 3,
+          // One file at a time keeps what waits for machines steady.
+          fileParallelism: false,
           // After the unit tests, some of which measure how quick things are.
           sequence: { groupOrder: 1 },
         },
