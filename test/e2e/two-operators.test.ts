@@ -36,7 +36,11 @@ describe.skipIf(labMissing())('two operators', () => {
     await expect
       .poll(() => onHost(hostOf(scene, 0), journal), { timeout: 60_000, interval: 100 })
       .not.toBe('')
-    const refused = [await run('bob'), await scene.cli(['reset', '--yes', ...scene.where(), '-o', 'json'])]
+    // At once: the first is at work for a few seconds only.
+    const refused = await Promise.all([
+      run('bob'),
+      scene.cli(['reset', '--yes', ...scene.where(), '-o', 'json']),
+    ])
     for (const result of refused) {
       expect(result.exitCode, result.stderr).toBe(1)
       expect((result.json as Failure).error).toMatchObject({
