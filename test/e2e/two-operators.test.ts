@@ -1,3 +1,4 @@
+import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CliResult, labMissing } from '../lab/lab.js'
 import { killAt, type Scenario, startScenario } from './cluster.js'
@@ -36,11 +37,12 @@ describe.skipIf(labMissing())('two operators', () => {
     await expect
       .poll(() => onHost(hostOf(scene, 0), journal), { timeout: 60_000, interval: 100 })
       .not.toBe('')
-    // At once: the first is at work for a few seconds only.
-    const refused = await Promise.all([
-      run('bob'),
-      scene.cli(['reset', '--yes', ...scene.where(), '-o', 'json']),
-    ])
+    // The first is held, or it would be done before the others have looked twice.
+    const ann = `airlift.js run --rootfs ${scene.bundle}`
+    await execa('pkill', ['-STOP', '-f', ann])
+    const others = Promise.all([run('bob'), scene.cli(['reset', '--yes', ...scene.where(), '-o', 'json'])])
+    // Only the others' own processes have begun since.
+    const refused = await others.finally(() => execa('pkill', ['-CONT', '-f', ann]))
     for (const result of refused) {
       expect(result.exitCode, result.stderr).toBe(1)
       expect((result.json as Failure).error).toMatchObject({
