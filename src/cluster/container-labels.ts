@@ -15,6 +15,8 @@ export const LABELS = {
   spec: 'airlift.spec',
   /** ISO time. */
   created: 'airlift.created',
+  /** `PID@HOST` of the command that made it, so that nobody takes for left behind what is only being made. */
+  maker: 'airlift.maker',
   /** On what exists only while a command runs. */
   temporary: 'airlift.temporary',
 } as const

@@ -8,6 +8,7 @@ import { fillVolume } from '../rootfs/fill-volume.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { buildNodeImage } from '../rootfs/node-image.js'
 import { packEntries } from '../rootfs/tar/pack-entries.js'
+import { makerLabels } from './maker.js'
 
 /** Containers that are started at once: more make an engine slower, not quicker. */
 const STARTS = 6
@@ -29,10 +30,10 @@ export function engineHandler(
   return async (action, options) => {
     switch (action.kind) {
       case 'network':
-        return action.op === 'create' ? createNetwork(engine, action) : engine.removeNetwork(action.name)
+        return action.op === 'create' ? createNetwork(engine, action, ctx) : engine.removeNetwork(action.name)
       case 'volume':
         return action.op === 'create'
-          ? engine.createVolume(action.name, action.labels)
+          ? engine.createVolume(action.name, { ...action.labels, ...makerLabels(ctx) })
           : engine.removeVolume(action.name)
       case 'image':
         return imageAction(engine, action, rootfs, options, ctx, onSent)
@@ -52,9 +53,9 @@ export function engineHandler(
 
 type Create<K extends EngineAction['kind']> = Extract<EngineAction, { kind: K; op: 'create' }>
 
-async function createNetwork(engine: Engine, action: Create<'network'>): Promise<void> {
+async function createNetwork(engine: Engine, action: Create<'network'>, ctx: Context): Promise<void> {
   const found = await engine.network(action.name)
-  if (!found) return engine.createNetwork(action)
+  if (!found) return engine.createNetwork({ ...action, labels: { ...action.labels, ...makerLabels(ctx) } })
   if (found.labels[LABELS.cluster] !== action.labels[LABELS.cluster])
     throw taken('network', action.name, 'docker network rm')
 }
@@ -91,7 +92,7 @@ function filled(config: ContainerConfig, fill: (text: string) => string, ctx: Co
     ...config,
     command: config.command.map(fill),
     env: Object.fromEntries(Object.entries(config.env).map(([key, value]) => [key, fill(value)])),
-    labels: { ...config.labels, [LABELS.created]: new Date(ctx.clock.now()).toISOString() },
+    labels: { ...config.labels, ...makerLabels(ctx) },
   }
 }
 

@@ -2,7 +2,10 @@ import { LABELS } from '../cluster/container-labels.js'
 import type { Context } from '../core/context.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import { clustersOf } from './engine-clusters.js'
+import { mayBeMaking } from './maker.js'
 import type { Kept, Leftover } from './prune.js'
+
+type Labels = Readonly<Record<string, string>>
 
 /** How long a container that only helps for a moment may run before it is taken for left behind. Milliseconds. */
 const HELPER_MS = 10 * 60_000
@@ -26,8 +29,13 @@ export async function findOnEngine(
     clustersOf(labelled).flatMap(({ name, masters }) => (masters.length > 0 ? [name] : [])),
   )
   const busy = helpers.filter((helper) => isYoung(helper, ctx))
-  // Whoever fills a volume right now is about to make the cluster's containers.
-  const making = new Set(busy.flatMap(({ labels }) => labels[LABELS.cluster] ?? []))
+  // Whoever makes a network or fills a volume right now is about to make the cluster's containers.
+  const making = new Set(
+    [
+      ...busy,
+      ...[...labelled, ...networks, ...volumes].filter(({ labels }) => mayBeMaking(labels, ctx)),
+    ].flatMap(({ labels }) => labels[LABELS.cluster] ?? []),
+  )
   const dead = (cluster: string | undefined): cluster is string =>
     cluster !== undefined && !living.has(cluster) && !making.has(cluster)
   const found: Leftover[] = []
@@ -64,9 +72,21 @@ export async function findOnEngine(
         reason: 'the command that it helped is gone',
       })
   }
-  const kept = busy.map(
-    ({ name }): Kept => ({ kind: 'container', name, reason: 'a command may still be using it' }),
-  )
+  const spared = (kind: Kept['kind'], items: readonly { name: string; labels: Labels }[]): Kept[] =>
+    items
+      .filter(({ labels }) => isSpared(labels[LABELS.cluster]))
+      .map(({ name }) => ({ kind, name, reason: 'a command is still making its cluster' }))
+  const isSpared = (cluster: string | undefined): boolean =>
+    cluster !== undefined && making.has(cluster) && !living.has(cluster)
+  const kept = [
+    ...busy.map(({ name }): Kept => ({ kind: 'container', name, reason: 'a command may still be using it' })),
+    ...spared(
+      'container',
+      labelled.filter((one) => !busy.some(({ name }) => name === one.name)),
+    ),
+    ...spared('network', networks),
+    ...spared('volume', volumes),
+  ]
   return { found, kept }
 }
 

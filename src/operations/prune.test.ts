@@ -10,7 +10,10 @@ import { container } from '../machine/docker/container.fixture.js'
 import { createFakeEngine } from '../machine/docker/fake-engine.js'
 import type { FakeEngine } from '../machine/docker/fake-engine-types.js'
 import { createLocalMachine } from '../machine/local/local-machine.js'
+import { testContainers } from '../runtime/k3d/world.fixture.js'
+import { containerLab, tinyRootfs } from './containers.fixture.js'
 import { findLeftovers, type PruneResult } from './prune.js'
+import { run } from './run.js'
 import type { OperationDeps } from './session.js'
 
 /** Above what Linux gives to processes. */
@@ -120,7 +123,71 @@ describe('on a container engine', () => {
     )
     const { outcome, kept } = await prune()
     expect(outcome).toBe('unchanged')
-    expect(kept).toEqual([{ kind: 'container', name: 'filler', reason: 'a command may still be using it' }])
+    expect(kept[0]).toEqual({ kind: 'container', name: 'filler', reason: 'a command may still be using it' })
+    expect(names(kept.slice(1))).toEqual(['network airlift-new', 'volume airlift-new-images'])
+  })
+
+  describe('leaves what a run is making', () => {
+    const made = (pid: number, host: string, ageMs: number): Record<string, string> => ({
+      'airlift.maker': `${pid}@${host}`,
+      'airlift.created': new Date(Date.now() - ageMs).toISOString(),
+    })
+    const minutes = (n: number): number => n * 60_000
+
+    it.each([
+      ['in a process of this computer', made(process.pid, hostname(), minutes(30)), 'kept'],
+      ['in one that is gone', made(DEAD, hostname(), 0), 'removed'],
+      ['in one whose number was given again', made(process.pid, hostname(), minutes(61)), 'removed'],
+      ['on another computer, a moment ago', made(DEAD, 'elsewhere', minutes(9)), 'kept'],
+      ['on another computer, long ago', made(process.pid, 'elsewhere', minutes(11)), 'removed'],
+    ])('%s: %s', async (_, labels, fate) => {
+      await make('new', ['worker', 'lb'], labels)
+      const result = await prune()
+      const all = [
+        'container airlift-new-lb-1',
+        'container airlift-new-worker-0',
+        'network airlift-new',
+        'volume airlift-new-images',
+      ]
+      expect(names(result.removed)).toEqual(fate === 'removed' ? all : [])
+      expect(names(result.kept)).toEqual(fate === 'kept' ? all : [])
+      expect(await engine.containers(['airlift.cluster=new'])).toHaveLength(fate === 'kept' ? 2 : 0)
+    })
+
+    it('also where that began after it had looked', async () => {
+      await make('half', [])
+      await using pruning = await findLeftovers(ctx, deps())
+      expect(pruning.result.found).toHaveLength(2)
+      const name = 'airlift-half-worker-0'
+      const labels = {
+        'airlift.cluster': 'half',
+        'airlift.role': 'worker',
+        ...made(process.pid, hostname(), 0),
+      }
+      await engine.createContainer(container({ name, image: 'k3s', labels }))
+      expect((await pruning.remove()).removed).toEqual([])
+      expect(
+        names(await engine.volumes([]).then((all) => all.map((one) => ({ kind: 'volume', ...one })))),
+      ).toEqual(['volume airlift-half-images'])
+    })
+
+    it('from the first thing that a run makes', async () => {
+      const lab = containerLab({ home: dir })
+      const { createContainer } = lab.engine
+      const open = { ...lab.engine, close: async () => {} }
+      let result: PruneResult | undefined
+      // Network and volume are there, and no container yet.
+      lab.engine.createContainer = async (config) => {
+        result ??= await prune(deps({ connectEngine: async () => open }))
+        return createContainer(config)
+      }
+      const made = await run({ spec: testContainers(1, 1), rootfs: tinyRootfs() }, lab.ctx, lab.deps)
+      expect(made.error).toBeUndefined()
+      expect(result?.removed).toEqual([])
+      expect(names(result?.kept ?? [])).toEqual(
+        expect.arrayContaining(['network airlift-dev', 'volume airlift-dev-images']),
+      )
+    })
   })
 
   it('removes a helper of an hour ago, also of a cluster that lives', async () => {

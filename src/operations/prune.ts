@@ -80,18 +80,24 @@ export async function findLeftovers(ctx: Context, deps: OperationDeps): Promise<
   }
 }
 
+const isOnEngine = ({ kind }: Leftover): boolean => kind !== 'record' && kind !== 'file'
+
 async function removeAll(
   result: PruneResult,
   engine: Engine | undefined,
   ctx: Context,
 ): Promise<PruneResult> {
+  // Somebody may have begun to make a cluster of it while the question was open.
+  const now = engine && result.found.some(isOnEngine) ? (await findOnEngine(engine, ctx)).found : []
+  const isStill = (item: Leftover): boolean =>
+    !isOnEngine(item) || now.some(({ kind, name }) => kind === item.kind && name === item.name)
   const removed: Leftover[] = []
   const failed: PruneResult['failed'][number][] = []
   for (const kind of ORDER) {
     ctx.signal.throwIfAborted()
     await Promise.all(
       result.found
-        .filter((item) => item.kind === kind)
+        .filter((item) => item.kind === kind && isStill(item))
         .map(async (item) => {
           try {
             await removeOne(item, engine, ctx)
