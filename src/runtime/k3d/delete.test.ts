@@ -5,6 +5,7 @@ import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { Plan } from '../../plan/plan.js'
 import { removedNodeProblems } from '../clean/check-removed.js'
 import type { World } from '../runtime.js'
+import { planDeleteMasters } from './delete-masters.js'
 import { planDeleteNodes } from './delete-nodes.js'
 import { settled } from './plan.fixture.js'
 import { planReset } from './reset.js'
@@ -76,5 +77,36 @@ describe('volumes of a node that leaves', () => {
       expect.arrayContaining(['airlift-dev-shared', 'airlift-dev-scratch', 'airlift-dev-images']),
     )
     expect(removed.filter((name) => !name.startsWith('airlift-dev'))).toEqual([])
+  })
+})
+
+describe('the master that publishes the API of a cluster without a load balancer', () => {
+  const spec = testContainers(3, 0, { loadBalancer: false })
+  const world = settled(spec, testContainerWorld(spec))
+  const [first, second] = spec.masters
+  const leave = (node: NodeSpec | undefined, options = {}) =>
+    node ? planDeleteMasters(spec, world, [node], options) : undefined
+
+  it('is refused, with the reason and what can be done', () => {
+    expect(() => leave(first)).toThrow(
+      expect.objectContaining({
+        code: 'E_REFUSED',
+        exit: 5,
+        message: expect.stringMatching(/master-0 publishes the API .* no load balancer/),
+        hint: expect.stringContaining('delete another master, such as airlift-dev-master-1'),
+      }),
+    )
+  })
+
+  it('leaves with --force, and others leave like any', () => {
+    for (const plan of [leave(first, { force: true }), leave(second)])
+      expect(plan?.steps.map(({ id }) => id)).toContainEqual(expect.stringMatching(/master-[01]\/remove$/))
+  })
+
+  it('leaves like any other where there is one', () => {
+    const balanced = testContainers(3, 0)
+    const found = settled(balanced, testContainerWorld(balanced))
+    const ids = planDeleteMasters(balanced, found, balanced.masters.slice(0, 1)).steps.map(({ id }) => id)
+    expect(ids).toContain('airlift-dev-master-0/remove')
   })
 })

@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildBundle } from '../lab/build-bundle.js'
+import { airlift, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
+import { killAt } from './cluster.js'
+
+// Containers that join a cluster and leave it on a real engine: well, interrupted, killed, and refused.
+
+const ID = process.pid
+const IMAGE = `airlift-test-add-containers-${ID}:1`
+const NAME = `test-ac-${ID}`
+const LONG = 420_000
+const real = k3sUnderTest().real
+const docker = async (...args: string[]): Promise<string> => (await execa('docker', args)).stdout.trim()
+
+/** Everything that the engine has of the cluster, as one looks without airlift. */
+async function left(): Promise<string[]> {
+  const filter = ['--filter', `label=airlift.cluster=${NAME}`]
+  const [containers, volumes] = await Promise.all([
+    docker('ps', '-a', ...filter, '--format', '{{.Names}} {{.State}}'),
+    docker('volume', 'ls', ...filter, '--format', '{{.Name}}'),
+  ])
+  return [...containers.split('\n'), ...volumes.split('\n')].filter(Boolean).sort()
+}
+
+interface Outcome {
+  readonly outcome?: string
+  readonly health?: string
+  readonly nodes?: readonly { readonly name: string; readonly ready: boolean }[]
+  readonly machines?: readonly { readonly node: string }[]
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+describe.skipIf(labMissing())('containers that join', () => {
+  let home = ''
+  const json = async (...args: string[]): Promise<Outcome & { exit: number; stderr: string }> => {
+    const found = await airlift([...args, '-o', 'json', '-q'], { home })
+    return { ...(found.json as Outcome), exit: found.exitCode, stderr: found.stderr }
+  }
+  const rootfs = (): string[] => ['--rootfs', `${home}/k3s.airlift`, '--name', NAME]
+  const add = (...more: string[]): string[] => ['add', ...rootfs(), ...more]
+  const run = (masters: number, workers: number): string[] => [
+    ...['run', ...rootfs(), ...(real ? [] : ['--image', IMAGE])],
+    ...['--masters', String(masters), '--nodes', String(workers)],
+  ]
+  const nodes = async (): Promise<string[]> =>
+    ((await json('status', '--name', NAME)).nodes ?? []).map(
+      ({ name, ready }) => `${name.replace(`airlift-${NAME}-`, '')} ${ready}`,
+    )
+
+  beforeAll(async () => {
+    home = mkdtempSync(`${tmpdir()}/airlift-add-containers-`)
+    await buildBundle(k3sUnderTest(), `${home}/k3s.airlift`, home)
+    if (!real) await execa(`${ROOT}/lab/stand-in/image.sh`, [IMAGE])
+    expect(await json(...run(1, 1))).toMatchObject({ exit: 0, outcome: 'done' })
+  }, LONG)
+  afterAll(async () => {
+    await json('reset', '--name', NAME, '--yes')
+    await execa('docker', ['volume', 'rm', '-f', `mine-${ID}`], { reject: false })
+    await execa('docker', ['rmi', '-f', IMAGE], { reject: false })
+    rmSync(home, { recursive: true, force: true })
+  }, LONG)
+
+  it(
+    'and are interrupted leave neither container nor volume nor Node',
+    async () => {
+      const before = await left()
+      // After the first the container is made, after the second it runs and has joined or is about to.
+      for (const n of [1, 2]) {
+        const stopped = await killAt(add('--nodes', '2'), home, 'step.done', n, 'SIGINT')
+        expect(stopped, stopped.stderr).toMatchObject({ killed: true, exitCode: 130 })
+        expect(stopped.stderr).toContain('what this add made was removed')
+        expect(await left()).toEqual(before)
+        expect(await nodes()).toEqual(['master-0 true', 'worker-0 true'])
+      }
+    },
+    LONG,
+  )
+
+  it(
+    'and were killed are finished by the same command, and nothing comes twice',
+    async () => {
+      expect(await killAt(add('--nodes', '1'), home, 'step.done', 1)).toMatchObject({ killed: true })
+      expect((await left()).join(' ')).toContain(`airlift-${NAME}-worker-1`)
+      const again = await json(...add('--nodes', '1'))
+      expect(again, again.error?.message).toMatchObject({ exit: 0, outcome: 'done' })
+      expect(again.machines?.map(({ node }) => node)).toEqual([`airlift-${NAME}-worker-1`])
+      expect(await nodes()).toEqual(['master-0 true', 'worker-0 true', 'worker-1 true'])
+    },
+    LONG,
+  )
+
+  it(
+    'take their own volumes with them when they leave, and leave those that the user named',
+    async () => {
+      const before = await left()
+      const volumes = ['--volume', `mine-${ID}:/mine`, '--volume', '/own', '--env', 'COLOUR=red']
+      const made = await json(...add('--nodes', '1', ...volumes))
+      expect(made, made.error?.message).toMatchObject({ exit: 0, outcome: 'done' })
+      const name = `airlift-${NAME}-worker-2`
+      expect(await docker('exec', name, 'sh', '-c', 'echo $COLOUR; echo kept > /mine/note')).toBe('red')
+      expect(await left()).toContain(`${name}-mount-own`)
+      const gone = await json('delete', '--name', NAME, '--nodes', name, '--yes')
+      expect(gone, gone.error?.message).toMatchObject({ exit: 0 })
+      expect(await left()).toEqual(before)
+      expect(await docker('volume', 'ls', '-q', '--filter', `name=^mine-${ID}$`)).toBe(`mine-${ID}`)
+    },
+    LONG,
+  )
+
+  it('are refused what only the whole cluster has', async () => {
+    const before = await left()
+    const refused = await json(...add('--nodes', '1', '--memory', '3g', '--network', 'other', '--user', 'me'))
+    expect(refused).toMatchObject({ exit: 2, error: { code: 'E_USAGE' } })
+    const both = await json(...add('--nodes', '1', '--memory', '3g', '--network', 'other'))
+    expect(both).toMatchObject({ exit: 2, error: { code: 'E_USAGE' } })
+    expect(both.error?.message).toMatch(/--network: other[\s\S]*--memory: /)
+    expect(await left()).toEqual(before)
+  })
+
+  it(
+    'as masters are refused beside SQLite, whether that runs or not',
+    async () => {
+      expect(await json(...add('--masters', '1'))).toMatchObject({ exit: 5, error: { code: 'E_REFUSED' } })
+      expect((await json('stop', '--name', NAME)).exit).toBe(0)
+      const before = await left()
+      const refused = await json(...run(2, 2))
+      expect(refused, refused.error?.message).toMatchObject({ exit: 5, error: { code: 'E_REFUSED' } })
+      expect(refused.error?.message).toContain('SQLite')
+      expect(await left()).toEqual(before)
+      expect((await json('start', '--name', NAME)).exit).toBe(0)
+    },
+    LONG,
+  )
+})
