@@ -12,3 +12,5 @@ export const RECORD = `${STATE_DIR}/cluster.json`
 export const INITIALIZED = `${STATE_DIR}/initialized`
 /** Who works on the machine, or did last. */
 export const LOCK = `${STATE_DIR}/lock`
+/** {@link INITIALIZED} of a container where an engine shows it: in the data volume, since it knows no mounts of the inside. */
+export const KEPT_INITIALIZED = '/var/lib/rancher/k3s/airlift/state/initialized'

@@ -193,7 +193,10 @@ describe('an add that was killed', () => {
 
 it('asks only the engine where every node was seen ready', async () => {
   const own = await cluster(testContainers(1, 1))
-  const mark = packEntries([{ path: '/var/lib/airlift/initialized', mode: '0600', content: 'x' }], String)
+  const mark = packEntries(
+    [{ path: '/var/lib/rancher/k3s/airlift/state/initialized', mode: '0600', content: 'x' }],
+    String,
+  )
   for (const name of ['airlift-dev-master-0', 'airlift-dev-worker-0'])
     await own.engine.putArchive(name, '/', mark)
   const before = own.engine.calls.filter(({ method }) => method === 'exec').length

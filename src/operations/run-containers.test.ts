@@ -191,7 +191,7 @@ describe('before anything is made', () => {
     const put = (path: string) =>
       own.engine.putArchive(name, '/', packEntries([{ path, mode: '0600', content: 'x' }], String))
     for (const file of files) await put(`/var/lib/rancher/k3s/server/db/${file}`)
-    await put('/var/lib/airlift/initialized')
+    await put('/var/lib/rancher/k3s/airlift/state/initialized')
     await own.engine.stopContainer(name, 1)
     const before = await belongings(own.engine, 'dev')
     const made = await up(testContainers(2, 0), own).catch((error) => error)

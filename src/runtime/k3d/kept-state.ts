@@ -1,8 +1,9 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Engine } from '../../machine/docker/engine.js'
-import { INITIALIZED } from '../../machine/state-paths.js'
-import { K3S } from '../k3s/paths.js'
+import { pathExists } from '../../machine/docker/path-exists.js'
+import { KEPT_INITIALIZED } from '../../machine/state-paths.js'
 import type { EngineWorld } from '../runtime.js'
+import { CONTAINER } from './contract.js'
 import { wasStarted } from './first-master.js'
 
 /** What the probe would tell of a master that does not run, as far as the engine lets its files be seen; by container. */
@@ -21,21 +22,13 @@ export async function keptState(spec: ClusterSpec, world: EngineWorld, engine: E
     return container !== undefined && container.state !== 'running' && wasStarted(container)
   })
   const told = stopped.map(async (name) => {
-    const [initialized, etcd, sqlite] = await Promise.all(
-      [INITIALIZED, `${K3S.dataDir}/server/db/etcd`, `${K3S.dataDir}/server/db/state.db`].map((path) =>
-        isThere(engine, name, path),
-      ),
-    )
+    const [initialized, etcd, sqlite] = await Promise.all([
+      pathExists(engine, name, KEPT_INITIALIZED),
+      pathExists(engine, name, `${CONTAINER.dataDir}/server/db/etcd`),
+      pathExists(engine, name, `${CONTAINER.dataDir}/server/db/state.db`),
+    ])
     const datastore = [...(etcd ? ['etcd'] : []), ...(sqlite ? ['sqlite'] : [])].join('\n')
     return [name, { 'k3s-initialized': initialized ? 'yes' : '', 'k3s-datastore': datastore }] as const
   })
   return new Map(await Promise.all(told))
-}
-
-/** The archive is not read: a datastore may be large. */
-async function isThere(engine: Engine, name: string, path: string): Promise<boolean> {
-  const tar = await engine.getArchive(name, path)
-  tar?.on('error', () => {})
-  tar?.destroy()
-  return tar !== undefined
 }
