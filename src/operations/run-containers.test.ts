@@ -208,6 +208,20 @@ describe('before anything is made', () => {
     expect(own.engine.calls.filter((call) => call.method.startsWith('create'))).toEqual([])
   })
 
+  it.each([
+    ['is not there', 'nowhere', 'network-missing'],
+    ['was made without a subnet', 'automatic', 'network-automatic'],
+  ])('a network that %s is a wrong flag, with the command that makes one', async (_, network, code) => {
+    const own = lab({ networks: [{ name: 'automatic', subnet: '172.20.0.0/16', automatic: true }] })
+    await expect(up(testContainers(1, 0, { network }), own)).rejects.toMatchObject({
+      code: 'E_SPEC_INVALID',
+      exit: 2,
+      message: expect.stringContaining(code),
+      hint: expect.stringContaining('docker network create --subnet'),
+    })
+    expect(own.engine.calls.filter((call) => call.method.startsWith('create'))).toEqual([])
+  })
+
   it('all that is wrong is told at once', async () => {
     const own = lab()
     await up(testContainers(1, 0, { api: { address: '0.0.0.0', port: 7000 } }, { name: 'other' }), own)

@@ -105,6 +105,8 @@ export interface EngineWorld {
   /** All of the engine: their names, ports and addresses are taken. */
   readonly others: readonly EngineContainer[]
   readonly networks: readonly EngineNetwork[]
+  /** The network that the spec names gives no fixed addresses: whoever made it chose no subnet. */
+  readonly automaticNetwork?: boolean
   /** Of this cluster. */
   readonly volumes: readonly EngineVolume[]
   /** By the reference that planning may choose from; an absent one is not there. */

@@ -262,7 +262,18 @@ describe.skipIf(labMissing())('clusters in containers', () => {
     })
 
     it('a network is not there', async () => {
-      await refused(5, 'E_PREFLIGHT', 'network-missing', '--network', `none-${ID}`)
+      await refused(2, 'E_SPEC_INVALID', 'network-missing', '--network', `none-${ID}`)
+    })
+
+    it('a network was made without a subnet', async () => {
+      const automatic = `test-automatic-${ID}`
+      await docker('network', 'create', automatic)
+      try {
+        await refused(2, 'E_SPEC_INVALID', 'network-automatic', '--network', automatic)
+        expect(await docker('ps', '-aq', '--filter', 'label=airlift.temporary=network')).toBe('')
+      } finally {
+        await docker('network', 'rm', automatic)
+      }
     })
 
     it('no engine answers', async () => {

@@ -1,10 +1,20 @@
+import { randomBytes } from 'node:crypto'
+import { LABELS } from '../../cluster/container-labels.js'
 import { isAirliftError } from '../../core/errors.js'
 import type { Engine, EngineNetwork } from './engine.js'
 import type { EngineHttp, EngineQuestion } from './engine-http.js'
+import { ipv4Range, ipv4Text } from './ipv4.js'
 
 type NetworkMethods = Pick<
   Engine,
-  'networks' | 'network' | 'createNetwork' | 'removeNetwork' | 'volumes' | 'createVolume' | 'removeVolume'
+  | 'networks'
+  | 'network'
+  | 'createNetwork'
+  | 'removeNetwork'
+  | 'keepsAddresses'
+  | 'volumes'
+  | 'createVolume'
+  | 'removeVolume'
 >
 
 interface NetworkAnswer {
@@ -60,6 +70,14 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
       const question: EngineQuestion = { ...about('network', name, 'remove'), absent: 404 }
       await http.json('DELETE', `/networks/${encodeURIComponent(name)}`, question)
     },
+    async keepsAddresses(name) {
+      const found = await network(name)
+      const subnet = found?.subnets.find((entry) => !entry.includes(':'))
+      if (!found || subnet === undefined) return undefined
+      // Docker names a gateway where it chose the subnet, and where it was told one.
+      if (found.gateway === undefined) return true
+      return triedAddress(http, found.name, subnet)
+    },
     async volumes(labels) {
       const answer = (await http.json('GET', '/volumes', {
         ...about('volume', '', 'list'),
@@ -84,6 +102,31 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
       const question: EngineQuestion = { ...about('volume', name, 'remove'), absent: 404 }
       await http.json('DELETE', `/volumes/${encodeURIComponent(name)}`, question)
     },
+  }
+}
+
+/** Attaches a container that is made for this, from any image, and never started; it is removed again. */
+async function triedAddress(http: EngineHttp, network: string, subnet: string): Promise<boolean | undefined> {
+  const range = ipv4Range(subnet)
+  const subject = { kind: 'network', name: network, verb: 'try network' } as const
+  const images = (await http.json('GET', '/images/json', { subject })) as readonly { readonly Id: string }[]
+  const [image] = images
+  if (!range || !image) return undefined
+  const labels = { [LABELS.temporary]: 'network', [LABELS.created]: new Date().toISOString() }
+  const name = `airlift-try-${randomBytes(6).toString('hex')}`
+  const path = `/containers/${name}`
+  try {
+    const body = { Image: image.Id, Entrypoint: ['/airlift'], Labels: labels }
+    await http.json('POST', '/containers/create', { subject, query: { name }, body })
+    const address = { IPAMConfig: { IPv4Address: ipv4Text(range.last - 1) } }
+    const to = `/networks/${encodeURIComponent(network)}/connect`
+    await http.json('POST', to, { subject, body: { Container: name, EndpointConfig: address } })
+    return true
+  } catch (error) {
+    if (!isAirliftError(error)) throw error
+    return /made without --subnet/.test(error.message) ? false : undefined
+  } finally {
+    await http.json('DELETE', path, { subject, query: { force: true }, absent: 404 }).catch(() => {})
   }
 }
 

@@ -178,6 +178,11 @@ export interface Engine {
     readonly mtu?: number
   }): Promise<void>
   removeNetwork(name: string): Promise<void>
+  /**
+   * Whether containers can have fixed addresses in a network: Docker gives them only where whoever made it chose a subnet.
+   * Where the engine does not tell it is tried with a container that is never started; undefined where that cannot be done.
+   */
+  keepsAddresses(name: string): Promise<boolean | undefined>
 
   volumes(labels: readonly string[]): Promise<readonly EngineVolume[]>
   createVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void>

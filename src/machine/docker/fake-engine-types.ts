@@ -35,7 +35,12 @@ export interface FakeEngineOptions {
   /** By reference: images that can be pulled. */
   readonly registry?: Readonly<Record<string, FakeImage>>
   /** Networks of others, beside Docker's own bridge 172.17.0.0/16. */
-  readonly networks?: readonly { readonly name: string; readonly subnet: string }[]
+  readonly networks?: readonly {
+    readonly name: string
+    readonly subnet: string
+    /** Made without a subnet of its own: no container can have a fixed address in it. */
+    readonly automatic?: boolean
+  }[]
   /** Ports that other programs of the engine's computer listen on, any protocol. */
   readonly busyPorts?: readonly number[]
   /** Paths of the engine's computer that do not exist, for bind mounts. */

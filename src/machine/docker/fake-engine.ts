@@ -187,6 +187,11 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       const found = store.networks.get(name)
       return found && { ...found, containers: attached(store, name) }
     },
+    async keepsAddresses(name) {
+      await enter('keepsAddresses', name)
+      if (!store.networks.has(name)) return undefined
+      return options.networks?.find((one) => one.name === name)?.automatic !== true
+    },
     async createNetwork(network) {
       await enter('createNetwork', network)
       const subject = { kind: 'network', name: network.name, verb: 'create network' } as const

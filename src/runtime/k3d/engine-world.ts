@@ -33,7 +33,8 @@ export async function lookAtEngine(
   const others = all.filter((container) => container.labels[LABELS.cluster] !== spec.name)
   const lb = containerName(spec.name, 'lb')
   const { local, host } = engine.endpoint
-  const [images, routes, ports, lbTargets, computer] = await Promise.all([
+  const [automatic, images, routes, ports, lbTargets, computer] = await Promise.all([
+    isAutomatic(spec, engine, networks, ours),
     lookAtImages(spec, engine, rootfs, containers, info.arch),
     local ? localRoutes() : [],
     local && /^127\.|^localhost$/.test(host) ? freePorts(wantedPorts(spec)) : remotePorts(spec, others),
@@ -51,6 +52,7 @@ export async function lookAtEngine(
     ...(lbNext ? { lbNext } : {}),
     others,
     networks,
+    ...(automatic ? { automaticNetwork: true } : {}),
     volumes,
     images,
     routes,
@@ -58,6 +60,18 @@ export async function lookAtEngine(
     ...(lbTargets === undefined ? {} : { lbTargets }),
     ...(computer ? { computer } : {}),
   }
+}
+
+/** Asked before the cluster has anything: later its nodes have their addresses there. */
+async function isAutomatic(
+  spec: ClusterSpec,
+  engine: Engine,
+  networks: EngineWorld['networks'],
+  ours: readonly EngineContainer[],
+): Promise<boolean> {
+  const named = spec.containers?.network
+  if (named === undefined || ours.length > 0 || !networks.some(({ name }) => name === named)) return false
+  return (await engine.keepsAddresses(named)) === false
 }
 
 async function lookAtImages(

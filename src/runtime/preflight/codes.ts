@@ -247,6 +247,10 @@ export const PREFLIGHT_CODES = {
     'The network that `--network` names is not there.',
     'Make it first: `docker network create --subnet 192.168.77.0/24 NAME`.',
   ),
+  'network-automatic': refused(
+    'The network that `--network` names was made without a subnet. Docker gives fixed addresses only where one was chosen, and nodes must keep theirs.',
+    'Make one with a subnet: `docker network create --subnet 192.168.77.0/24 NAME`.',
+  ),
   'subnet-overlap': refused(
     'The network of the containers would overlap with another one: of the engine, of its computer, or of pods and services.',
     'Choose a free one with `--subnet`, or leave it out: airlift finds one.',

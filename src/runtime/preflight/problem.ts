@@ -55,7 +55,8 @@ export function refusals(problems: readonly Problem[], ignore: readonly string[]
 
 /**
  * Refuses when any error is left that was not ignored. All problems of all machines are in the error's log and data.
- * @throws AirliftError E_PREFLIGHT or E_ENGINE_PRIVILEGE (exit 5); E_USAGE for an unknown code in `ignore`
+ * @throws AirliftError E_PREFLIGHT or E_ENGINE_PRIVILEGE (exit 5); E_SPEC_INVALID (exit 2) where all that is wrong is a network
+ * that was named; E_USAGE for an unknown code in `ignore`
  */
 export function refuse(problems: readonly Problem[], ignore: readonly string[]): void {
   checkIgnore(ignore)
@@ -68,8 +69,9 @@ export function refuse(problems: readonly Problem[], ignore: readonly string[]):
   const one = errors.length === 1
   // An engine that may not run k3s at all has a code of its own, for scripts that then choose another one.
   const privilege = errors.some((entry) => entry.code === 'engine-rootless')
+  const named = errors.every((entry) => /^network-(missing|automatic)$/.test(entry.code))
   throw new AirliftError(
-    privilege ? 'E_ENGINE_PRIVILEGE' : 'E_PREFLIGHT',
+    privilege ? 'E_ENGINE_PRIVILEGE' : named ? 'E_SPEC_INVALID' : 'E_PREFLIGHT',
     one
       ? `${first.machine}: ${first.message} (${first.code})`
       : `${errors.length} problems on ${machines.size === 1 ? only : `${machines.size} machines`}; nothing was changed`,

@@ -131,6 +131,13 @@ describe('each check finds what it is for, and nothing else does', () => {
     ['mount-missing', 'error', computer({ missingPaths: ['/nowhere'] }), spec(), /\/nowhere/],
     ['network-missing', 'error', {}, spec({ network: 'mine' }), /"mine"/],
     [
+      'network-automatic',
+      'error',
+      { networks: [network('mine', '172.20.0.0/16')], automaticNetwork: true },
+      spec({ network: 'mine' }),
+      /"mine" was made without a subnet/,
+    ],
+    [
       'subnet-overlap',
       'error',
       { networks: [network('kind', '10.9.0.0/16')] },

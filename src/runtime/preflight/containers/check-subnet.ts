@@ -14,6 +14,17 @@ export function checkSubnet({ spec, engine, name }: EngineCheck): Problem[] {
         fix: `docker network create --subnet 192.168.77.0/24 ${network}; or leave --network out`,
       }),
     )
+  if (network !== undefined && used && engine.automaticNetwork)
+    found.push(
+      problem(
+        'network-automatic',
+        name,
+        `the network "${network}" was made without a subnet of its own, so nodes cannot keep their addresses in it`,
+        {
+          fix: `make one with a subnet: docker network create --subnet 192.168.77.0/24 NAME, then --network NAME; or leave --network out`,
+        },
+      ),
+    )
   const own = `airlift-${spec.name}`
   const made = engine.networks.some((entry) => entry.name === own)
   for (const cidr of subnet === undefined ? (used?.subnets ?? []) : [subnet]) {
