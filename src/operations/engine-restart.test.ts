@@ -35,6 +35,16 @@ it('brings every container back that ran, and none that was stopped', async () =
   expect(await states(own)).toEqual(all('running'))
 })
 
+it('brings them back, too, where run started what was stopped', async () => {
+  const own = containerLab({ home })
+  await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)
+  await stop({ spec, drain: false }, own.ctx, own.deps)
+  await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)
+  expect(await states(own)).toEqual(all('running'))
+  await own.engine.restartDaemon()
+  expect(await states(own)).toEqual(all('running'))
+})
+
 it('asks the engine for exactly that, for nodes and load balancer, and nothing of the kind for helpers', async () => {
   const own = containerLab({ home })
   await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)
@@ -46,6 +56,6 @@ it('asks the engine for exactly that, for nodes and load balancer, and nothing o
     of(false)
       .map(({ name, restart }) => `${name} ${restart}`)
       .sort(),
-  ).toEqual(all('unless-stopped'))
+  ).toEqual(all('always'))
   expect([...new Set(of(true).map(({ restart }) => restart))]).toEqual(['no'])
 })
