@@ -79,7 +79,7 @@ export function layoutOf(spec: ClusterSpec, world: World, options: LayoutOptions
   const free = [...engine.freePorts].filter((port) => !wanted.ports.some(({ hostPort }) => hostPort === port))
   const api = publisher?.record.api ?? {
     ...(wanted.api.host === undefined ? {} : { host: wanted.api.host }),
-    address: wanted.api.address,
+    address: apiAddress(wanted.api, engine),
     port: wanted.api.port ?? nextPort(free),
   }
   return {
@@ -92,6 +92,14 @@ export function layoutOf(spec: ClusterSpec, world: World, options: LayoutOptions
     apiAt,
     ports: portsOf(wanted, lb ?? first, known, free),
   }
+}
+
+/**
+ * Where the API is published. The loopback of another computer leads nowhere from here: there it is every address, unless
+ * the user named one. (Who names 127.0.0.1 has it as `host` too, and a tunnel of his own.)
+ */
+function apiAddress(api: ContainerSpec['api'], { endpoint }: EngineWorld): string {
+  return !endpoint.local && api.host === undefined && api.address === '127.0.0.1' ? '0.0.0.0' : api.address
 }
 
 interface Known {

@@ -47,8 +47,13 @@ const FATAL: readonly {
     hint: 'see the log below, and take the key out of --config or --set',
   },
   {
-    pattern:
-      'failed to find memory cgroup|kubelet is configured to not run on a host using cgroup v1|cgroup v1 support is unsupported',
+    pattern: 'failed to find (memory|cpuset|cpu) cgroup|pids cgroup controller not found',
+    code: 'E_START',
+    message: 'a control group controller that the kubelet needs is missing',
+    hint: 'cgroup_memory=1 cgroup_enable=memory on the kernel command line (Raspberry Pi); in containers an engine that runs as root',
+  },
+  {
+    pattern: 'kubelet is configured to not run on a host using cgroup v1|cgroup v1 support is unsupported',
     code: 'E_START',
     message: 'the kubelet refuses the control groups of this host',
     hint: 'boot the host with cgroup v2, or add --set kubelet-arg=fail-cgroupv1=false',
@@ -60,16 +65,38 @@ const FATAL: readonly {
     hint: 'see which process has it: ss -lntp',
   },
   {
-    pattern: 'no space left on device',
+    // Before the full disk: the kernel says the same of a directory that cannot be watched.
+    pattern: 'too many open files|inotify_add_watch .*no space left on device',
+    code: 'E_START',
+    message: 'the host has too few inotify instances or watches',
+    hint: 'sysctl -w fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=524288',
+  },
+  {
+    pattern: 'no space left on device|database or disk is full|[Dd]isk quota exceeded',
     code: 'E_DISK_FULL',
     message: 'the disk is full',
     hint: `free some space under ${K3S.dataDir} and run the same command again`,
   },
   {
-    pattern: 'inotify_init: too many open files|too many open files',
+    pattern: 'open /dev/kmsg: |failed to evacuate root cgroup',
     code: 'E_START',
-    message: 'the host has too few inotify instances',
-    hint: 'sysctl -w fs.inotify.max_user_instances=8192',
+    message: 'k3s has not the privileges that it needs: it runs in a container that is confined',
+    hint: 'containers need an engine that may run them privileged, as root; a host must not be an unprivileged container (LXC: nesting, /dev/kmsg)',
+  },
+  {
+    pattern: 'snapshotter cannot be enabled for',
+    code: 'E_START',
+    message: `the file system below ${K3S.dataDir} cannot hold the layers of containers`,
+    hint: `put ${K3S.dataDir} on ext4 or xfs, or add --set snapshotter=native`,
+  },
+  {
+    // Of the questions that a joining node asks its master; pods may have proxies of their own that do not work.
+    pattern:
+      '(cacerts|/ping|v1-k3s/[a-z./-]+).{0,4}: (proxyconnect tcp|Proxy Authentication Required|Service Unavailable)',
+    code: 'E_JOIN',
+    message: 'this node asks for its master through a proxy, which does not lead there',
+    times: 3,
+    hint: 'add the addresses of the masters to NO_PROXY, and run the same command again',
   },
   {
     pattern: 'bootstrap data already found and encrypted with different token',
