@@ -366,6 +366,8 @@ describe.each(engineKinds)('a %s engine', (kind) => {
     expect(await engine.image(found?.id ?? '')).toEqual(found)
     expect(await engine.image(`docker.io/library/${IMAGE}`)).toEqual(found)
     expect((await engine.images(['airlift.test=image'])).some((one) => one.tags.includes(IMAGE))).toBe(true)
+    expect((await engine.imagesNamed([PREFIX, `${PREFIX}/none`])).map((one) => one.tags)).toEqual([[IMAGE]])
+    expect(await engine.imagesNamed([`${PREFIX}/none`])).toEqual([])
     expect(await engine.image(`${PREFIX}/none:1`)).toBeUndefined()
     await engine.removeImage(`${PREFIX}/none:1`)
   })
@@ -380,12 +382,14 @@ describe.each(engineKinds)('a %s engine', (kind) => {
     ).rejects.toMatchObject({ code: 'E_IMAGE_MISSING' })
   })
 
-  it('says that an image cannot be pulled', async () => {
-    const pull = engine.pullImage(`localhost:1/${PREFIX}/none:1`)
-    await expect(pull).rejects.toMatchObject({
+  it('says that an image cannot be pulled, before it is tried too', async () => {
+    const ref = `localhost:1/${PREFIX}/none:1`
+    const refusal = {
       code: 'E_IMAGE_MISSING',
-      message: expect.stringContaining(`${PREFIX}/none:1`),
-    })
+      message: expect.stringContaining(`${PREFIX}/none:1 cannot be pulled`),
+    }
+    await expect(engine.pullImage(ref)).rejects.toMatchObject(refusal)
+    await expect(engine.checkPull(ref)).rejects.toMatchObject(refusal)
   })
 
   it('ends with the process of the container', async () => {

@@ -123,7 +123,8 @@ function privileges({ status, text }: EngineFailure, subject: EngineSubject): Ve
   const refused =
     /authorization denied|privileged (mode|containers?) (is|are) (not|disabled|disallowed)|(not allowed|forbidden|refus\w+|denied|disabled).*privileged|privileged.*(not allowed|forbidden|refused|denied|disabled|incompatible)/i
   const kernel = subject.kind === 'container' && /operation not permitted/i.test(text)
-  if (!refused.test(text) && !kernel && status !== 401) return undefined
+  // Of an image, 401 is the word of a registry.
+  if (!refused.test(text) && !kernel && (status !== 401 || subject.kind === 'image')) return undefined
   return {
     code: 'E_ENGINE_PRIVILEGE',
     message: `the engine refuses to ${what(subject)}: ${text}`,
@@ -213,7 +214,7 @@ function inUse({ text }: EngineFailure, subject: EngineSubject): Verdict | undef
 }
 
 function missingImage({ status, text }: EngineFailure, subject: EngineSubject): Verdict | undefined {
-  const pulls = subject.kind === 'image' && subject.verb === 'pull image'
+  const pulls = subject.kind === 'image' && /^(pull|look up) image$/.test(subject.verb)
   if (!pulls && !/no such image|image not known|unable to find image/i.test(text)) {
     if (!(subject.kind === 'image' && status === 404)) return undefined
   }

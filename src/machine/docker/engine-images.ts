@@ -7,7 +7,14 @@ import { lineError, lineText, readNdjson } from './ndjson.js'
 
 type ImageMethods = Pick<
   Engine,
-  'image' | 'images' | 'pullImage' | 'importImage' | 'saveImages' | 'removeImage'
+  | 'image'
+  | 'images'
+  | 'imagesNamed'
+  | 'checkPull'
+  | 'pullImage'
+  | 'importImage'
+  | 'saveImages'
+  | 'removeImage'
 >
 
 interface ImageAnswer {
@@ -31,6 +38,9 @@ export interface ImageMethodsParts {
   /** The header `X-Registry-Auth` for an image; undefined where the user has none. */
   readonly auth: (ref: string) => Promise<string | undefined>
 }
+
+/** Longest wait for a registry that is only asked: a computer without a way out must not wait for the engine's own patience. */
+const ASK_MS = 20_000
 
 /** The methods of an engine that are about images. */
 export function imageMethods({ http, url, savesPlatform, auth }: ImageMethodsParts): ImageMethods {
@@ -58,15 +68,38 @@ export function imageMethods({ http, url, savesPlatform, auth }: ImageMethodsPar
     }
   }
 
+  const list = async (filters: Readonly<Record<string, readonly string[]>>): Promise<EngineImage[]> => {
+    const found = (await http.json('GET', '/images/json', {
+      ...about('', 'list images'),
+      query: { filters: Object.keys(filters).length > 0 ? filters : undefined },
+    })) as readonly { readonly Id: string }[]
+    const each = await Promise.all(found.map(({ Id }) => image(Id)))
+    return each.flatMap((one) => (one ? [one] : []))
+  }
+
   return {
     image,
-    async images(labels) {
-      const found = (await http.json('GET', '/images/json', {
-        ...about('', 'list images'),
-        query: { filters: labels.length > 0 ? { label: labels } : undefined },
-      })) as readonly { readonly Id: string }[]
-      const each = await Promise.all(found.map(({ Id }) => image(Id)))
-      return each.flatMap((one) => (one ? [one] : []))
+    images: (labels) => list(labels.length > 0 ? { label: labels } : {}),
+    imagesNamed: (repositories) => list({ reference: repositories }),
+    async checkPull(ref) {
+      const header = await auth(ref)
+      const signal = AbortSignal.timeout(ASK_MS)
+      const question: EngineQuestion = {
+        ...about(ref, 'look up image'),
+        signal,
+        ...(header ? { headers: { 'X-Registry-Auth': header } } : {}),
+      }
+      try {
+        await http.json('GET', `/distribution/${imagePath(ref)}/json`, question)
+      } catch (error) {
+        if (signal.aborted) {
+          const text = `the registry says nothing for ${ASK_MS / 1000} s`
+          throw engineError({ text, status: 504 }, { ...question.subject, url })
+        }
+        // Podman has no such question: a pull will tell.
+        if (isAirliftError(error) && /is not supported|page not found/i.test(error.message)) return
+        throw error
+      }
     },
     async pullImage(ref, onProgress = () => {}) {
       const header = await auth(ref)

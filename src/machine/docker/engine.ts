@@ -190,6 +190,13 @@ export interface Engine {
 
   image(ref: string): Promise<EngineImage | undefined>
   images(labels: readonly string[]): Promise<readonly EngineImage[]>
+  /** Images whose tags are of one of these repositories, `rancher/k3s`. */
+  imagesNamed(repositories: readonly string[]): Promise<readonly EngineImage[]>
+  /**
+   * Asks the registry, through the engine, whether an image is there to be pulled; pulls nothing. An engine that cannot ask
+   * says yes. @throws AirliftError E_IMAGE_MISSING with what the registry, or the way to it, said
+   */
+  checkPull(ref: string): Promise<void>
   pullImage(ref: string, onProgress?: (line: string) => void): Promise<void>
   /** Makes an image of one layer from a tar of a root file system; `changes` are Dockerfile lines. */
   importImage(ref: string, tar: Readable, changes: readonly string[]): Promise<void>

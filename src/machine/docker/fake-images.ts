@@ -1,13 +1,20 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Engine } from './engine.js'
-import type { EngineMethod, FakeEngineOptions } from './fake-engine-types.js'
+import type { EngineMethod, FakeEngineOptions, FakeImage } from './fake-engine-types.js'
 import { type FakeFile, readTar, writeTar } from './fake-files.js'
 import { type FakeStore, hasLabels, normalRef, type StoredImage } from './fake-store.js'
 
 type ImageMethods = Pick<
   Engine,
-  'image' | 'images' | 'pullImage' | 'importImage' | 'saveImages' | 'removeImage'
+  | 'image'
+  | 'images'
+  | 'imagesNamed'
+  | 'checkPull'
+  | 'pullImage'
+  | 'importImage'
+  | 'saveImages'
+  | 'removeImage'
 >
 
 /** The methods of a fake engine that are about images. */
@@ -18,6 +25,13 @@ export function fakeImageMethods(
 ): ImageMethods {
   const missing = (name: string, verb: string): Error =>
     store.error(404, `No such image: ${name}`, { kind: 'image', name, verb })
+  const published = (ref: string, verb: string): FakeImage => {
+    const wanted = normalRef(ref)
+    const found = Object.entries(options.registry ?? {}).find(([name]) => normalRef(name) === wanted)
+    if (found) return found[1]
+    const text = `manifest for ${wanted} not found: manifest unknown`
+    throw store.error(404, text, { kind: 'image', name: ref, verb })
+  }
   return {
     async image(ref) {
       await enter('image', ref)
@@ -28,16 +42,21 @@ export function fakeImageMethods(
       await enter('images', labels)
       return [...store.images.values()].filter((one) => hasLabels(one.labels, labels)).map(withoutFiles)
     },
+    async imagesNamed(repositories) {
+      await enter('imagesNamed', repositories)
+      const named = [...store.images].filter(([tag]) => repositories.includes(tag.replace(/:[^:/]+$/, '')))
+      return [...new Set(named.map(([, one]) => one))].map(withoutFiles)
+    },
+    async checkPull(ref) {
+      await enter('checkPull', ref)
+      published(ref, 'look up image')
+    },
     async pullImage(ref, onProgress) {
       await enter('pullImage', ref)
       const wanted = normalRef(ref)
-      const found = Object.entries(options.registry ?? {}).find(([name]) => normalRef(name) === wanted)
-      if (!found) {
-        const text = `manifest for ${wanted} not found: manifest unknown`
-        throw store.error(404, text, { kind: 'image', name: ref, verb: 'pull image' })
-      }
+      const found = published(ref, 'pull image')
       onProgress?.(`Pulling from ${wanted}`)
-      store.addImage(wanted, found[1])
+      store.addImage(wanted, found)
       onProgress?.(`Status: Downloaded newer image for ${wanted}`)
     },
     async importImage(ref, tar, changes) {
