@@ -27,7 +27,10 @@ const CONTAINER_FLAGS: readonly Flag[] = [
   { flags: '--k3s-arg <arg[@filter]>', text: 'argument of k3s, --k3s-arg=--debug (repeatable)', many: true },
   { flags: '--file <src:dst[@filter]>', text: 'file to copy in before the start (repeatable)', many: true },
   { flags: '--runtime-label <k=v[@filter]>', text: 'label of the container (repeatable)', many: true },
-  { flags: '--image <image>', text: 'image of the node containers (default: made from the rootfs)' },
+  {
+    flags: '--image <image>',
+    text: 'image of the node containers (default: that of the release, or made from the rootfs)',
+  },
   { flags: '--memory <size>', text: 'memory of each node: 2g, 512Mi' },
   { flags: '--cpus <n>', text: 'processors of each node: 2, 0.5' },
   { flags: '--gpus <spec>', text: 'GPUs of each node: all, 2, device=0' },

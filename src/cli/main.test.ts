@@ -62,7 +62,7 @@ describe('a wrong command line is exit 2 with one clear error', () => {
     [
       ['run', '--masters', '10.0.0.1'],
       'error: no rootfs is given',
-      'build one with airlift rootfs build, then give --rootfs k3s.airlift',
+      'build one with airlift rootfs build, then give --rootfs k3s.airlift; or name a release: --version stable',
     ],
     [['exec', '--', ' '], 'error: the command is empty', 'see: airlift exec --help'],
     [

@@ -8,7 +8,7 @@ export function addRootfsFlags(command: Command): Command {
     .option('--rootfs <path>', 'a bundle, or an unpacked rootfs')
     .option(
       '--version <release>',
-      'the published release, or a channel such as stable or v1.33: downloaded once, checked and cached',
+      'the published release, or a channel such as stable or v1.33; of containers its image, if it can be had',
     )
     .optionsGroup('Options:')
 }

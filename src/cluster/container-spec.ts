@@ -58,6 +58,8 @@ export interface UlimitSpec {
 export interface ContainerSpec {
   /** `--image`; absent: `rancher/k3s:VERSION` where it is present, else one that is built from the rootfs. */
   readonly image?: string
+  /** Release of k3s that `image` holds, where it was said beside it: `v1.33.1+k3s1`. */
+  readonly release?: string
   /** `--network`: an existing network, which airlift never removes. */
   readonly network?: string
   /** `--subnet` as CIDR; absent: the first free one of airlift's pool. */
@@ -105,6 +107,17 @@ export const PLAIN_CONTAINER: ContainerNodeSpec = {
   k3sArgs: [],
   files: [],
   runtimeLabels: {},
+}
+
+/** A cluster without anything special. */
+export const PLAIN_CONTAINERS: ContainerSpec = {
+  loadBalancer: true,
+  api: { address: '127.0.0.1' },
+  ports: [],
+  ulimits: [],
+  hostAliases: [],
+  lb: PLAIN_CONTAINER,
+  keep: false,
 }
 
 /** Name of a container, which is also the name of its node. */

@@ -1,7 +1,11 @@
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
+import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
-import type { Rootfs } from '../rootfs/manifest.js'
+import { resolveVersion } from '../rootfs/download/resolve-version.js'
+import { newRuntime } from '../runtime/new-runtime.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
+import type { OpenSource, SourceInput } from './open-source.js'
+import { openReleasedRootfs } from './released-rootfs.js'
 
 /** The master through which nodes are added. @throws AirliftError E_REFUSED when the API of none answers */
 export function requireAnswering(spec: ClusterSpec, world: World): MachineWorld {
@@ -34,21 +38,39 @@ export function requireHealthyMasters(through: MachineWorld, adding: readonly Ma
 }
 
 /**
- * A rootfs of the release that the cluster runs. @throws AirliftError E_USAGE without one, E_UNSUPPORTED for another release
+ * What the new nodes are to run: the release of the cluster. Containers run its image, and what images its rootfs brought is
+ * there for all nodes; hosts need a rootfs.
+ * @throws AirliftError E_USAGE without one, E_UNSUPPORTED for another release, and what opening a release throws
  */
-export function requireRootfs(rootfs: Rootfs | undefined, through: MachineWorld): Rootfs {
+export async function sourceToAdd(
+  { spec, rootfs, version }: SourceInput,
+  through: MachineWorld,
+  ctx: Context,
+): Promise<OpenSource> {
   const running = through.installed.version ?? ''
-  if (!rootfs) {
+  if (rootfs) {
+    requireRelease(running, rootfs.manifest.version, rootfs.ref)
+    return { spec, rootfs, version: rootfs.manifest.version, [Symbol.asyncDispose]: async () => {} }
+  }
+  const wanted = version === undefined ? undefined : await resolveVersion(version, {}, ctx)
+  if (wanted !== undefined) requireRelease(running, wanted, `--version ${version}`)
+  if (spec.containers) return { spec, version: running, [Symbol.asyncDispose]: async () => {} }
+  if (wanted === undefined) {
     throw new AirliftError('E_USAGE', `no rootfs is given; the cluster runs ${running}`, {
       hint: `name a bundle of that release, --rootfs k3s.airlift, or --version ${running}`,
     })
   }
-  if (running === '' || rootfs.manifest.version === running) return rootfs
-  throw new AirliftError(
-    'E_UNSUPPORTED',
-    `the cluster runs ${running}, and ${rootfs.ref} holds ${rootfs.manifest.version}`,
-    { hint: `add with a rootfs of ${running}; to change the release of all nodes there is airlift upgrade` },
-  )
+  const { info } = await newRuntime(spec.runtime)
+  const opened = await openReleasedRootfs(info.distribution, wanted, ctx)
+  return { spec, rootfs: opened, version: wanted, [Symbol.asyncDispose]: () => opened.close() }
+}
+
+/** What is added must be of the release that the cluster runs. @throws AirliftError E_UNSUPPORTED */
+function requireRelease(running: string, offered: string, by: string): void {
+  if (running === '' || offered === running) return
+  throw new AirliftError('E_UNSUPPORTED', `the cluster runs ${running}, and ${by} holds ${offered}`, {
+    hint: `add with a rootfs of ${running}; to change the release of all nodes there is airlift upgrade`,
+  })
 }
 
 /** Those that are to join must be there; others of the cluster need not. @throws the reason of the first that cannot be reached */

@@ -6,15 +6,15 @@ import { AirliftError } from '../core/errors.js'
 import { executePlan } from '../plan/execute.js'
 import { mergePlans, type Plan, summarize } from '../plan/plan.js'
 import type { Rootfs } from '../rootfs/manifest.js'
-import { stageBlobs } from '../rootfs/stage.js'
 import { checkMachines } from '../runtime/preflight/check-machines.js'
 import { checkWorld } from '../runtime/preflight/check-world.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { MachineWorld, Runtime, World } from '../runtime/runtime.js'
-import { requireAnswering, requireHealthyMasters, requireReached, requireRootfs } from './add-checks.js'
+import { requireAnswering, requireHealthyMasters, requireReached, sourceToAdd } from './add-checks.js'
 import { existingSpec } from './existing-spec.js'
 import { joiningOptions } from './joining-options.js'
 import { observeCluster } from './observe-cluster.js'
+import { type OpenSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkMachineOwnership } from './ownership.js'
 import { recordSteps } from './record-steps.js'
@@ -31,8 +31,10 @@ export interface AddInput {
   readonly cluster: ClusterRef
   /** The machines that are to join, and how to wait; its configuration is that of the cluster, whatever it says here. */
   readonly joining: ClusterSpec
-  /** Absent: none was given, which is an error that names the release. */
+  /** Absent: `version` names the release; containers need neither, and run the image of the cluster. */
   readonly rootfs?: Rootfs
+  /** The release of the cluster, where no rootfs is given. */
+  readonly version?: string
   readonly dryRun?: boolean
 }
 
@@ -54,8 +56,9 @@ export interface AddOutcome {
 export async function add(input: AddInput, ctx: Context, deps: OperationDeps): Promise<AddOutcome> {
   const started = ctx.clock.now()
   checkIgnore(input.joining.ignore)
-  const { spec, rootfs, adding, seen } = await findCluster(input, ctx, deps)
-  await using cluster = await observeCluster(spec, { rootfs, seen }, ctx, deps)
+  await using source = await findCluster(input, ctx, deps)
+  const { spec, rootfs, adding, seen } = source
+  await using cluster = await observeCluster(spec, { seen, ...(rootfs ? { rootfs } : {}) }, ctx, deps)
   const { runtime, session } = cluster
   const world = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   requireReached(world, adding)
@@ -73,7 +76,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   const handlers: Parameters<typeof executePlan>[1] = {
     machines: session.byId,
     secrets: world.secrets,
-    stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
+    stage: stagerOf(rootfs),
     lock: operationLock('add', world, ctx),
     ...(cluster.engine ? { engine: cluster.engine } : {}),
     ...(cluster.ask ? { ask: cluster.ask } : {}),
@@ -95,7 +98,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   if ((failed || result.interrupted || ctx.signal.aborted) && made.length > 0 && !spec.containers?.keep)
     return takeBack({ plan, report, problems, error: failed?.error }, spec, made, ctx, deps)
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0)
-    await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
+    await writeRecord(recordOf(spec, source.version ?? '', new Date(ctx.clock.now())), ctx.env)
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
   if (!failed && plan.steps.length > 0) {
     const after = await settled(planOf, await cluster.observe(), cluster.observe, handlers, ctx)
@@ -126,9 +129,8 @@ async function takeBack(
   return { plan, report: { ...report, outcome: 'failed' }, problems, error: withHint(error, undone) }
 }
 
-interface Found {
-  readonly spec: ClusterSpec
-  readonly rootfs: Rootfs
+/** Disposing closes a rootfs that was opened here. */
+interface Found extends OpenSource {
   readonly adding: readonly NodeSpec[]
   /** The machines that are there, and stay as they are. */
   readonly seen: readonly MachineWorld[]
@@ -149,7 +151,6 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
   const through = requireAnswering(known.spec, found.world)
   const machine = found.session.byId.get(through.id)
   if (!machine) throw new AirliftError('E_INTERNAL', `${through.name} is not connected`)
-  const rootfs = requireRootfs(input.rootfs, through)
   requireSameKind(known.spec, adding)
   const { containers } = known.spec
   const options = containers && joiningOptions(known.spec.name, containers, joining.containers)
@@ -169,7 +170,9 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
     masters: merge(mine.masters, joining.masters, stays, port),
     nodes: merge(mine.nodes, joining.nodes, stays, port),
   }
-  return { spec, rootfs, adding, seen: found.world.machines.filter(({ node }) => stays(node)) }
+  // Last, since it may download.
+  const source = await sourceToAdd({ ...input, spec }, through, ctx)
+  return { ...source, adding, seen: found.world.machines.filter(({ node }) => stays(node)) }
 }
 
 /** Hosts join hosts, and containers containers. @throws AirliftError E_HOST_INVALID */
@@ -238,12 +241,17 @@ export function planAdd(
 }
 
 /** What preflight says of the new machines; of the others only what is between them and the new ones. */
-function preflight(spec: ClusterSpec, world: World, adding: readonly NodeSpec[], rootfs: Rootfs): Problem[] {
+function preflight(
+  spec: ClusterSpec,
+  world: World,
+  adding: readonly NodeSpec[],
+  rootfs: Rootfs | undefined,
+): Problem[] {
   const names = new Set(adding.map((node) => node.target.text))
   const isNew = ({ node }: { node: NodeSpec }): boolean => adding.includes(node)
   // Last, so that what is there twice is told of the new one.
   const machines = [...world.machines.filter((entry) => !isNew(entry)), ...world.machines.filter(isNew)]
-  return checkMachines(spec, machines, rootfs.manifest).filter((entry) => names.has(entry.machine))
+  return checkMachines(spec, machines, rootfs?.manifest).filter((entry) => names.has(entry.machine))
 }
 
 /**

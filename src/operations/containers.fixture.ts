@@ -30,6 +30,8 @@ export interface ContainerLab {
 export interface LabOptions extends FakeEngineOptions {
   /** Where records and kubeconfigs are. */
   readonly home: string
+  /** Variables beside those that point to `home`. */
+  readonly env?: Readonly<Record<string, string>>
   /** Answers a script in a container before anything else does; undefined lets it go well. */
   readonly script?: (
     container: string,
@@ -64,7 +66,12 @@ export function containerLab(options: LabOptions): ContainerLab {
   })
   const ctx = createContext({
     signal: controller.signal,
-    env: { HOME: options.home, XDG_STATE_HOME: options.home, KUBECONFIG: `${options.home}/config` },
+    env: {
+      HOME: options.home,
+      XDG_STATE_HOME: options.home,
+      KUBECONFIG: `${options.home}/config`,
+      ...options.env,
+    },
     clock: { now: () => Date.now(), sleep: async () => {} },
   })
   const deps: OperationDeps = { secrets: undefined as never, connectEngine: async () => engine }

@@ -6,35 +6,60 @@ import { archOfUname } from '../rootfs/arch-of.js'
 import { buildBundle } from '../rootfs/build-bundle.js'
 import { cacheDir } from '../rootfs/download/fetch-release.js'
 import { resolveVersion } from '../rootfs/download/resolve-version.js'
-import type { Rootfs } from '../rootfs/manifest.js'
+import type { Arch, Rootfs } from '../rootfs/manifest.js'
 import { openRootfs } from '../rootfs/open-rootfs.js'
 
-/** How a bundle is made; tests give their own. */
-export type Build = typeof buildBundle
+/** How the rootfs of a release is made. */
+export interface ReleaseOptions {
+  /** Of the machines that it is for. Default: that of this computer. */
+  readonly arch?: Arch
+  /** How a bundle is made; tests give their own. */
+  readonly build?: typeof buildBundle
+}
 
 /**
- * The rootfs of a published release, or of the one that a channel has now, for this computer's architecture: downloaded and checked the first time, then kept
- * under `$XDG_CACHE_HOME/airlift/bundles` (by default below ~/.cache).
+ * The rootfs of a published release, or of the one that a channel has now, for one architecture: downloaded and checked the
+ * first time, then kept under `$XDG_CACHE_HOME/airlift/bundles` (by default below ~/.cache).
  * @throws AirliftError E_DOWNLOAD, E_USAGE for what is no release, and what `buildBundle` and `openRootfs` throw
  */
 export async function openReleasedRootfs(
   runtime: RuntimeName,
   release: string,
   ctx: Context,
-  build: Build = buildBundle,
+  { arch = archHere(), build = buildBundle }: ReleaseOptions = {},
 ): Promise<Rootfs> {
   const version = await resolveVersion(release, {}, ctx)
-  const uname = { x64: 'x86_64', arm64: 'aarch64', arm: 'armv7l' }[process.arch as string] ?? process.arch
-  const arch = archOfUname(uname)
-  const path = join(cacheDir(ctx.env), 'bundles', `${runtime}-${version}-${arch ?? uname}.airlift`)
-  const cached = await access(path).then(
-    () => true,
-    () => false,
-  )
-  if (!cached) {
+  const path = bundlePath(runtime, version, arch, ctx)
+  if (!(await isThere(path))) {
     ctx.events.emit({ level: 'info', code: 'rootfs.build', message: `making the rootfs of ${version}, once` })
     await mkdir(dirname(path), { recursive: true })
     await build({ runtime, version, ...(arch ? { arch: [arch] } : {}), output: path }, ctx)
   }
   return openRootfs(path)
+}
+
+/** The rootfs of a release where an earlier command has made it; undefined where none has. Nothing is downloaded. */
+export async function openKeptRootfs(
+  runtime: RuntimeName,
+  version: string,
+  ctx: Context,
+  { arch = archHere() }: Pick<ReleaseOptions, 'arch'> = {},
+): Promise<Rootfs | undefined> {
+  const path = bundlePath(runtime, version, arch, ctx)
+  return (await isThere(path)) ? openRootfs(path) : undefined
+}
+
+function bundlePath(runtime: RuntimeName, version: string, arch: Arch | undefined, ctx: Context): string {
+  return join(cacheDir(ctx.env), 'bundles', `${runtime}-${version}-${arch ?? process.arch}.airlift`)
+}
+
+function archHere(): Arch | undefined {
+  return archOfUname({ x64: 'x86_64', arm64: 'aarch64', arm: 'armv7l' }[process.arch as string] ?? '')
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }

@@ -8,12 +8,12 @@ import { Secret } from '../core/secret.js'
 import { executePlan } from '../plan/execute.js'
 import { mergePlans, type Plan } from '../plan/plan.js'
 import type { Rootfs } from '../rootfs/manifest.js'
-import { stageBlobs } from '../rootfs/stage.js'
 import { newRuntime } from '../runtime/new-runtime.js'
 import { checkWorld } from '../runtime/preflight/check-world.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
 import { type ObservedCluster, observeCluster } from './observe-cluster.js'
+import { openSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkOwnership } from './ownership.js'
 import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
@@ -25,7 +25,10 @@ import { withHint } from './with-hint.js'
 /** What `run` is asked for. */
 export interface RunInput {
   readonly spec: ClusterSpec
-  readonly rootfs: Rootfs
+  /** Absent: `version` names a release; containers need neither, and run an image. */
+  readonly rootfs?: Rootfs
+  /** A release, or a channel such as `stable`, where no rootfs is given. */
+  readonly version?: string
   /** Only plan. */
   readonly dryRun?: boolean
   /** Where the context goes when the cluster is up; `none` leaves kubeconfigs alone. */
@@ -50,17 +53,19 @@ export interface RunOutcome {
  * @throws AirliftError before anything is changed: E_PREFLIGHT, E_FOREIGN_CLUSTER, E_REMOVE_REFUSED, E_SSH_…
  */
 export async function run(input: RunInput, ctx: Context, deps: OperationDeps): Promise<RunOutcome> {
-  const { rootfs } = input
   const started = ctx.clock.now()
-  await requireDistribution(input.spec, rootfs)
   checkIgnore(input.spec.ignore)
-  await using cluster = await observeCluster(input.spec, { rootfs, align: true }, ctx, deps)
+  await using source = await openSource(input, ctx, deps)
+  const { rootfs } = source
+  if (rootfs) await requireDistribution(input.spec, rootfs)
+  const options = { align: true, ...(rootfs ? { rootfs } : {}) }
+  await using cluster = await observeCluster(source.spec, options, ctx, deps)
   const { runtime, session, spec } = cluster
   requireAll(cluster.world)
   const free = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   const world = withToken(free)
   checkOwnership(spec, world)
-  warnOfNewerOptions(spec, rootfs.manifest.version, ctx)
+  warnOfNewerOptions(spec, source.version ?? '', ctx)
   const problems = checkWorld(spec, world)
   // A cluster that is as it must be is not refused for a disk that has become full since.
   if (!isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
@@ -70,7 +75,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const handlers: Parameters<typeof executePlan>[1] = {
     machines: session.byId,
     secrets: world.secrets,
-    stage: (machine, blobs, options) => stageBlobs(machine, blobs, rootfs, options),
+    stage: stagerOf(rootfs),
     lock: operationLock('run', world, ctx),
     ...(cluster.engine ? { engine: cluster.engine } : {}),
     ...(cluster.ask ? { ask: cluster.ask } : {}),
@@ -114,7 +119,8 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
     }
   }
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0) {
-    await writeRecord(recordOf(spec, rootfs.manifest.version, new Date(ctx.clock.now())), ctx.env)
+    const version = source.version ?? installedVersion(after)
+    await writeRecord(recordOf(spec, version, new Date(ctx.clock.now())), ctx.env)
   }
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
   const kubeconfig = await publishKubeconfig(input.kubeconfig ?? 'none', spec.name, after, session.byId, ctx)
@@ -140,6 +146,11 @@ export function planRun(runtime: Runtime, spec: ClusterSpec, world: World): Plan
 function isSettled(runtime: Runtime, spec: ClusterSpec, world: World): boolean {
   if (world.machines.some((machine) => !machine.installed.active)) return false
   return planRun(runtime, spec, world).steps.length === 0
+}
+
+/** The release that the machines themselves say they run; empty where none says it. */
+function installedVersion(world: World): string {
+  return world.machines.find((machine) => machine.installed.version)?.installed.version ?? ''
 }
 
 /** An option that this release does not have yet is passed on, since the table may be wrong, but not in silence. */

@@ -15,7 +15,7 @@ import type {
 import type { Facts } from '../machine/facts/facts.js'
 import type { Machine } from '../machine/machine.js'
 import type { Plan } from '../plan/plan.js'
-import type { RootfsManifest } from '../rootfs/manifest.js'
+import type { Arch, RootfsManifest } from '../rootfs/manifest.js'
 
 /** What a runtime can do; plain data. */
 export interface RuntimeInfo {
@@ -185,6 +185,29 @@ export interface LeaveOptions {
   readonly force?: boolean
 }
 
+/** An image that nodes can run. */
+export interface NodeImage {
+  readonly ref: string
+  /** `v1.33.1+k3s1` */
+  readonly version: string
+}
+
+/** What a runtime knows of the images that its nodes run. All of it is pure. */
+export interface NodeImages {
+  /** Repositories whose images are nodes. */
+  readonly repositories: readonly string[]
+  /** Those of an engine that it can run and whose release is known and supported, newest first. */
+  among(images: readonly EngineImage[], arch: Arch): readonly NodeImage[]
+  /** The release that an image holds; undefined where nothing tells. `image` is absent where the engine does not have it. */
+  versionOf(ref: string, image: EngineImage | undefined): string | undefined
+  /** The image of a release that its makers publish. */
+  published(version: string): string
+  /** Whether airlift made the image of that name: of this rootfs, where one is given, of any otherwise. */
+  isMade(ref: string, arch: Arch, rootfs?: RootfsRef): boolean
+  /** The processor of an engine's computer. @throws AirliftError E_UNSUPPORTED for one that there is no release for */
+  arch(engineArch: string): Arch
+}
+
 /** One way to install and run a cluster. Every verb is pure: it decides and returns a plan. */
 export interface Runtime {
   readonly info: RuntimeInfo
@@ -207,6 +230,8 @@ export interface Runtime {
   stop(spec: ClusterSpec, world: World, options: StopOptions): Plan
   /** Starts what is stopped, and waits as the spec says. @throws AirliftError E_REFUSED */
   start(spec: ClusterSpec, world: World): Plan
+  /** Images of nodes, where the machines are containers. */
+  readonly images?: NodeImages
   /** Published ports, where this runtime publishes any. */
   readonly ports?: {
     /** Changes them. @throws AirliftError E_SPEC_INVALID, E_UNSUPPORTED, E_REFUSED, E_IMAGE_MISSING, E_ENGINE_CONFLICT */

@@ -181,6 +181,54 @@ describe.skipIf(labMissing())('clusters in containers', () => {
     expect(await left(name)).toEqual([])
   })
 
+  describe('without a rootfs', () => {
+    const name = `${NAME}-n`
+    // Newer than any that the engine may have besides.
+    const newest = `rancher/k3s:v1.36.99-k3s1-${ID}`
+    const bare = (masters: number, workers: number): string[] => [
+      ...['run', '--name', name, '--masters', String(masters), '--nodes', String(workers)],
+    ]
+    const ofNodes = async (format: string): Promise<string[]> =>
+      lines(await docker('inspect', '--format', format, ...(await containers(name))))
+    afterAll(async () => {
+      await cli('reset', '--name', name, '--yes')
+      await execa('docker', ['rmi', '-f', newest], { reject: false })
+    })
+
+    it('run the newest k3s of the engine, keep it when they grow, and go', async () => {
+      await execa(`${ROOT}/lab/stand-in/image.sh`, [newest, 'v1.36.99+k3s1'])
+      const planned = await cli('plan', ...bare(1, 1))
+      expect(planned).toMatchObject({ exitCode: 0 })
+      expect(planned.stdout).toContain(newest)
+      expect(planned.stderr).toContain('the newest k3s that the engine has')
+      expect(await left(name)).toEqual([])
+
+      expect(await json(...bare(1, 1))).toMatchObject({ exit: 0, outcome: 'done' })
+      expect(await ofNodes('{{.Config.Image}} {{index .Config.Labels "airlift.version"}}')).toEqual([
+        `${newest} v1.36.99+k3s1`,
+        `${newest} v1.36.99+k3s1`,
+      ])
+      const before = await ofNodes('{{.Id}} {{.State.StartedAt}}')
+      expect(await json(...bare(1, 1))).toMatchObject({ exit: 0, outcome: 'unchanged' })
+      const added = ['add', '--name', name, '--nodes', '1']
+      expect(await json(...added)).toMatchObject({ exit: 0, outcome: 'done' })
+      expect((await ofNodes('{{.Config.Image}}'))[2]).toBe(newest)
+      expect((await ofNodes('{{.Id}} {{.State.StartedAt}}')).slice(0, 2)).toEqual(before)
+      expect(await json(...bare(1, 2))).toMatchObject({ exit: 0, outcome: 'unchanged' })
+      expect(await json('status', '--name', name)).toMatchObject({ exit: 0, health: 'ready' })
+
+      expect((await json('reset', '--name', name, '--yes')).exit).toBe(0)
+      expect(await left(name)).toEqual([])
+    })
+
+    it('and with a release that nobody has are refused in one error, nothing made', async () => {
+      const found = await json(...bare(1, 0), '--version', 'v1.30.99+k3s1')
+      expect(found).toMatchObject({ exit: 5, error: { code: 'E_IMAGE_MISSING' } })
+      for (const remedy of ['--rootfs', '--image', 'docker load']) expect(found.error?.hint).toContain(remedy)
+      expect(await left(name)).toEqual([])
+    })
+  })
+
   describe('that are interrupted', () => {
     const name = `${NAME}-x`
 

@@ -31,14 +31,13 @@ export async function addCommand(
   for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
   if (built.counts) refuseHostFlags(flags)
   else refuseContainerFlags(flags)
-  const named = flags.rootfs !== undefined || flags.version !== undefined
-  const rootfs = named ? await openNamedRootfs(flags, built.spec.runtime, io.ctx) : undefined
+  const named = await openNamedRootfs(flags)
   try {
     const outcome = await add(
       {
         cluster: ref,
         joining: built.spec,
-        ...(rootfs ? { rootfs } : {}),
+        ...named,
         dryRun: planOnly,
       },
       io.ctx,
@@ -55,6 +54,6 @@ export async function addCommand(
       next: `airlift status --name ${built.spec.name}`,
     })
   } finally {
-    await rootfs?.close()
+    await named.rootfs?.close()
   }
 }

@@ -1,6 +1,4 @@
 import { buildSpec, type SpecFlags } from '../../cluster/build-spec.js'
-import type { RuntimeName } from '../../cluster/spec.js'
-import type { Context } from '../../core/context.js'
 import { AirliftError } from '../../core/errors.js'
 import { doctor } from '../../operations/doctor.js'
 import { createSpecIo } from '../../registry/local-spec-io.js'
@@ -27,7 +25,7 @@ export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string,
       hint: 'name them: airlift doctor --clean --masters root@10.0.0.1 --nodes root@10.0.0.2',
     })
   }
-  const manifest = await manifestOf(flags, spec.runtime, io.ctx)
+  const manifest = await manifestOf(flags)
   const report = await doctor(
     { spec, clean, ...(manifest ? { rootfs: manifest } : {}) },
     io.ctx,
@@ -38,16 +36,8 @@ export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string,
   return report.ok ? 0 : REFUSED
 }
 
-async function manifestOf(
-  flags: Readonly<Record<string, unknown>>,
-  runtime: RuntimeName,
-  ctx: Context,
-): Promise<RootfsManifest | undefined> {
-  if (flags.rootfs === undefined) return undefined
-  const rootfs = await openNamedRootfs(flags, runtime, ctx)
-  try {
-    return rootfs.manifest
-  } finally {
-    await rootfs.close()
-  }
+async function manifestOf(flags: Readonly<Record<string, unknown>>): Promise<RootfsManifest | undefined> {
+  const { rootfs } = await openNamedRootfs({ rootfs: flags.rootfs })
+  await rootfs?.close()
+  return rootfs?.manifest
 }

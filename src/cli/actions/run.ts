@@ -13,13 +13,13 @@ export async function runCommand(
   planOnly: boolean,
 ): Promise<number> {
   const spec = await specFromFlags(io, flags)
-  const rootfs = await openNamedRootfs(flags, spec.runtime, io.ctx)
+  const named = await openNamedRootfs(flags)
   try {
     const path = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : undefined
     const outcome = await run(
       {
         spec,
-        rootfs,
+        ...named,
         dryRun: planOnly,
         kubeconfig:
           path === 'none' ? 'none' : { ...(path ? { path } : {}), switchContext: flags.switch !== false },
@@ -40,7 +40,7 @@ export async function runCommand(
       ...(kubeconfig ? { extra: { kubeconfig } } : {}),
     })
   } finally {
-    await rootfs.close()
+    await named.rootfs?.close()
   }
 }
 

@@ -45,7 +45,10 @@ export function defineAdd(command: Command, deps: CliDeps, planOnly: boolean): C
     `
 Examples:
   airlift ${verb} --rootfs k3s.airlift --name prod --nodes root@10.0.0.[4-6]
-  airlift ${verb} --rootfs k3s.airlift --name prod --masters root@10.0.0.[2-3] --through root@10.0.0.1`,
+  airlift ${verb} --rootfs k3s.airlift --name prod --masters root@10.0.0.[2-3] --through root@10.0.0.1
+  airlift ${verb} --name dev --nodes 2
+
+A number adds containers, which run the image of the cluster and need no rootfs.`,
   )
   return onAction(command, deps, async (io, flags) => {
     const { addCommand } = await import('../actions/add.js')

@@ -48,10 +48,12 @@ export function defineRun(command: Command, deps: CliDeps, planOnly: boolean): C
 Examples:
   airlift ${verb} --rootfs k3s.airlift --masters root@10.0.0.1 --nodes root@10.0.0.[2-3]
   airlift ${verb} --rootfs k3s.airlift --name prod --masters admin@10.0.0.[1-3] --jump bastion --set disable=traefik
-  airlift ${verb} --rootfs k3s.airlift --name dev --masters 1 --nodes 2 --ingress
+  airlift ${verb} --name dev --masters 1 --nodes 2
+  airlift ${verb} --version v1.33 --name dev --masters 1 --nodes 2 --ingress
   airlift ${verb} --rootfs k3s.airlift --name dev --masters 3 -p 8080:80@loadbalancer --volume ./src:/src@workers:*
 
-A number for --masters makes that many containers on this computer instead of naming hosts. Filters choose containers, as in
+A number for --masters makes that many containers on this computer instead of naming hosts. They need no rootfs: without one they run
+the image that is named, or the newest k3s that the engine has, or the stable release. Filters choose containers, as in
 k3d: masters:0, server:0, workers:*, agents[0,2-3], all, loadbalancer, names; several with ; between. Without a filter it is every
 master and worker.`,
   )

@@ -3,6 +3,7 @@ import { AirliftError } from '../../core/errors.js'
 import type { EngineImage } from '../../machine/docker/engine.js'
 import type { Arch, RootfsFile } from '../../rootfs/manifest.js'
 import type { RootfsRef, World } from '../runtime.js'
+import { imageVersion, isMadeHere } from './node-images.js'
 
 /** The image of the node containers, and how it comes to be on the engine. */
 export interface ImageChoice {
@@ -10,6 +11,15 @@ export interface ImageChoice {
   /** `present`: it is there. */
   readonly source: 'present' | 'pull' | 'build'
   readonly arch: Arch
+  /** Release of k3s that the nodes run; absent where nothing tells. */
+  readonly version?: string
+}
+
+/** What the cluster's containers were made from, where there are any. */
+export interface ImageBefore {
+  readonly ref: string
+  /** As their labels say; empty where it was not known. */
+  readonly version: string
 }
 
 /** References that planning chooses from: what the user named, else k3s' own image, else one made of the rootfs. */
@@ -17,18 +27,26 @@ export function candidateImages(spec: ClusterSpec, rootfs: RootfsRef | undefined
   const named = spec.containers?.image
   if (named !== undefined) return [named]
   if (!rootfs) return []
-  return [`rancher/k3s:${tagOf(rootfs)}`, ...builtImage(rootfs, arch)]
+  return [publishedImage(rootfs.manifest.version), ...builtImage(rootfs, arch)]
+}
+
+/** k3s' own image of a release. */
+export function publishedImage(version: string): string {
+  return `rancher/k3s:${version.replaceAll('+', '-')}`
 }
 
 /** The image that airlift makes of a rootfs: another binary has another name. */
 function builtImage(rootfs: RootfsRef, arch: Arch): string[] {
   const binary = binaryOf(rootfs, arch)
-  return binary ? [`airlift/k3s:${tagOf(rootfs)}-${binary.sha256.slice(0, 12)}`] : []
+  if (!binary) return []
+  // A plus may not stand in a tag.
+  const tag = rootfs.manifest.version.replaceAll('+', '-')
+  return [`airlift/k3s:${tag}-${binary.sha256.slice(0, 12)}`]
 }
 
-/** A plus may not stand in a tag. */
-function tagOf(rootfs: RootfsRef): string {
-  return rootfs.manifest.version.replaceAll('+', '-')
+/** Whether airlift made the image of that name: of this rootfs, where one is given. */
+export function isMadeOf(ref: string, arch: Arch, rootfs?: RootfsRef): boolean {
+  return isMadeHere(ref) && (!rootfs || builtImage(rootfs, arch).some((name) => ref.endsWith(name)))
 }
 
 function binaryOf({ manifest }: RootfsRef, arch: Arch): RootfsFile | undefined {
@@ -59,7 +77,18 @@ export function engineArch(arch: string): Arch {
  * @throws AirliftError E_IMAGE_MISSING where nothing tells what the nodes are to run, E_PREFLIGHT for a rootfs without
  * the engine's architecture
  */
-export function chooseImage(spec: ClusterSpec, world: World, before?: string): ImageChoice {
+export function chooseImage(spec: ClusterSpec, world: World, before?: ImageBefore): ImageChoice {
+  const { ref, source, arch } = chooseRef(spec, world, before?.ref)
+  // What the first containers were said to run is what all are said to run: the name of an image may lead to another one later.
+  const version = before
+    ? before.version
+    : (world.rootfs?.manifest.version ??
+      spec.containers?.release ??
+      imageVersion(ref, world.engine?.images.get(ref)))
+  return { ref, source, arch, ...(version ? { version } : {}) }
+}
+
+function chooseRef(spec: ClusterSpec, world: World, before: string | undefined): ImageChoice {
   const engine = world.engine
   const arch = engineArch(engine?.info.arch ?? '')
   const present = (ref: string): EngineImage | undefined => engine?.images.get(ref)
@@ -81,4 +110,17 @@ export function chooseImage(spec: ClusterSpec, world: World, before?: string): I
   throw new AirliftError('E_IMAGE_MISSING', 'nothing says which image the nodes are to run', {
     hint: 'name a rootfs: --rootfs k3s.airlift, or an image: --image rancher/k3s:v1.33.1-k3s1',
   })
+}
+
+/**
+ * Refuses to pull what airlift made: no registry has it. Pure.
+ * @throws AirliftError E_IMAGE_MISSING
+ */
+export function requirePullable({ ref, source }: ImageChoice): void {
+  if (source !== 'pull' || !isMadeHere(ref)) return
+  throw new AirliftError(
+    'E_IMAGE_MISSING',
+    `airlift made the image ${ref} from a rootfs, and the engine does not have it any more`,
+    { hint: 'give that rootfs, --rootfs k3s.airlift, or bring the image back: docker load' },
+  )
 }

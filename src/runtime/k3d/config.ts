@@ -35,7 +35,7 @@ export function containerConfig(
       log: `/var/log/${unitName(node.role)}.log`,
       alsologtostderr: true,
       'resolv-conf': CONTAINER.resolvConf,
-      ...kubeletArgs(spec, world),
+      ...kubeletArgs(spec, world, layout),
     },
   })
 }
@@ -61,9 +61,9 @@ function certificateNames(world: World, layout: Layout, name: string): string[] 
 }
 
 /** What the kubelet has to be told about the engine's computer and the limits of the container. */
-function kubeletArgs(spec: ClusterSpec, world: World): Record<string, ConfigValue> {
+function kubeletArgs(spec: ClusterSpec, world: World, layout: Layout): Record<string, ConfigValue> {
   const args: string[] = []
-  const version = world.rootfs?.manifest.version ?? ''
+  const version = layout.image.version ?? ''
   const v1 = engineOf(world).info.cgroupVersion === '1'
   if (v1 && parseK3sVersion(version) && k3sRelease(version).refusesCgroupV1) args.push('fail-cgroupv1=false')
   const { cpus } = containersOf(spec)

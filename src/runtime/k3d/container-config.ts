@@ -45,7 +45,7 @@ export function nodeContainer(
       ...own.k3sArgs.map((arg, i) => hidden(name, arg, i)),
     ],
     env: { ...nodeVariables(spec, layout, name, own), ...limits },
-    labels: labelsOf(spec, world, node.role, indexOf(node), own, recordOf(spec, layout, name, own, founder)),
+    labels: labelsOf(spec, layout, node.role, indexOf(node), own, recordOf(spec, layout, name, own, founder)),
     privileged: true,
     capabilities: [],
     sysctls: {},
@@ -78,7 +78,7 @@ export function lbContainer(spec: ClusterSpec, world: World, layout: Layout, nam
     entrypoint: ['/bin/sh', CONTAINER.lbScript],
     command: [],
     env: envRefs(name, own),
-    labels: labelsOf(spec, world, 'lb', 0, own, recordOf(spec, layout, name, own, false)),
+    labels: labelsOf(spec, layout, 'lb', 0, own, recordOf(spec, layout, name, own, false)),
     privileged: false,
     capabilities: ['NET_ADMIN'],
     sysctls: { 'net.ipv4.ip_forward': '1' },
@@ -194,7 +194,7 @@ export function clusterLabels(cluster: string): Record<string, string> {
 
 function labelsOf(
   spec: ClusterSpec,
-  world: World,
+  layout: Layout,
   role: 'master' | 'worker' | 'lb',
   index: number,
   own: ContainerNodeSpec,
@@ -205,7 +205,7 @@ function labelsOf(
     ...clusterLabels(spec.name),
     [LABELS.role]: role,
     [LABELS.index]: String(index),
-    [LABELS.version]: world.rootfs?.manifest.version ?? '',
+    [LABELS.version]: layout.image.version ?? '',
     [LABELS.spec]: JSON.stringify(record),
   }
 }

@@ -4,7 +4,8 @@ import { machineOf } from '../k3s/first-master.js'
 import { waitSystem } from '../k3s/waits.js'
 import type { World } from '../runtime.js'
 import { checkUnchanged } from './check-unchanged.js'
-import { engineSteps } from './engine-steps.js'
+import { requirePullable } from './choose-image.js'
+import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { founderOf } from './first-master.js'
 import { layoutOf } from './layout.js'
 import { lbSteps } from './lb-steps.js'
@@ -42,12 +43,14 @@ export function planInit(spec: ClusterSpec, world: World): Plan {
 
 /** A plan of these steps, with what the engine needs for them. */
 export function planOf(spec: ClusterSpec, world: World, steps: readonly Step[]): Plan {
-  const engine = engineSteps(spec, world, layoutOf(spec, world))
+  const layout = layoutOf(spec, world)
+  const engine = engineSteps(spec, world, layout)
   const ids = new Set(engine.map((step) => step.id))
   const wanted = new Set(steps.flatMap((step) => step.needs).filter((id) => ids.has(id)))
   // What a needed step of the engine needs itself comes before it in the list.
   for (const step of [...engine].reverse())
     if (wanted.has(step.id)) for (const id of step.needs) wanted.add(id)
+  if (wanted.has(ENGINE_STEPS.image)) requirePullable(layout.image)
   const all = [...engine.filter((step) => wanted.has(step.id)), ...steps]
   return { operation: 'run', name: spec.name, runtime: 'k3d', steps: all, summary: summarize(all) }
 }

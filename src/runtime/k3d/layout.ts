@@ -1,12 +1,12 @@
 import { isSamePort } from '../../cluster/container/published-ports.js'
 import { type ContainerRecord, LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import type { ContainerSpec, PortSpec } from '../../cluster/container-spec.js'
-import { containerName, PLAIN_CONTAINER } from '../../cluster/container-spec.js'
+import { containerName, PLAIN_CONTAINERS } from '../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import type { EngineWorld, World } from '../runtime.js'
-import { chooseImage, type ImageChoice } from './choose-image.js'
+import { chooseImage, type ImageBefore, type ImageChoice } from './choose-image.js'
 import { objectNames } from './contract.js'
 import { addressAt, chooseSubnet, freeAddresses } from './subnet.js'
 
@@ -29,17 +29,7 @@ export interface Layout {
 
 /** The options of a cluster in containers; those of a plain one where the spec says nothing. */
 export function containersOf(spec: ClusterSpec): ContainerSpec {
-  return (
-    spec.containers ?? {
-      loadBalancer: true,
-      api: { address: '127.0.0.1' },
-      ports: [],
-      ulimits: [],
-      hostAliases: [],
-      lb: PLAIN_CONTAINER,
-      keep: false,
-    }
-  )
+  return spec.containers ?? PLAIN_CONTAINERS
 }
 
 /** The engine of a world. @throws AirliftError E_INTERNAL where the machines are no containers */
@@ -85,7 +75,7 @@ export function layoutOf(spec: ClusterSpec, world: World, options: LayoutOptions
   return {
     network,
     addresses: addressesOf(spec, engine, network, lb ?? portsLb, known),
-    image: chooseImage(spec, world, records[0]?.image),
+    image: chooseImage(spec, world, imageBefore(known[0])),
     ...(lb ? { lb } : {}),
     ...(portsLb ? { portsLb } : {}),
     api,
@@ -105,6 +95,10 @@ function apiAddress(api: ContainerSpec['api'], { endpoint }: EngineWorld): strin
 interface Known {
   readonly container: EngineContainer
   readonly record: ContainerRecord
+}
+
+function imageBefore(known: Known | undefined): ImageBefore | undefined {
+  return known && { ref: known.record.image, version: known.container.labels[LABELS.version] ?? '' }
 }
 
 function networkOf(

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { PLAIN_CONTAINER } from '../../cluster/container-spec.js'
+import { testManifest } from '../k3s/world.fixture.js'
 import { configOf, creations, outline, planAll, settled } from './plan.fixture.js'
 import { planReset } from './reset.js'
-import { testContainers, testContainerWorld, testEngine } from './world.fixture.js'
+import { testContainers, testContainerWorld, testEngine, testInfo } from './world.fixture.js'
 
 describe('a new cluster', () => {
   it('of one master and two workers makes all containers at once', async () => {
@@ -88,6 +89,41 @@ describe('a new cluster', () => {
     expect(step?.actions).toEqual([{ kind: 'image', op: 'pull', ref: 'registry.local/k3s:1' }])
   })
 
+  it('runs an image alone where there is no rootfs, and what it holds is in the labels', () => {
+    const spec = testContainers(1, 1, { image: 'registry.local/k3s:v1.35.2-k3s1-own' })
+    const engine = testEngine({ info: { ...testInfo, cgroupVersion: '1' } })
+    const { rootfs: _, ...world } = testContainerWorld(spec, engine)
+    const plan = planAll(spec, world)
+    expect(outline(plan)).toEqual([
+      'engine/network [network.create volume.create]',
+      'engine/image [image.pull]',
+      'master-0/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'master-0/start [container.start wait] after master-0/create',
+      'master-0/ready [wait wait script] after master-0/start',
+      'worker-0/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'worker-0/start [container.start wait script] after worker-0/create, master-0/start',
+    ])
+    expect(creations(plan).map(({ config }) => config.labels['airlift.version'])).toEqual([
+      'v1.35.2+k3s1',
+      'v1.35.2+k3s1',
+    ])
+    // The kubelet of that release has to be told; that of 1.33 would not start with it where cgroups are of version 2.
+    expect(configOf(plan, 'airlift-dev-worker-0')).toContain('fail-cgroupv1=false')
+    expect(configOf(plan, 'airlift-dev-worker-0')).not.toContain('undefined')
+  })
+
+  it('says nothing of a release that nothing tells', () => {
+    const spec = testContainers(1, 0, { image: 'registry.local/k3s:mine' })
+    const engine = testEngine({ info: { ...testInfo, cgroupVersion: '1' } })
+    const { rootfs: _, ...world } = testContainerWorld(spec, engine)
+    const plan = planAll(spec, world)
+    expect(creations(plan)[0]?.config.labels['airlift.version']).toBe('')
+    expect(configOf(plan, 'airlift-dev-master-0')).not.toContain('fail-cgroupv1')
+    const said = testContainers(1, 0, { image: 'registry.local/k3s:mine', release: 'v1.36.0+k3s1' })
+    const again = { ...testContainerWorld(said, engine), rootfs: undefined as never }
+    expect(creations(planAll(said, again))[0]?.config.labels['airlift.version']).toBe('v1.36.0+k3s1')
+  })
+
   it('holds no secrets, only their names', () => {
     const spec = testContainers(1, 1)
     const secretive = {
@@ -120,6 +156,30 @@ describe('run again', () => {
   ])('has nothing to do for %i masters and %i workers', (masters, workers) => {
     const spec = testContainers(masters, workers)
     expect(outline(planAll(spec, settled(spec, testContainerWorld(spec))))).toEqual([])
+  })
+
+  it('and grown without a rootfs gives new nodes the image and the release of the others', () => {
+    const spec = testContainers(1, 0)
+    const built = settled(spec, testContainerWorld(spec))
+    const [container] = built.engine?.containers ?? []
+    const grown = testContainers(1, 1)
+    const { rootfs: _, ...world } = testContainerWorld(grown, built.engine, (name) => {
+      const machine = built.machines.find((entry) => entry.name === name)
+      return machine ? { facts: machine.facts, installed: machine.installed } : {}
+    })
+    const plan = planAll(grown, world)
+    expect(creations(plan).map(({ config }) => [config.name, config.image])).toEqual([
+      ['airlift-dev-worker-0', container?.image],
+    ])
+    expect(container?.image).toMatch(/^airlift\/k3s:v1\.33\.1-k3s1-/)
+    expect(creations(plan)[0]?.config.labels['airlift.version']).toBe('v1.33.1+k3s1')
+    // No registry has what airlift made: that is found before anything is.
+    const without = { ...world, engine: testEngine({ ...built.engine, images: new Map() }) }
+    expect(() => planAll(grown, without)).toThrow(/does not have it any more/)
+    expect(planAll(spec, { ...without, machines: built.machines }).steps).toEqual([])
+    expect(planAll(grown, { ...without, rootfs: { manifest: testManifest } }).steps[0]?.title).toBe(
+      'make the node image from the rootfs',
+    )
   })
 
   it('has nothing to do where ports were left to airlift', () => {

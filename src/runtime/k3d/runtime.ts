@@ -3,11 +3,13 @@ import type { Plan } from '../../plan/plan.js'
 import { explainLog } from '../k3s/diagnose.js'
 import { K3S_RELEASES } from '../k3s/versions.js'
 import type { Runtime } from '../runtime.js'
+import { engineArch, isMadeOf, publishedImage } from './choose-image.js'
 import { planDeleteMasters } from './delete-masters.js'
 import { planDeleteNodes } from './delete-nodes.js'
 import { planInit } from './init.js'
 import { planJoinMasters } from './join-masters.js'
 import { planJoinNodes } from './join-nodes.js'
+import { imageVersion, NODE_REPOSITORIES, nodeImages } from './node-images.js'
 import { observeK3d } from './observe.js'
 import { planPorts, planPortsUndo } from './ports.js'
 import { planReset } from './reset.js'
@@ -35,6 +37,14 @@ export function createK3dRuntime(): Runtime {
     reset: planReset,
     stop: planStop,
     start: planStart,
+    images: {
+      repositories: NODE_REPOSITORIES,
+      among: nodeImages,
+      versionOf: imageVersion,
+      published: publishedImage,
+      isMade: isMadeOf,
+      arch: engineArch,
+    },
     ports: { change: planPorts, undo: planPortsUndo },
     explain: explainLog,
   }
