@@ -50,6 +50,13 @@ const { metafile } = await build({
   plugins: [leaveOut],
 })
 
+// What `import()` gives of a package in CommonJS has a default alone, once it is bundled: names taken from it are undefined.
+for (const { entryPoint, exports } of Object.values(metafile.outputs)) {
+  if (!entryPoint?.includes('node_modules/') || entryPoint.includes('node_modules/dockerode/')) continue
+  if (!exports.some((name) => name !== 'default'))
+    throw new Error(`${entryPoint} is CommonJS: import it at the top of a module that is itself loaded late`)
+}
+
 const packages = new Set(
   Object.keys(metafile.inputs).flatMap((input) => {
     const [, path] = /(?:^|\/)node_modules\/(?!.*\/node_modules\/)(.+)/.exec(input.replaceAll(sep, '/')) ?? []

@@ -216,7 +216,7 @@ describe('renderConfig', () => {
       fc.property(
         fc.dictionary(
           fc
-            .oneof(fc.string({ minLength: 1 }), fc.constantFrom('on', 'y', 'n'))
+            .oneof(fc.string({ minLength: 1 }), fc.constantFrom('on', 'y', 'n', 'e0', 'e12'))
             .filter((key) => key !== '__proto__'),
           value,
         ),

@@ -17,7 +17,7 @@ function renderMap(values: Readonly<Record<string, ConfigValue>>, indent: string
 }
 
 function renderEntry(key: string, value: ConfigValue, indent: string): string {
-  const name = `${indent}${/^[a-z][a-z0-9-]*[a-z0-9]$/.test(key) && !WORDS.has(key) ? key : quote(key)}:`
+  const name = `${indent}${isPlain(key) ? key : quote(key)}:`
   if (isList(value)) {
     if (value.length === 0) return `${name} []\n`
     return `${name}\n${value.map((item) => `${indent}  - ${scalar(item)}\n`).join('')}`
@@ -30,6 +30,11 @@ function renderEntry(key: string, value: ConfigValue, indent: string): string {
 
 /** Words that YAML 1.1 takes for booleans or null, also as keys. */
 const WORDS = new Set(['yes', 'no', 'on', 'off', 'true', 'false', 'null'])
+
+/** Whether a key needs no quotes. Some readers of YAML 1.1 take `e0` for a number. */
+function isPlain(key: string): boolean {
+  return /^[a-z][a-z0-9-]*[a-z0-9]$/.test(key) && !WORDS.has(key) && !/^e\d+$/.test(key)
+}
 
 function isList(value: ConfigValue): value is readonly (string | number | boolean)[] {
   return Array.isArray(value)

@@ -64,7 +64,7 @@ export async function collectSections(
         ? result.stdout
         : `[cut: only the newest part is here]\n${afterFirstLine(result.stdout)}`
       if (!whole) cut.push(`${dir}/${section.file}`)
-      bytes += await tree.write(`${dir}/${section.file}`, await readable(section, text, secrets))
+      bytes += await tree.write(`${dir}/${section.file}`, readable(section, text, secrets))
       files += 1
     } catch (thrown) {
       if (ctx.signal.aborted) throw thrown
@@ -80,10 +80,10 @@ export async function collectSections(
 
 const afterFirstLine = (text: string): string => text.slice(text.indexOf('\n') + 1)
 
-async function readable({ kind }: Section, text: string, secrets: Secret[]): Promise<string> {
+function readable({ kind }: Section, text: string, secrets: Secret[]): string {
   if (kind === 'objects') return redactObjects(text, secrets)
   if (kind === 'text' || /^cat: /.test(text)) return redactText(text, secrets)
-  const config = await redactConfig(text, kind)
+  const config = redactConfig(text, kind)
   secrets.push(...config.secrets)
   return redactText(config.text, secrets)
 }

@@ -1,3 +1,4 @@
+import { parse, stringify } from 'yaml'
 import { isSecretOption } from '../../cluster/k3s-options.js'
 import { redact, Secret } from '../../core/secret.js'
 
@@ -36,8 +37,7 @@ const REGISTRY_SECRETS = /^(password|auth|identity_?token|registry_?token|token|
  * Takes the secrets out of a k3s configuration or registries.yaml by its keys, whatever style of YAML it is written in. A
  * file that cannot be read as YAML is left out: where its secrets are is not known.
  */
-export async function redactConfig(text: string, kind: 'config' | 'registries'): Promise<RedactedConfig> {
-  const { parse, stringify } = await import('yaml')
+export function redactConfig(text: string, kind: 'config' | 'registries'): RedactedConfig {
   const secrets: Secret[] = []
   const hide = (value: unknown): string => {
     secrets.push(new Secret(String(value)))
@@ -57,16 +57,17 @@ export async function redactConfig(text: string, kind: 'config' | 'registries'):
       }),
     )
   }
+  let value: unknown
   try {
-    const value: unknown = parse(text)
-    if (value === null || value === undefined) return { text: '', secrets }
-    return { text: redactText(stringify(walk(value)), secrets), secrets }
+    value = parse(text)
   } catch {
     return {
       text: '# left out: it cannot be read as YAML, so its secrets cannot be told from the rest\n',
       secrets,
     }
   }
+  if (value === null || value === undefined) return { text: '', secrets }
+  return { text: redactText(stringify(walk(value)), secrets), secrets }
 }
 
 /** Takes values of variables, and copies of what was applied, out of objects of Kubernetes. */
