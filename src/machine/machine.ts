@@ -47,11 +47,19 @@ export interface PutRequest {
   readonly onProgress?: (sentBytes: number) => void
 }
 
+/** Files for a machine as one tar archive. */
+export interface UnpackRequest {
+  /** Absolute; must be there, and in no mount that was made inside of the machine. */
+  readonly directory: string
+  readonly tar: AsyncIterable<Buffer>
+  readonly signal?: AbortSignal
+}
+
 /** What a machine has cost so far; the tests count with it. */
 export interface MachineStats {
-  /** Channels opened: one per `run` or `put`. */
+  /** Channels opened: one per `run`, `put` or `unpack`. */
   readonly roundTrips: number
-  /** Payload bytes sent on stdin of `put`s and of `run`s with `stdin` (not scripts). */
+  /** Payload bytes sent on stdin of `put`s and of `run`s with `stdin` (not scripts), and in archives. */
   readonly bytesSent: number
 }
 
@@ -79,6 +87,12 @@ export interface Machine {
    * @throws AirliftError E_DIGEST_MISMATCH, E_DISK_FULL, E_READ_ONLY and what `run` throws
    */
   put(request: PutRequest): Promise<void>
+  /**
+   * Unpacks an archive as it comes, past the shell: a large file takes a third of the time that it takes on standard input.
+   * Nothing is verified, and after a rejection a part of it may lie there. Only kinds of machine have it where it is
+   * quicker: the engine of a container writes into it by itself.
+   */
+  unpack?(request: UnpackRequest): Promise<void>
   /** Runs a command of the user's with its own stdin, stdout and stderr (for `exec -it`); resolves with its exit code. */
   interact?(command: string, options?: { readonly tty?: boolean; readonly root?: boolean }): Promise<number>
   /** The address of the operator's end of the connection as the machine sees it, when the kind knows it. */

@@ -53,6 +53,7 @@ export function watchedMachine(machine: Machine, engine: Engine, explain: Explai
     },
     run,
     put: (request) => machine.put(request),
+    ...(machine.unpack ? { unpack: machine.unpack } : {}),
     ...(machine.interact
       ? {
           interact: (command: string, options?: { readonly tty?: boolean; readonly root?: boolean }) =>

@@ -60,6 +60,7 @@ export function createDockerTransport(engine: Engine, name: string): Transport {
       const own = command.replace(/^exec \/bin\/sh /, `exec ${found} `)
       return engine.execInteractive(name, [found, '-c', withPath(own)], tty)
     },
+    unpack: (directory, tar) => engine.putArchive(name, directory, tar),
     // The engine is shared by all machines; who connected it closes it.
     async close() {},
   }

@@ -26,5 +26,7 @@ export interface Transport {
   start(command: string): Promise<MachineProcess>
   /** Runs a command with this process' own stdin, stdout and stderr; resolves with its exit code. */
   interact(command: string, tty: boolean): Promise<number>
+  /** Unpacks a tar below a directory, where there is a quicker way than through a process. Ends when the stream breaks. */
+  unpack?(directory: string, tar: Readable): Promise<void>
   close(): Promise<void>
 }

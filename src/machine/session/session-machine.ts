@@ -1,10 +1,18 @@
+import { Readable } from 'node:stream'
 import pLimit from 'p-limit'
 import type { Context } from '../../core/context.js'
-import type { AirliftError } from '../../core/errors.js'
-import { isAirliftError } from '../../core/errors.js'
+import { AirliftError, isAirliftError } from '../../core/errors.js'
 import type { Secret } from '../../core/secret.js'
 import { redact } from '../../core/secret.js'
-import type { Machine, MachineKind, MachineStats, PutRequest, RunOptions, RunResult } from '../machine.js'
+import type {
+  Machine,
+  MachineKind,
+  MachineStats,
+  PutRequest,
+  RunOptions,
+  RunResult,
+  UnpackRequest,
+} from '../machine.js'
 import type { Transport } from './process.js'
 import { isHopeless, putError, putScript } from './put-file.js'
 import type { SessionRequest } from './run-session.js'
@@ -16,6 +24,8 @@ import { interactiveCommand } from './wire.js'
 const MAX_CHANNELS = 8
 const DEFAULT_TIMEOUT_MS = 60_000
 const DEFAULT_OUTPUT_BYTES = 16 << 20
+/** An archive goes out in pieces of this size. */
+const CHUNK = 1 << 20
 
 /** How a machine gets root. */
 export interface SudoPolicy {
@@ -36,6 +46,7 @@ export interface SessionMachineParts {
 
 /** A machine that runs everything as sessions over one transport: over ssh2, OpenSSH's client, or on this computer. */
 export function createSessionMachine(parts: SessionMachineParts): Machine {
+  const { transport } = parts
   const limit = pLimit(MAX_CHANNELS)
   const stats = { roundTrips: 0, bytesSent: 0 }
 
@@ -45,7 +56,7 @@ export function createSessionMachine(parts: SessionMachineParts): Machine {
     extra: Partial<SessionRequest>,
   ): Promise<RunResult> => {
     stats.roundTrips++
-    return runSession(parts.transport, {
+    return runSession(transport, {
       script,
       elevation: elevation(parts.sudo, options.root ?? true),
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
@@ -94,6 +105,30 @@ export function createSessionMachine(parts: SessionMachineParts): Machine {
     if (error) throw error
   }
 
+  const unpack = async ({ directory, tar, signal = parts.ctx.signal }: UnpackRequest): Promise<void> => {
+    stats.roundTrips++
+    const counted = async function* (): AsyncGenerator<Buffer> {
+      for await (const chunk of tar) {
+        stats.bytesSent += chunk.length
+        yield chunk
+      }
+    }
+    const source = Readable.from(counted(), { objectMode: false, highWaterMark: CHUNK })
+    // Without a listener an error of the source would end the process once nobody reads any more.
+    source.on('error', () => {})
+    const onAbort = (): void => {
+      source.destroy(new AirliftError('E_INTERRUPTED', 'interrupted', { machine: parts.name }))
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    try {
+      await transport.unpack?.(directory, source)
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      source.destroy()
+    }
+  }
+
   return {
     id: parts.id,
     name: parts.name,
@@ -103,12 +138,13 @@ export function createSessionMachine(parts: SessionMachineParts): Machine {
     },
     run,
     put,
+    ...(transport.unpack ? { unpack: (request: UnpackRequest) => unpack(request) } : {}),
     interact: (command, options = {}) => {
       stats.roundTrips++
       const how = elevation(parts.sudo, options.root ?? true)
-      return parts.transport.interact(interactiveCommand(command, how), options.tty ?? false)
+      return transport.interact(interactiveCommand(command, how), options.tty ?? false)
     },
-    close: () => parts.transport.close(),
+    close: () => transport.close(),
   }
 }
 
