@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readTar } from '../../machine/docker/fake-files.js'
 import { createFakeMachine, type FakeCall, type FakeMachine } from '../../machine/fake/fake-machine.js'
-import type { RunResult } from '../../machine/machine.js'
+import type { RunOptions, RunResult, UnpackRequest } from '../../machine/machine.js'
 import { sha256 } from '../../rootfs/digest.js'
 import { scanTar } from '../../rootfs/tar/scan.js'
+import { ARRIVED, PUT_MARK } from '../../runtime/images/scripts.js'
 
 interface Stored {
   readonly digest: string
@@ -21,6 +23,8 @@ export interface FakeContainerdOptions {
   readonly unpacked?: boolean
   /** Called for each import; what it gives is said by ctr, and nothing is stored. */
   readonly refuse?: (attempt: number) => string | Error | undefined
+  /** A container: the engine unpacks archives into it. What this gives is thrown instead. */
+  readonly unpack?: () => Error | undefined
   /** Changes an image once it is stored. */
   readonly afterImport?: (containerd: FakeContainerd) => void
 }
@@ -31,6 +35,8 @@ export interface FakeContainerd extends FakeMachine {
   readonly content: Map<string, Buffer>
   /** Bytes of each archive that arrived. */
   readonly imports: number[]
+  /** Names of those that the engine unpacked. */
+  readonly unpacked: string[]
 }
 
 /** Makes a machine with an empty containerd. */
@@ -52,13 +58,18 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
       'REF TYPE DIGEST STATUS SIZE UNPACKED',
       ...list(),
     ].join('\n')
-  const change = async ({ script, stdin }: FakeCall): Promise<Partial<RunResult> | Error> => {
+  const unpacked = new Map<string, Buffer>()
+  const names: string[] = []
+  let put = ''
+  const change = async ({ script, stdin: input }: FakeCall): Promise<Partial<RunResult> | Error> => {
     for (const [, from = '', names = ''] of script.matchAll(/images tag --force (\S+) (.*?) 2>&1/g)) {
       const source = images.get(from)
       if (!source) return { stdout: state(['@@failed tag']), stderr: `image "${from}": not found` }
       for (const to of names.split(' ')) images.set(to, source)
     }
     if (!script.includes('images import')) return { stdout: state() }
+    const stdin = script.includes(PUT_MARK) ? unpacked.get(put) : input
+    if (!stdin || (stdin !== input && input.toString() !== ARRIVED)) return { exitCode: 72 }
     imports.push(stdin.length)
     const refused = options.refuse?.(imports.length)
     if (refused instanceof Error) return refused
@@ -81,7 +92,33 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
       { match: 'tell()', fn: change },
     ],
   })
-  const machine: FakeContainerd = Object.assign(fake, { images, content, imports })
+  const { run } = fake
+  const machine: FakeContainerd = Object.assign(fake, {
+    images,
+    content,
+    imports,
+    unpacked: names,
+    // The script says where the archive is to be before it reads anything.
+    run: (script: string, given: RunOptions = {}) => {
+      put = `/var/lib/rancher/k3s/airlift/import-${unpacked.size}-1.tar`
+      if (script.includes(PUT_MARK)) given.onLine?.(`${PUT_MARK}${put}`)
+      return run(script, given)
+    },
+    ...(options.unpack
+      ? {
+          unpack: async ({ directory, tar }: UnpackRequest) => {
+            const chunks: Buffer[] = []
+            for await (const chunk of tar) chunks.push(chunk)
+            const error = options.unpack?.()
+            if (error) throw error
+            for (const [path, file] of await readTar(Buffer.concat(chunks), directory)) {
+              names.push(path)
+              unpacked.set(path, file.content)
+            }
+          },
+        }
+      : {}),
+  })
   return machine
 }
 

@@ -2,12 +2,11 @@ import type { Context } from '../../core/context.js'
 import { AirliftError, toAirliftError } from '../../core/errors.js'
 import type { Machine } from '../../machine/machine.js'
 import { layoutImport } from '../../rootfs/oci/import-stream.js'
-import { imageError } from '../../rootfs/oci/open-images.js'
-import { byteStream } from '../../rootfs/tar/member-stream.js'
 import { type NodeImages, parseNodeImages } from '../../runtime/images/node-images.js'
 import { type ImportPlan, isThere, planImport, type WantedImage } from '../../runtime/images/plan-import.js'
 import { changeScript, removeScript } from '../../runtime/images/scripts.js'
 import { readImages } from './image-nodes.js'
+import { type ArchiveWay, runWithArchive, wayTo } from './run-with-archive.js'
 
 /** A node that images go to. */
 export interface ImportTarget {
@@ -27,7 +26,6 @@ export interface NodeImport {
   readonly error?: AirliftError
 }
 
-const PROGRESS_MS = 100
 const ATTEMPTS = 3
 
 /**
@@ -99,77 +97,35 @@ async function change(
   timeoutMs: number,
   ctx: Context,
 ): Promise<{ readonly images: NodeImages; readonly error?: AirliftError }> {
-  checkRoom(plan, have, node)
-  const archive = layoutImport(plan.send, have.blobs)
-  const imports = plan.send.length > 0
-  const script = changeScript({
-    tags: plan.tags,
-    imports,
-    ids: [...plan.tags, ...plan.send].map(({ id }) => id),
-  })
-  const feed = new ImportFeed(archive.chunks(), (sentBytes) =>
+  const archive = plan.send.length > 0 ? layoutImport(plan.send, have.blobs) : undefined
+  const way = archive && wayTo(machine, archive)
+  checkRoom(plan, way, have, node)
+  const ids = [...plan.tags, ...plan.send].map(({ id }) => id)
+  const script = changeScript({ tags: plan.tags, ids, ...(way ? { archive: way } : {}) })
+  const options = { signal: ctx.signal, timeoutMs }
+  const onProgress = (sentBytes: number): void =>
     ctx.events.emit({
       level: 'debug',
       code: 'upload.progress',
       message: 'import images',
       machine: machine.id,
       step: `${node}/images`,
-      data: { sentBytes, totalBytes: archive.size },
-    }),
-  )
-  const stdin = imports ? byteStream(feed.chunks()) : undefined
-  // Without a listener an error of the source would end the process once nobody reads any more.
-  stdin?.on('error', () => {})
-  try {
-    const options = { signal: ctx.signal, timeoutMs }
-    const result = await machine.run(script, stdin ? { ...options, stdin } : options)
-    if (feed.failure !== undefined) throw imageError(feed.failure, 'the archive')
-    const error = refusal(result.stdout, result.stderr, node)
-    const images = parseNodeImages(result.stdout, result.stderr, node)
-    return error ? { images, error } : { images }
-  } catch (thrown) {
-    // An archive that is not whole here ends the stream; what the machine makes of that is no news.
-    throw feed.failure === undefined ? thrown : imageError(feed.failure, 'the archive')
-  } finally {
-    stdin?.destroy()
-  }
+      data: { sentBytes, totalBytes: archive?.size ?? 0 },
+    })
+  const result = archive
+    ? await runWithArchive(machine, { script, archive, onProgress }, options)
+    : await machine.run(script, options)
+  const error = refusal(result.stdout, result.stderr, node)
+  const images = parseNodeImages(result.stdout, result.stderr, node)
+  return error ? { images, error } : { images }
 }
 
-/** Streams an archive and keeps what went wrong with it here. */
-class ImportFeed {
-  failure: unknown
-  readonly #chunks: AsyncIterable<Buffer>
-  readonly #onProgress: (sentBytes: number) => void
-
-  constructor(chunks: AsyncIterable<Buffer>, onProgress: (sentBytes: number) => void) {
-    this.#chunks = chunks
-    this.#onProgress = onProgress
-  }
-
-  async *chunks(): AsyncGenerator<Buffer> {
-    let sentBytes = 0
-    let told = 0
-    try {
-      for await (const chunk of this.#chunks) {
-        yield chunk
-        sentBytes += chunk.length
-        if (performance.now() - told < PROGRESS_MS) continue
-        told = performance.now()
-        this.#onProgress(sentBytes)
-      }
-      this.#onProgress(sentBytes)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      // Whoever stops reading, because the connection broke, stops this stream too.
-      if (code !== 'ABORT_ERR' && code !== 'ERR_STREAM_PREMATURE_CLOSE') this.failure = error
-      throw error
-    }
-  }
-}
-
-/** What is sent is stored as it comes and unpacked beside that. @throws AirliftError E_DISK_FULL */
-function checkRoom(plan: ImportPlan, have: NodeImages, node: string): void {
-  const neededBytes = 2 * plan.sendBytes
+/**
+ * What is sent is stored as it comes and unpacked beside that; where the archive is put there first, it lies beside both.
+ * @throws AirliftError E_DISK_FULL
+ */
+function checkRoom(plan: ImportPlan, way: ArchiveWay | undefined, have: NodeImages, node: string): void {
+  const neededBytes = (way === 'file' ? 3 : 2) * plan.sendBytes
   const { freeBytes } = have
   if (freeBytes === undefined || neededBytes <= freeBytes) return
   throw new AirliftError(

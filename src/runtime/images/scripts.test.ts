@@ -85,7 +85,7 @@ describe.each(SHELLS)('under %s', (...shell) => {
   it('hands standard input to ctr, and asks again until the kubelet knows the image', () => {
     k3s(`*'images import --local -') cat >${dir}/got;;
 *'images check') if [ -e ${dir}/asked ]; then cat ${dir}/check; else touch ${dir}/asked; fi;;`)
-    const script = changeScript({ tags: [], imports: true, ids: [ID] })
+    const script = changeScript({ tags: [], archive: 'stdin', ids: [ID] })
     const { stdout, stderr } = run(script, shell, 'the archive')
     expect(readFileSync(join(dir, 'got'), 'utf8')).toBe('the archive')
     expect(parseNodeImages(stdout, stderr, 'a').records.has(ID)).toBe(true)
@@ -97,7 +97,7 @@ describe.each(SHELLS)('under %s', (...shell) => {
     k3s(`${OK()}
 *'images import --local -') echo 'ctr: flag provided but not defined: -local' >&2; exit 1;;
 *'images import -') cat >${dir}/got;;`)
-    const { stdout } = run(changeScript({ tags: [], imports: true, ids: [ID] }), shell, 'the archive')
+    const { stdout } = run(changeScript({ tags: [], archive: 'stdin', ids: [ID] }), shell, 'the archive')
     expect(readFileSync(join(dir, 'got'), 'utf8')).toBe('the archive')
     expect(stdout).not.toContain('@@failed')
   })
@@ -106,7 +106,7 @@ describe.each(SHELLS)('under %s', (...shell) => {
     k3s(`${OK()}
 *'images import --local -') cat >/dev/null; echo 'level=warning msg=old' >&2; echo 'ctr: no space left on device' >&2; exit 1;;`)
     const { stdout, stderr } = run(
-      changeScript({ tags: [], imports: true, ids: [`sha256:${'e'.repeat(64)}`] }),
+      changeScript({ tags: [], archive: 'stdin', ids: [`sha256:${'e'.repeat(64)}`] }),
       shell,
     )
     expect(stdout).toContain('@@failed import\n')
@@ -120,7 +120,7 @@ describe.each(SHELLS)('under %s', (...shell) => {
 *'images import --local -') cat >${dir}/got;;
 *'images check') cat ${dir}/check;;`)
     const tags = [{ from: 'docker.io/library/a:1', names: ["it's:1", 'docker.io/library/z:1'] }]
-    run(changeScript({ tags, imports: true, ids: [ID] }), shell, 'the archive')
+    run(changeScript({ tags, archive: 'stdin', ids: [ID] }), shell, 'the archive')
     expect(readFileSync(join(dir, 'wrong'), 'utf8')).toBe('')
     expect(readFileSync(join(dir, 'got'), 'utf8')).toBe('the archive')
     expect(calls()[0]).toBe(
@@ -152,7 +152,7 @@ describe.each(SHELLS)('under %s', (...shell) => {
 
   it.each([
     ['state', stateScript()],
-    ['change', changeScript({ tags: [], imports: true, ids: [ID] })],
+    ['change', changeScript({ tags: [], archive: 'stdin', ids: [ID] })],
   ])('of %s, says that containerd does not answer', (_what, script) => {
     k3s(`*) cat >/dev/null; echo 'ctr: cannot access socket' >&2; exit 1;;`)
     const { stdout, stderr } = run(script, shell)
@@ -167,7 +167,7 @@ describe.each(SHELLS)('under %s', (...shell) => {
 })
 
 it('says that there is no k3s', () => {
-  for (const script of [stateScript(), listScript(), changeScript({ tags: [], imports: false, ids: [] })]) {
+  for (const script of [stateScript(), listScript(), changeScript({ tags: [], ids: [] })]) {
     const { stdout, stderr } = run(script.replaceAll('command -v k3s', 'false'), ['sh'])
     expect(() => parseNodeImages(stdout, stderr, 'a')).toThrow('there is no k3s on this machine')
   }

@@ -32,8 +32,8 @@ echo @@end`
 export interface ImageChange {
   /** New names for images that are there. */
   readonly tags: readonly { readonly from: string; readonly names: readonly string[] }[]
-  /** Whether an archive comes on standard input. */
-  readonly imports: boolean
+  /** How an archive comes, if one does: on standard input, or as a file that is put where the script says. */
+  readonly archive?: 'stdin' | 'file'
   /** Image ids, `sha256:…`, that the kubelet must know afterwards. */
   readonly ids: readonly string[]
 }
@@ -41,9 +41,35 @@ export interface ImageChange {
 /** How often the script asks whether the kubelet's side of containerd has seen the images: 5 seconds in all. */
 const TRIES = 25
 
+/** Where archives lie that are put into a container: on the volume with its containerd, and not where k3s looks for images. */
+const ARCHIVES = '/var/lib/rancher/k3s/airlift'
+
+/** What the script prints ahead of the path that the archive is to have, and what it reads once it is there. */
+export const PUT_MARK = '@@put '
+export const ARRIVED = 'arrived\n'
+
 /**
- * A script that names images anew, imports an archive from standard input, waits until the CRI plugin has taken them in (it
- * follows containerd's events, and then keeps each under its id too), and prints the records as {@link stateScript} does.
+ * Lets an archive be put beside, and opens it as descriptor 3. It belongs to this process, whose id and start are its name:
+ * it is gone when the process ends, be it because the operator was killed. What a container left that was killed itself is
+ * removed by the next import, which leaves those of processes that still run alone. Once it is open it has no name any more.
+ */
+const RECEIVE = `began() { { read -r l <"/proc/$1/stat"; } 2>/dev/null || return 0; l=\${l##*) }; set -- $l; echo "\${20}"; }
+for f in ${ARCHIVES}/import-*-*.tar; do
+  p=\${f##*/import-}; p=\${p%.tar}
+  [ "$(began "\${p%-*}")" = "\${p#*-}" ] || rm -f "$f"
+done
+f=${ARCHIVES}/import-$$-$(began $$).tar
+trap 'rm -f "$f"' EXIT; trap 'exit 70' HUP INT TERM PIPE
+mkdir -p ${ARCHIVES} || exit 71
+echo "${PUT_MARK}$f"
+read -r go && [ "$go" = ${ARRIVED.trim()} ] || exit 72
+[ -f "$f" ] || { echo "the archive was put into the container, and is not at $f" >&2; exit 73; }
+exec 3<"$f"
+rm -f "$f"`
+
+/**
+ * A script that names images anew, imports an archive, waits until the CRI plugin has taken them in (it follows containerd's
+ * events, and then keeps each under its id too), and prints the records as {@link stateScript} does.
  *
  * `--local` reads the archive in ctr itself; through the transfer service, the default since containerd 2.0, the same bytes
  * take half as long again (measured with 2.2.4). An older ctr does not know the flag, says so before it reads anything, and
@@ -54,16 +80,19 @@ export function changeScript(change: ImageChange): string {
     ({ from, names }) =>
       `e=$(ctr images tag --force ${quote(from)} ${quoteAll(names)} 2>&1 >/dev/null </dev/null) || tell tag "$e"`,
   )
+  const from = change.archive === 'file' ? ' <&3' : ''
   const importing = [
-    'e=$( { ctr images import --local - >/dev/null; } 2>&1) || case $e in',
-    `  *'not defined'*local*) e=$( { ctr images import - >/dev/null; } 2>&1) || tell import "$e" ;;`,
+    ...(change.archive === 'file' ? [RECEIVE] : []),
+    `e=$( { ctr images import --local -${from} >/dev/null; } 2>&1) || case $e in`,
+    `  *'not defined'*local*) e=$( { ctr images import -${from} >/dev/null; } 2>&1) || tell import "$e" ;;`,
     '  *) tell import "$e" ;;',
     'esac',
+    ...(change.archive === 'file' ? ['exec 3<&-'] : []),
   ]
   return `${PRELUDE}
 bad=
 tell() { bad=1; echo "@@failed $1"; printf '%s\\n' "$2" | grep -v level=warning | tail -n 5 >&2; }
-${[...tags, ...(change.imports ? importing : [])].join('\n')}
+${[...tags, ...(change.archive ? importing : [])].join('\n')}
 n=0
 while :; do
   have=$(ctr images check) ${ANSWERS}

@@ -1,0 +1,113 @@
+import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { AirliftError } from '../../core/errors.js'
+import { dockerArchive, layer, write } from '../../rootfs/archives.fixture.js'
+import { createFakeContainerd, type FakeContainerd } from './fake-containerd.fixture.js'
+import { type Given, importInto as importWith, outcomes } from './import-into.fixture.js'
+
+let dir: string
+const nodes: FakeContainerd[] = []
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'airlift-import-'))
+})
+afterEach(() => {
+  for (const fake of nodes.splice(0)) fake.verify()
+  expect(readdirSync(dir).filter((name) => name.startsWith('airlift-'))).toEqual([])
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const container = (
+  name: string,
+  options: Parameters<typeof createFakeContainerd>[1] = {},
+): FakeContainerd => {
+  const made = createFakeContainerd(name, { unpack: () => undefined, ...options })
+  nodes.push(made)
+  return made
+}
+const importInto = (
+  machines: Parameters<typeof importWith>[0],
+  sources: readonly string[],
+  given: Omit<Given, 'dir'> = {},
+) => importWith(machines, sources, { ...given, dir })
+const NAME = 'docker.io/library/app:1'
+const MEGABYTE = 1 << 20
+const app = (bytes = 2 * MEGABYTE): string =>
+  write(
+    join(dir, 'app.tar'),
+    dockerArchive([{ names: ['app:1'], layers: [layer('base'), layer('x'.repeat(bytes))] }]),
+  )
+
+describe('importImages into containers', () => {
+  it('lets the engine put what is large, once', async () => {
+    const [a, b] = [container('a'), container('b')]
+    expect(outcomes(await importInto([a, b], [app()]))).toEqual([
+      { [NAME]: 'imported' },
+      { [NAME]: 'imported' },
+    ])
+    expect(a.unpacked).toEqual(['/var/lib/rancher/k3s/airlift/import-0-1.tar'])
+    expect(a.imports[0]).toBeGreaterThan(2 * MEGABYTE)
+    expect(await importInto([a, b], [app()])).toMatchObject({ outcome: 'unchanged' })
+    expect([a.unpacked.length, b.unpacked.length]).toEqual([1, 1])
+  })
+
+  it('sends what is small in one go', async () => {
+    const a = container('a')
+    expect(outcomes(await importInto([a], [app(1000)]))).toEqual([{ [NAME]: 'imported' }])
+    expect([a.unpacked.length, a.imports.length]).toEqual([0, 1])
+  })
+
+  it('asks for room for the archive, its content and what is unpacked', async () => {
+    // Enough for two copies, as on a host, and not for three.
+    const freeBytes = 5 * MEGABYTE
+    const a = container('a', { freeBytes })
+    const result = await importInto([a, container('b')], [app()])
+    expect(result.machines[0]?.error).toMatchObject({
+      code: 'E_DISK_FULL',
+      message: expect.stringMatching(/no room for the images: 7 MiB are needed .* 5 MiB are free/),
+    })
+    expect(outcomes(result)).toEqual([{ [NAME]: 'failed' }, { [NAME]: 'imported' }])
+    expect(a.unpacked).toEqual([])
+    const host = createFakeContainerd('h', { freeBytes })
+    expect(outcomes(await importInto([host], [app()]))).toEqual([{ [NAME]: 'imported' }])
+  })
+
+  it('says why the engine could not put it, and leaves the other nodes alone', async () => {
+    const full = new AirliftError('E_DISK_FULL', 'no space left on device', { hint: 'free some space' })
+    const a = container('a', { unpack: () => full })
+    const result = await importInto([a, container('b')], [app()])
+    expect(result).toMatchObject({
+      outcome: 'partial',
+      machines: [{ error: { code: 'E_DISK_FULL', message: 'no space left on device' } }, { error: null }],
+    })
+    expect(a.imports).toEqual([])
+  })
+
+  it('sends again, as a file of its own, after a container that was restarted', async () => {
+    const lost = new AirliftError('E_SSH_LOST', 'container a stopped')
+    const a = container('a', { refuse: (attempt) => (attempt === 1 ? lost : undefined) })
+    expect(outcomes(await importInto([a], [app()]))).toEqual([{ [NAME]: 'imported' }])
+    expect(a.unpacked).toHaveLength(2)
+  })
+
+  it('says that an archive was cut while it was read', async () => {
+    const path = app()
+    const a = container('a')
+    const { run } = a
+    a.run = (script, options) => {
+      // The archive was found whole, and somebody writes it anew now.
+      if (options?.onLine) truncateSync(path, 1000)
+      return run(script, options)
+    }
+    const result = await importInto([a], [path])
+    const message = expect.stringMatching(
+      /^the archive was changed while it was read: \d+ bytes came of \d+$/,
+    )
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      machines: [{ error: { code: 'E_IMAGE_INVALID', message } }],
+    })
+    expect(a.images.size).toBe(0)
+  })
+})
