@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Context } from '../../core/context.js'
+import type { Readable } from 'node:stream'
 import { didYouMean } from '../../core/did-you-mean.js'
 import { AirliftError, toAirliftError } from '../../core/errors.js'
 import type { Engine, EngineImage } from '../../machine/docker/engine.js'
@@ -26,7 +26,7 @@ export interface EngineSources extends AsyncDisposable {
   /** One name may hold several platforms there. */
   readonly manyPlatforms: boolean
   /** Reads images once, into a file below `dir`. */
-  save(names: ReadonlySet<string>, arch: Arch, dir: string): Promise<ImageArchive>
+  save(names: ReadonlySet<string>, arch: Arch, dir: string, signal: AbortSignal): Promise<ImageArchive>
 }
 
 /**
@@ -36,7 +36,6 @@ export interface EngineSources extends AsyncDisposable {
 export async function findEngineImages(
   words: readonly ImageWord[],
   open: () => Promise<Engine>,
-  ctx: Context,
 ): Promise<EngineSources | undefined> {
   const named = words.filter((word) => word.kind === 'name')
   const [first] = named
@@ -55,18 +54,37 @@ export async function findEngineImages(
       images,
       manyPlatforms: info.containerdStore,
       [Symbol.asyncDispose]: () => engine.close(),
-      async save(names, arch, dir) {
+      async save(names, arch, dir, signal) {
         const refs = images.filter((image) => names.has(image.name)).map((image) => image.ref)
         const file = join(dir, `engine-${arch}.tar`)
-        const stream = await engine.saveImages(refs, platformOf(arch))
+        const stream = await unlessAborted(engine.saveImages(refs, platformOf(arch)), signal)
         const what = `${refs.join(', ')} from Docker`
-        await spool(stream, file, what, ctx.signal)
-        return openImages(file, dir, ctx.signal, what)
+        await spool(stream, file, what, signal)
+        return openImages(file, dir, signal, what)
       },
     }
   } catch (error) {
     await engine.close()
     throw error
+  }
+}
+
+/** The engine answers only when it has gathered all layers; nobody waits for that who does not want them any more. */
+async function unlessAborted(answer: Promise<Readable>, signal: AbortSignal): Promise<Readable> {
+  let onAbort: () => void = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+  })
+  answer.then(
+    (stream) => signal.aborted && stream.destroy(),
+    () => {},
+  )
+  try {
+    return await Promise.race([answer, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -18,8 +18,15 @@ export interface ImageNode {
     | { readonly error: AirliftError }
 }
 
-/** Asks every selected machine once what images it has. What goes wrong on one is its own. */
-export async function observeImages(selected: SelectedMachines, ctx: Context): Promise<ImageNode[]> {
+/**
+ * Asks every selected machine once what images it has. What goes wrong on one is its own. `onNode` hears of each as soon as
+ * it has answered.
+ */
+export async function observeImages(
+  selected: SelectedMachines,
+  ctx: Context,
+  onNode: (node: ImageNode) => void = () => {},
+): Promise<ImageNode[]> {
   const limit = pLimit(ctx.limits.machines)
   const nodes = await Promise.all(
     selected.machines.map(({ id, node, role, machine, error }) =>
@@ -27,8 +34,12 @@ export async function observeImages(selected: SelectedMachines, ctx: Context): P
         try {
           if (!machine) throw error ?? new AirliftError('E_SSH_LOST', `${node} is not connected`)
           const images = await readImages(machine, ctx.signal)
-          if (images.arch) return { id, node, role, found: { machine, images, arch: images.arch } }
-          throw new AirliftError('E_UNSUPPORTED', `${node} is of an architecture that k3s is not built for`)
+          if (!images.arch) {
+            throw new AirliftError('E_UNSUPPORTED', `${node} is of an architecture that k3s is not built for`)
+          }
+          const found: ImageNode = { id, node, role, found: { machine, images, arch: images.arch } }
+          onNode(found)
+          return found
         } catch (thrown) {
           return { id, node, role, found: { error: toAirliftError(thrown) } }
         }
@@ -37,6 +48,11 @@ export async function observeImages(selected: SelectedMachines, ctx: Context): P
   )
   ctx.signal.throwIfAborted()
   return nodes
+}
+
+/** The nodes that were seen, by architecture. */
+export function archsOf(nodes: readonly ImageNode[]): { readonly node: string; readonly arch: Arch }[] {
+  return nodes.flatMap(({ node, found }) => ('arch' in found ? [{ node, arch: found.arch }] : []))
 }
 
 /** What a machine's containerd has now. @throws AirliftError E_COMMAND and what `Machine.run` throws */

@@ -11,11 +11,12 @@ import type { ImageArchive } from '../../rootfs/oci/source-image.js'
 import { planImport, type WantedImage } from '../../runtime/images/plan-import.js'
 import { type MachineSelection, selectMachines } from '../select-machines.js'
 import type { OperationDeps } from '../session.js'
-import { chooseImages, otherPlatform } from './choose-images.js'
+import { chooseImages } from './choose-images.js'
 import { type EngineSource, type EngineSources, findEngineImages } from './engine-images.js'
-import { type ImageNode, observeImages } from './image-nodes.js'
+import { archsOf, type ImageNode, observeImages } from './image-nodes.js'
 import { type ImageWord, readImageWords } from './image-words.js'
 import { type ImportTarget, importOnNode, type NodeImport } from './import-on-node.js'
+import { readEngineImages } from './read-engine-images.js'
 import { openSpool, spool } from './spool.js'
 
 /** What `image import` is asked for. */
@@ -89,8 +90,10 @@ export async function importImages(
   await using spoolDir = await openSpool(ctx)
   await using sources = await openSources(words, spoolDir.path, ctx, deps)
   await using selected = await selectMachines(input.selection, ctx, deps)
-  const nodes = await observeImages(selected, ctx)
-  const settled = await addEngineImages(sources, nodes, spoolDir.path)
+  await using reader = sources.engine && readEngineImages(sources.engine, spoolDir.path, ctx)
+  const nodes = await observeImages(selected, ctx, (node) => reader?.see(node))
+  const { settled, archives } = (await reader?.finish(nodes)) ?? { settled: [], archives: [] }
+  sources.archives.push(...archives)
   const chosen = chooseImages(sources.archives, archsOf(nodes))
   const names = namesOf(sources)
   const { timeoutMs } = input
@@ -136,7 +139,7 @@ async function openSources(
       await spool(deps.stdin, file, 'standard input', ctx.signal)
       archives.push(await openImages(file, dir, ctx.signal, 'standard input'))
     }
-    const engine = await findEngineImages(words, () => openEngine(ctx, deps), ctx)
+    const engine = await findEngineImages(words, () => openEngine(ctx, deps))
     return {
       archives,
       engine,
@@ -155,48 +158,6 @@ async function openEngine(ctx: Context, deps: ImportDeps): Promise<Engine> {
   if (deps.connectEngine) return deps.connectEngine(ctx)
   const { connectEngine } = await import('../../machine/docker/connect-engine.js')
   return connectEngine(ctx)
-}
-
-/** The nodes that were seen, by architecture. */
-function archsOf(nodes: readonly ImageNode[]): { readonly node: string; readonly arch: Arch }[] {
-  return nodes.flatMap(({ node, found }) => ('arch' in found ? [{ node, arch: found.arch }] : []))
-}
-
-/**
- * Reads from Docker what some node lacks, once for each architecture. What every node has is given back instead: then Docker
- * need not write it out at all.
- */
-async function addEngineImages(
-  sources: Sources,
-  nodes: readonly ImageNode[],
-  dir: string,
-): Promise<readonly EngineSource[]> {
-  const { engine, archives } = sources
-  if (!engine) return []
-  const archs = archsOf(nodes)
-  const settled = engine.images.filter(
-    (image) => archs.length > 0 && nodes.every((node) => hasImage(node, image)),
-  )
-  const needed = new Set(engine.images.filter((image) => !settled.includes(image)).map(({ name }) => name))
-  if (needed.size === 0) return settled
-  if (!engine.manyPlatforms) {
-    for (const { name, arch } of engine.images) {
-      const other = archs.find((node) => node.arch !== arch)
-      if (other && needed.has(name)) throw otherPlatform(`${name} in Docker is`, `linux/${arch}`, other)
-    }
-  }
-  for (const arch of new Set(archs.map((node) => node.arch)))
-    archives.push(await engine.save(needed, arch, dir))
-  return settled
-}
-
-/** Whether a node has an image of the daemon, under its name; one that could not be asked is no reason to read it. */
-function hasImage({ found }: ImageNode, { name, id }: EngineSource): boolean {
-  if ('error' in found) return true
-  const record = found.images.records.get(name)
-  return (
-    record?.whole === true && (record.digest === id || record.digest === found.images.records.get(id)?.digest)
-  )
 }
 
 /** All names that were asked for, whatever the architecture. */
