@@ -15,11 +15,12 @@ export function shareEngine(connect: (ctx: Context) => Promise<Engine>): SharedE
   return {
     async connect(ctx) {
       engine ??= connect(ctx)
+      const asked = engine
       try {
-        return { ...(await engine), close: async () => {} }
+        return { ...(await asked), close: async () => {} }
       } catch (error) {
-        // The engine may have been started meanwhile.
-        engine = undefined
+        // The engine may have been started meanwhile, and someone else may have asked it again already.
+        if (engine === asked) engine = undefined
         throw error
       }
     },
