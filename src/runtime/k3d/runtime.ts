@@ -1,7 +1,5 @@
-import { AirliftError } from '../../core/errors.js'
-import type { Plan } from '../../plan/plan.js'
 import { explainLog } from '../k3s/diagnose.js'
-import { K3S_RELEASES } from '../k3s/versions.js'
+import { K3S_INFO, refuseUpgrade } from '../k3s/distribution.js'
 import type { Runtime } from '../runtime.js'
 import { engineArch, isMadeOf, publishedImage } from './choose-image.js'
 import { planDeleteMasters } from './delete-masters.js'
@@ -22,10 +20,8 @@ export function createK3dRuntime(): Runtime {
     info: {
       name: 'k3d',
       title: 'k3s in containers',
-      distribution: 'k3s',
       machines: ['container'],
-      verbs: ['init', 'joinMasters', 'joinNodes', 'deleteMasters', 'deleteNodes', 'reset', 'stop', 'start'],
-      minors: K3S_RELEASES.map((release) => release.minor),
+      ...K3S_INFO,
     },
     observe: observeK3d,
     init: planInit,
@@ -33,7 +29,7 @@ export function createK3dRuntime(): Runtime {
     joinNodes: planJoinNodes,
     deleteMasters: planDeleteMasters,
     deleteNodes: planDeleteNodes,
-    upgrade: () => unsupported('upgrading'),
+    upgrade: () => refuseUpgrade('k3d'),
     reset: planReset,
     stop: planStop,
     start: planStart,
@@ -48,10 +44,4 @@ export function createK3dRuntime(): Runtime {
     ports: { change: planPorts, undo: planPortsUndo },
     explain: explainLog,
   }
-}
-
-function unsupported(what: string): Plan {
-  throw new AirliftError('E_UNSUPPORTED', `${what} is not built yet for the runtime "k3d"`, {
-    hint: 'keep the release that runs; a newer one takes a new cluster: airlift reset, then airlift run',
-  })
 }

@@ -1,8 +1,7 @@
-import { AirliftError } from '../../core/errors.js'
-import type { Plan } from '../../plan/plan.js'
 import type { Runtime } from '../runtime.js'
 import { planDeleteMasters } from './delete-masters.js'
 import { planDeleteNodes } from './delete-nodes.js'
+import { K3S_INFO, refuseUpgrade } from './distribution.js'
 import { planInit } from './init.js'
 import { planJoinMasters } from './join-masters.js'
 import { planJoinNodes } from './join-nodes.js'
@@ -10,7 +9,6 @@ import { observeK3s } from './observe.js'
 import { planReset } from './reset.js'
 import { planStart } from './start.js'
 import { planStop } from './stop.js'
-import { K3S_RELEASES } from './versions.js'
 
 /** k3s on machines over SSH, or on this computer. */
 export function createK3sRuntime(): Runtime {
@@ -18,10 +16,8 @@ export function createK3sRuntime(): Runtime {
     info: {
       name: 'k3s',
       title: 'k3s on machines over SSH',
-      distribution: 'k3s',
       machines: ['host'],
-      verbs: ['init', 'joinMasters', 'joinNodes', 'deleteMasters', 'deleteNodes', 'reset', 'stop', 'start'],
-      minors: K3S_RELEASES.map((release) => release.minor),
+      ...K3S_INFO,
     },
     observe: observeK3s,
     init: planInit,
@@ -29,15 +25,9 @@ export function createK3sRuntime(): Runtime {
     joinNodes: planJoinNodes,
     deleteMasters: planDeleteMasters,
     deleteNodes: planDeleteNodes,
-    upgrade: () => unsupported('upgrading'),
+    upgrade: () => refuseUpgrade('k3s'),
     reset: planReset,
     stop: planStop,
     start: planStart,
   }
-}
-
-function unsupported(what: string): Plan {
-  throw new AirliftError('E_UNSUPPORTED', `${what} is not built yet for the runtime "k3s"`, {
-    hint: 'keep the release that runs; a newer one takes a new cluster: airlift reset, then airlift run',
-  })
 }
