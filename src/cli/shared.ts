@@ -59,8 +59,14 @@ export interface EventRenderer {
 
 /** Adds the flags of {@link OutputFlags}. */
 export function addOutputFlags(command: Command): Command {
+  return addProgressFlags(
+    command.option('-o, --output <format>', 'what stdout carries: text or json', parseFormat, 'text'),
+  )
+}
+
+/** Adds the flags that say what is told on the way, on stderr. */
+export function addProgressFlags(command: Command): Command {
   return command
-    .option('-o, --output <format>', 'what stdout carries: text or json', parseFormat, 'text')
     .option('--events', 'write progress as NDJSON to stderr', false)
     .option('-q, --quiet', 'no progress', false)
     .option('-v, --verbose', 'more detail; -vv for every remote script', (_: string, n: number) => n + 1, 0)

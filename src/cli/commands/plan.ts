@@ -7,9 +7,19 @@ import { defineRun } from './run.js'
 import { defineStart } from './start.js'
 import { defineStop } from './stop.js'
 
+/** The verbs that can be planned: each gets the flags that it has itself, but for those of doing it. */
+const VERBS = {
+  run: defineRun,
+  add: defineAdd,
+  delete: defineDelete,
+  reset: defineReset,
+  start: defineStart,
+  stop: defineStop,
+}
+
 /** `airlift plan VERB`: what the verb would do. */
 export function registerPlan(program: Command, deps: CliDeps): void {
-  const command = program
+  const plan = program
     .command('plan')
     .summary('print what a verb would do')
     .description('Print what a verb would do, and change nothing; the same as --dry-run on the verb.')
@@ -20,34 +30,8 @@ Examples:
   airlift plan run --rootfs k3s.airlift --masters root@10.0.0.1 --nodes root@10.0.0.[2-3]
   airlift plan reset --name prod -o json`,
     )
-  defineRun(
-    command.command('run').summary('what run would do').description('Print what run would do.'),
-    deps,
-    true,
-  )
-  defineAdd(
-    command.command('add').summary('what add would do').description('Print what add would do.'),
-    deps,
-    true,
-  )
-  defineDelete(
-    command.command('delete').summary('what delete would do').description('Print what delete would do.'),
-    deps,
-    true,
-  )
-  defineReset(
-    command.command('reset').summary('what reset would do').description('Print what reset would do.'),
-    deps,
-    true,
-  )
-  defineStart(
-    command.command('start').summary('what start would do').description('Print what start would do.'),
-    deps,
-    true,
-  )
-  defineStop(
-    command.command('stop').summary('what stop would do').description('Print what stop would do.'),
-    deps,
-    true,
-  )
+  for (const [verb, define] of Object.entries(VERBS)) {
+    const command = plan.command(verb).summary(`what ${verb} would do`)
+    define(command.description(`Print what ${verb} would do.`), deps, true)
+  }
 }

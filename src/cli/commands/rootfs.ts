@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { addResultFlags } from '../result-flags.js'
 import { addOutputFlags, type CliDeps, onAction, repeatable } from '../shared.js'
 
 /** `airlift rootfs build|inspect|verify`: bundles, made and looked into. */
@@ -35,7 +36,11 @@ function registerBuild(parent: Command, deps: CliDeps): void {
     .option('--registry <files...>', 'program of a registry to carry along')
     .option('--from <place>', 'mirror URL or directory with the files of the release')
     .option('--template <dir>', 'templates that replace the packaged ones of the same name')
-  addResultFlags(command)
+  addResultFlags(command, {
+    flag: '--output <file>',
+    description: 'the bundle to write, such as k3s.airlift',
+    mandatory: true,
+  })
   command.addHelpText(
     'after',
     `
@@ -83,20 +88,4 @@ function registerVerify(parent: Command, deps: CliDeps): void {
     const { verifyCommand } = await import('../actions/rootfs.js')
     return verifyCommand(io, args[0] ?? '')
   })
-}
-
-/** Here --output names the bundle, so that the format of stdout has only its short flag. */
-function addResultFlags(command: Command): void {
-  const file = command.createOption('--output <file>', 'the bundle to write, such as k3s.airlift')
-  file.makeOptionMandatory()
-  file.attributeName = () => 'file'
-  const format = command.createOption('-o <format>', 'what stdout carries: text or json')
-  format.choices(['text', 'json']).default('text')
-  format.attributeName = () => 'output'
-  command
-    .addOption(file)
-    .addOption(format)
-    .option('--events', 'write progress as NDJSON to stderr', false)
-    .option('-q, --quiet', 'no progress', false)
-    .option('-v, --verbose', 'more detail', (_: string, n: number) => n + 1, 0)
 }
