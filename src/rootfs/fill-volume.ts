@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { LABELS } from '../cluster/container-labels.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import type { ContainerConfig, Engine } from '../machine/docker/engine.js'
 import type { VolumeBlob } from '../plan/engine-action.js'
+import { helperContainer } from './helper-container.js'
 import type { BlobSource } from './manifest.js'
 import { padding, TAR_END } from './tar/header.js'
-import { byteStream } from './tar/member-stream.js'
 import { memberHeader } from './tar/pack-entries.js'
 import { readMembers } from './tar/read-file.js'
+import { sendMade } from './tar/send-made.js'
 
 /** Where the volume is in the container that is made for filling it. */
 const MOUNT = '/airlift-images'
@@ -53,26 +53,14 @@ export async function fillVolume(
 }
 
 function helper(name: string, { image, volume, labels }: FillRequest): ContainerConfig {
-  return {
+  return helperContainer({
+    purpose: 'fill',
     name,
     image,
-    hostname: 'airlift',
     entrypoint: ['/bin/true'],
-    command: [],
-    env: {},
-    labels: { ...labels, [LABELS.temporary]: 'fill' },
-    privileged: false,
-    capabilities: [],
-    sysctls: {},
-    tmpfs: {},
+    labels,
     mounts: [{ kind: 'volume', source: volume, target: MOUNT, readOnly: false }],
-    ports: [],
-    network: 'none',
-    extraHosts: [],
-    restart: 'no',
-    stopTimeoutSeconds: 1,
-    ulimits: [],
-  }
+  })
 }
 
 async function wholeArchives(engine: Engine, name: string): Promise<Set<string>> {
@@ -90,7 +78,6 @@ async function send(
   options: FillOptions,
 ): Promise<void> {
   const totalBytes = blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0)
-  let failure: AirliftError | undefined
   const chunks = async function* (): AsyncGenerator<Buffer> {
     try {
       yield memberHeader({ path: `${WHOLE}/`, mode: '0755', type: 'Directory', size: 0 })
@@ -109,22 +96,11 @@ async function send(
       }
       yield TAR_END
     } catch (error) {
-      failure = isAirliftError(error)
-        ? error
-        : new AirliftError('E_LOCAL_FILE', `the bundle cannot be read: ${(error as Error).message}`, {
-            cause: error,
-          })
-      throw failure
+      if (isAirliftError(error)) throw error
+      throw new AirliftError('E_LOCAL_FILE', `the bundle cannot be read: ${(error as Error).message}`, {
+        cause: error,
+      })
     }
   }
-  const tar = byteStream(chunks())
-  // Without a listener an error of the source would end the process once nobody reads any more.
-  tar.on('error', () => {})
-  try {
-    await engine.putArchive(name, MOUNT, tar)
-  } catch (error) {
-    throw failure ?? error
-  } finally {
-    tar.destroy()
-  }
+  await sendMade(chunks(), (tar) => engine.putArchive(name, MOUNT, tar))
 }

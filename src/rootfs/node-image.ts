@@ -5,10 +5,11 @@ import type { Context } from '../core/context.js'
 import { type AirliftError, type ErrorCode, isAirliftError } from '../core/errors.js'
 import type { ContainerConfig, Engine } from '../machine/docker/engine.js'
 import { programKind } from './elf.js'
+import { helperContainer } from './helper-container.js'
 import { IMAGE_SETTINGS, nodeLayout, UNPACKED, unusable } from './node-layout.js'
 import { padding, TAR_END } from './tar/header.js'
-import { byteStream } from './tar/member-stream.js'
 import { memberHeader } from './tar/pack-entries.js'
+import { sendMade } from './tar/send-made.js'
 
 /** Tells on an image which binary it was made of: `sha256:HEX`. */
 export const BINARY_LABEL = 'airlift.binary'
@@ -53,17 +54,21 @@ export async function buildNodeImage(engine: Engine, request: NodeImageRequest, 
   const seed = `airlift/unpack:${id}`
   const name = `airlift-unpack-${id}`
   try {
-    await importFrom(engine, seed, oneFile(request), [`LABEL ${LABELS.temporary}="unpack"`])
+    const temporary = [`LABEL ${LABELS.temporary}="unpack"`]
+    await sendMade(oneFile(request), (tar) => engine.importImage(seed, tar, temporary))
     await engine.createContainer(unpacker(name, seed))
     await unpack(engine, name)
     ctx.signal.throwIfAborted()
     const unpacked = await engine.getArchive(name, UNPACKED)
     if (!unpacked) throw unusable('it runs, but does not unpack itself')
-    await importFrom(engine, request.ref, nodeLayout(unpacked, request.version), [
+    const settings = [
       ...IMAGE_SETTINGS,
       `LABEL ${LABELS.version}="${request.version}"`,
       `LABEL ${BINARY_LABEL}="${binary}"`,
-    ])
+    ]
+    await sendMade(nodeLayout(unpacked, request.version), (tar) =>
+      engine.importImage(request.ref, tar, settings),
+    )
     ctx.events.emit({ level: 'debug', code: 'image.made', message: `made the image ${request.ref}` })
   } finally {
     await discard(() => engine.removeContainer(name, { force: true }), ctx)
@@ -97,27 +102,14 @@ async function* oneFile(request: NodeImageRequest): AsyncGenerator<Buffer> {
 }
 
 function unpacker(name: string, image: string): ContainerConfig {
-  return {
+  return helperContainer({
+    purpose: 'unpack',
     name,
     image,
-    hostname: 'airlift',
     entrypoint: ['/bin/k3s'],
     // The cheapest command that unpacks: `--version` does not.
     command: ['kubectl', 'version', '--client'],
-    env: {},
-    labels: { [LABELS.temporary]: 'unpack' },
-    privileged: false,
-    capabilities: [],
-    sysctls: {},
-    tmpfs: {},
-    mounts: [],
-    ports: [],
-    network: 'none',
-    extraHosts: [],
-    restart: 'no',
-    stopTimeoutSeconds: 1,
-    ulimits: [],
-  }
+  })
 }
 
 /** Runs the binary to its end. */
@@ -134,34 +126,6 @@ async function unpack(engine: Engine, name: string): Promise<void> {
   if (code === 0) return
   const words = (await engine.logs(name, { tail: 3 })).trim().split('\n').at(-1) ?? ''
   throw unusable(`it ends with ${code}${words === '' ? '' : `: ${words.slice(0, 200)}`}`)
-}
-
-/** Imports a tar that is made while it is sent; what goes wrong in the making is told rather than what the engine says of it. */
-async function importFrom(
-  engine: Engine,
-  ref: string,
-  chunks: AsyncGenerator<Buffer>,
-  changes: readonly string[],
-): Promise<void> {
-  let failure: unknown
-  const watched = async function* (): AsyncGenerator<Buffer> {
-    try {
-      yield* chunks
-    } catch (error) {
-      failure = error
-      throw error
-    }
-  }
-  const tar = byteStream(watched())
-  // Without a listener an error of the source would end the process once nobody reads any more.
-  tar.on('error', () => {})
-  try {
-    await engine.importImage(ref, tar, changes)
-  } catch (error) {
-    throw failure ?? error
-  } finally {
-    tar.destroy()
-  }
 }
 
 /** What is temporary and cannot be removed now is found by its label later. */
