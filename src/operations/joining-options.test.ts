@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ContainerSpec, PortSpec } from '../cluster/container-spec.js'
-import { plainContainers } from '../runtime/k3d/world.fixture.js'
+import { type ContainerSpec, PLAIN_CONTAINERS, type PortSpec } from '../cluster/container-spec.js'
 import { joiningOptions } from './joining-options.js'
 
 const GIB = 1024 ** 3
@@ -14,7 +13,7 @@ const port = (hostPort: number, via: PortSpec['via'], node: string): PortSpec =>
 })
 /** As labels tell it. */
 const known: ContainerSpec = {
-  ...plainContainers,
+  ...PLAIN_CONTAINERS,
   image: 'rancher/k3s:v1.33.1-k3s1',
   subnet: '10.118.154.0/24',
   api: { address: '127.0.0.1', port: 6550 },
@@ -22,7 +21,7 @@ const known: ContainerSpec = {
   memoryBytes: 2 * GIB,
   hostAliases: [{ ip: '10.1.2.3', names: ['git.lan'] }],
 }
-const ask = (more: Partial<ContainerSpec>) => joiningOptions('dev', known, { ...plainContainers, ...more })
+const ask = (more: Partial<ContainerSpec>) => joiningOptions('dev', known, { ...PLAIN_CONTAINERS, ...more })
 
 describe('a flag of the whole cluster', () => {
   const cases: [string, Partial<ContainerSpec>][] = [
@@ -52,7 +51,7 @@ describe('a flag of the whole cluster', () => {
     const same = { image, subnet, api, memoryBytes, hostAliases, network: 'airlift-dev' } as ContainerSpec
     expect(ask(same)).toEqual(known)
     const without = { ...known, loadBalancer: false }
-    expect(joiningOptions('dev', without, { ...plainContainers, loadBalancer: false })).toEqual(without)
+    expect(joiningOptions('dev', without, { ...PLAIN_CONTAINERS, loadBalancer: false })).toEqual(without)
   })
 
   it('is told with all others that are wrong, the value that it has, and what to do', () => {

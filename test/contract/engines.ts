@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { type Context, createContext } from '../../src/core/context.js'
 import { connectEngine } from '../../src/machine/docker/connect-engine.js'
+import { container } from '../../src/machine/docker/container.fixture.js'
 import { createDockerMachine } from '../../src/machine/docker/docker-machine.js'
 import type { ContainerConfig, Engine } from '../../src/machine/docker/engine.js'
 import { createFakeEngine } from '../../src/machine/docker/fake-engine.js'
@@ -63,27 +64,16 @@ export async function cleanEngine(engine: Engine): Promise<void> {
 
 /** A container that does nothing until it is told to end. */
 export function sleeper(name: string, over: Partial<ContainerConfig> = {}): ContainerConfig {
-  return {
+  return container({
     name: `${PREFIX}-${name}`,
     image: IMAGE,
     hostname: name,
     entrypoint: ['/bin/sh', '-c'],
     command: ['trap "exit 3" TERM; echo up; echo err >&2; while :; do sleep 0.1; done'],
-    env: {},
     labels: { 'airlift.test': PREFIX },
-    privileged: false,
-    capabilities: [],
-    sysctls: {},
-    tmpfs: {},
-    mounts: [],
-    ports: [],
-    network: 'bridge',
-    extraHosts: [],
-    restart: 'no',
     stopTimeoutSeconds: 3,
-    ulimits: [],
     ...over,
-  }
+  })
 }
 
 /** A running container as a machine that sees the programs of this computer and a directory of it. */

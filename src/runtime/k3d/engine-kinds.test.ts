@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { ContainerSpec } from '../../cluster/container-spec.js'
+import { PLAIN_CONTAINERS } from '../../cluster/container-spec.js'
 import { configOf, creations, planAll } from './plan.fixture.js'
-import { plainContainers, testContainers, testContainerWorld, testEngine, testInfo } from './world.fixture.js'
+import { testContainers, testContainerWorld, testEngine, testInfo } from './world.fixture.js'
 
 // What is planned otherwise because of the engine: where it is, and what its computer has.
 
@@ -18,7 +19,7 @@ describe('an engine on another computer', () => {
   }
 
   it('publishes the API where it is reached from here, and has that in the certificate', () => {
-    const { ports, names } = published(plainContainers.api)
+    const { ports, names } = published(PLAIN_CONTAINERS.api)
     expect(ports).toEqual(['0.0.0.0:40001'])
     expect(names).toContain('10.9.9.9')
   })
@@ -32,7 +33,7 @@ describe('an engine on another computer', () => {
   })
 
   it('is no reason to do so here', () => {
-    expect(published(plainContainers.api, testEngine({ freePorts: [40001] })).ports).toEqual([
+    expect(published(PLAIN_CONTAINERS.api, testEngine({ freePorts: [40001] })).ports).toEqual([
       '127.0.0.1:40001',
     ])
   })

@@ -1,4 +1,9 @@
-import { type ContainerSpec, containerName, PLAIN_CONTAINER } from '../../cluster/container-spec.js'
+import {
+  type ContainerSpec,
+  containerName,
+  PLAIN_CONTAINER,
+  PLAIN_CONTAINERS,
+} from '../../cluster/container-spec.js'
 import type { ClusterSpec, NodeSpec, Role } from '../../cluster/spec.js'
 import { Secret } from '../../core/secret.js'
 import type { ContainerConfig, EngineContainer, EngineInfo } from '../../machine/docker/engine.js'
@@ -7,17 +12,6 @@ import type { EngineWorld, MachineWorld, World } from '../runtime.js'
 import { containerState, plannedFacts } from './facts.js'
 
 // Builders for the tests of this folder: an engine without anything, which a test then changes.
-
-/** Options of a cluster in containers where the user gave none. */
-export const plainContainers: ContainerSpec = {
-  loadBalancer: true,
-  api: { address: '127.0.0.1' },
-  ports: [],
-  ulimits: [],
-  hostAliases: [],
-  lb: PLAIN_CONTAINER,
-  keep: false,
-}
 
 /** A spec of so many containers. */
 export function testContainers(
@@ -42,7 +36,7 @@ export function testContainers(
     runtime: 'k3d',
     masters: Array.from({ length: masters }, (_, i) => node('master', i)),
     nodes: Array.from({ length: workers }, (_, i) => node('worker', i)),
-    containers: { ...plainContainers, ...more },
+    containers: { ...PLAIN_CONTAINERS, ...more },
     ...spec,
   }
 }

@@ -1,82 +1,31 @@
 import { describe, expect, it } from 'vitest'
-import { type ContainerSpec, PLAIN_CONTAINER } from '../../../cluster/container-spec.js'
+import type { ContainerSpec } from '../../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../../cluster/spec.js'
 import type { EngineContainer, EngineNetwork } from '../../../machine/docker/engine.js'
+import { testContainers, testEngine, testInfo } from '../../k3d/world.fixture.js'
 import type { EngineWorld } from '../../runtime.js'
 import { checkContainers } from './check-containers.js'
 
 const GIB = 1024 ** 3
 
-const engine: EngineWorld = {
-  endpoint: { url: 'unix:///var/run/docker.sock', source: 'default', local: true, host: '127.0.0.1' },
-  info: {
-    kind: 'docker',
-    version: '27.0.0',
-    apiVersion: '1.46',
-    arch: 'amd64',
-    os: 'linux',
-    cgroupVersion: '2',
-    rootless: false,
-    usernsRemap: false,
-    memoryBytes: 8 * GIB,
-    cpus: 4,
-    storageDriver: 'overlay2',
-    containerdStore: false,
-    serverName: 'laptop',
-  },
-  containers: [],
-  others: [],
+const engine = testEngine({
+  info: { ...testInfo, memoryBytes: 8 * GIB, cpus: 4 },
   networks: [],
-  volumes: [],
-  images: new Map(),
   routes: ['192.168.1.0/24'],
-  freePorts: [40001],
   computer: {
     inotifyInstances: 8192,
     disk: { path: '/var/lib/docker', sizeBytes: 100 * GIB, freeBytes: 50 * GIB },
     missingPaths: [],
     busyPorts: [],
   },
-}
-
-const plain: ContainerSpec = {
-  loadBalancer: true,
-  api: { address: '127.0.0.1' },
-  ports: [],
-  ulimits: [],
-  hostAliases: [],
-  lb: PLAIN_CONTAINER,
-  keep: false,
-}
+})
 
 function spec(
   containers: Partial<ContainerSpec> = {},
   masters = 1,
   more: Partial<ClusterSpec> = {},
 ): ClusterSpec {
-  const node = (index: number) => {
-    const name = `airlift-dev-master-${index}`
-    return {
-      target: { kind: 'container', text: name, host: name },
-      role: 'master',
-      labels: {},
-      taints: [],
-      container: PLAIN_CONTAINER,
-    } as const
-  }
-  return {
-    name: 'dev',
-    runtime: 'k3d',
-    masters: Array.from({ length: masters }, (_, i) => node(i)),
-    nodes: [],
-    config: {},
-    manifests: [],
-    ignore: [],
-    wait: 'nodes',
-    timeoutMs: 1,
-    containers: { ...plain, ...containers },
-    ...more,
-  } as ClusterSpec
+  return testContainers(masters, 0, containers, more)
 }
 
 const network = (name: string, subnet: string, labels = {}): EngineNetwork => ({
