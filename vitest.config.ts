@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
+/** The scenarios of runtimes that need no lab, beside those that do. */
+const SIMULATED = 'test/contract/runtime-conformance.test.ts'
 const LAB = ['test/{contract,integration,e2e}/**/*.test.ts']
 /** Those that race against what machines do, or count on being the only ones at work: one file at a time. */
 const ALONE = [
@@ -26,7 +28,7 @@ export default defineConfig({
           name: 'unit',
           // Property tests and tests under three shells are slow on a machine that is busy with a lab.
           testTimeout: 20_000,
-          include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts', SIMULATED],
           restoreMocks: true,
           unstubEnvs: true,
         },
@@ -36,7 +38,7 @@ export default defineConfig({
           ...lab,
           name: 'lab',
           include: LAB,
-          exclude: ALONE,
+          exclude: [...ALONE, SIMULATED],
           // One file at a time keeps what waits for machines steady.
           fileParallelism: false,
           // After the unit tests, some of which measure how quick things are.

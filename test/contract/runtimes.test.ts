@@ -5,7 +5,7 @@ import { labMissing } from '../lab/lab.js'
 import { containerSubject, hostSubject, type Subject } from './subjects.js'
 
 // What every command means, whatever the machines are: the same scenarios on hosts over SSH and on containers. They build on
-// each other, since one cluster for all is what keeps this quick. test/contract/runtime-suite.ts has those of plans.
+// each other, since one cluster for all is what keeps this quick. runtime-conformance.test.ts has those of plans.
 
 const KUBECTL = '/usr/local/bin/k3s kubectl'
 
