@@ -1,5 +1,6 @@
-/** Where airlift keeps what it must remember on a machine. The uninstall template of `rootfs/` names it too. */
-export const STATE_DIR = '/var/lib/airlift'
+import { STATE_DIR } from '../cluster/state-dir.js'
+
+export { STATE_DIR }
 /** The content-addressed store. */
 export const BLOB_DIR = `${STATE_DIR}/blobs/sha256`
 /** For each blob that had to be copied: its digest, and inode, size and change time of the copy. */

@@ -42,7 +42,7 @@ describe('containerPath', () => {
 
 const here: LocalFacts = {
   env: {},
-  absolutePath: (path) => path.replace(/^\.\//, '/work/dir/').replace(/^~\//, '/home/me/'),
+  absolutePath: (path) => path.replace(/^\.\//, '/srv/here/').replace(/^~\//, '/home/me/'),
   pathKind: async (path) => (path.includes('gone') ? undefined : 'directory'),
   lookup: async () => undefined,
   engineIsLocal: async () => true,
@@ -57,7 +57,7 @@ describe('parseVolume', () => {
   })
   it.each([
     ['/srv:/data', bind('/srv', '/data')],
-    ['./src:/src', bind('/work/dir/src', '/src')],
+    ['./src:/src', bind('/srv/here/src', '/src')],
     ['~/src:/src', bind('/home/me/src', '/src')],
     ['/srv:/data:ro', bind('/srv', '/data', { readOnly: true })],
     ['/srv:/data:rw,rshared', bind('/srv', '/data', { options: ['rshared'] })],
@@ -99,7 +99,7 @@ describe('parseVolume', () => {
   it('refuses a path that does not exist', async () => {
     expect(await parseVolume('./gone:/data', 'dev', here)).toEqual({
       code: 'E_LOCAL_FILE',
-      message: 'there is no "/work/dir/gone" to mount',
+      message: 'there is no "/srv/here/gone" to mount',
       hint: 'make it first, or name a volume, which is made as it is needed',
     })
   })

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { STATE_DIR } from '../state-dir.js'
 import type { OptionProblem } from './option-problem.js'
 
 // k3d's pkg/types/k3s/paths.go: whoever has them in scripts need not change them.
@@ -18,7 +19,7 @@ const OWN: readonly (readonly [path: string, remedy: string])[] = [
   ['/sys/', 'name another path'],
   ['/var/lib/rancher/k3s', 'leave it out: it is a volume of its own that outlives the container'],
   ['/var/lib/kubelet', 'leave it out: it is a volume of its own that outlives the container'],
-  ['/var/lib/airlift/', 'leave it out: the images of the rootfs are there'],
+  [`${STATE_DIR}/`, 'leave it out: the images of the rootfs are there'],
   ['/etc/rancher/k3s/config.yaml', 'use --config FILE or --set'],
   ['/etc/rancher/k3s/token', 'use --set token=…'],
   ['/etc/rancher/k3s/resolv.conf', 'leave it out: the names that pods resolve come from there'],

@@ -1,3 +1,5 @@
+import { JOURNAL, RECORD } from '../../machine/state-paths.js'
+
 /** Paths of k3s, the same on hosts and in containers. */
 const K3S = {
   binary: '/usr/local/bin/k3s',
@@ -40,8 +42,8 @@ export function machineSections(role: 'master' | 'worker'): Section[] {
     { file: 'config.yaml', script: `cat ${K3S.config}`, kind: 'config' },
     { file: 'registries.yaml', script: `cat ${K3S.registries}`, kind: 'registries' },
     text('containerd.log', `cat ${K3S.dataDir}/agent/containerd/containerd.log`),
-    text('airlift/cluster.json', 'cat /var/lib/airlift/cluster.json'),
-    text('airlift/journal', 'cat /var/lib/airlift/journal'),
+    text('airlift/cluster.json', `cat ${RECORD}`),
+    text('airlift/journal', `cat ${JOURNAL}`),
     text(
       'service.txt',
       `if [ -d /run/systemd/system ]; then systemctl show ${unit} -p ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainStartTimestamp,UnitFileState,MemoryCurrent; systemctl --failed --no-pager; elif command -v rc-service >/dev/null 2>&1; then rc-service ${unit} status; fi; ${K3S.binary} --version`,

@@ -1,3 +1,5 @@
+import { STATE_DIR } from '../../machine/state-paths.js'
+
 /** What stands inside the node image: the agreement between plans, the image and the scripts of rootfs/k3d. */
 export const CONTAINER = {
   entryScript: '/usr/local/bin/airlift-node',
@@ -5,7 +7,7 @@ export const CONTAINER = {
   /** Where the certificates of `--ca` are. */
   certificates: '/etc/ssl/certs',
   /** Image archives of the rootfs, one volume for all nodes; the entry script links them into k3s' own directory. */
-  images: '/var/lib/airlift/images',
+  images: `${STATE_DIR}/images`,
   dataDir: '/var/lib/rancher/k3s',
   kubelet: '/var/lib/kubelet',
   /** Ports of the load balancer and where each leads to; read again whenever it changes. */

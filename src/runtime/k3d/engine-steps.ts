@@ -1,4 +1,5 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
+import { formatBytes } from '../../core/bytes.js'
 import type { VolumeBlob } from '../../plan/engine-action.js'
 import type { Action, Step } from '../../plan/plan.js'
 import type { World } from '../runtime.js'
@@ -78,7 +79,7 @@ function imagesStep(spec: ClusterSpec, world: World, layout: Layout): Step[] {
     {
       id: ENGINE_STEPS.images,
       machine: ENGINE,
-      title: `bring ${blobs.length} image archives to the nodes (${Math.ceil(bytes / 1e6)} MB)`,
+      title: `bring ${blobs.length} image ${blobs.length === 1 ? 'archive' : 'archives'} to the nodes (${formatBytes(bytes)})`,
       needs,
       effect: 'create',
       actions: [
