@@ -66,10 +66,10 @@ async function readEntry(
   for (const [position, name] of entry.Layers.entries()) {
     const source = files.find(name)
     if (!source) throw damaged(files.path, names, `its layer ${name} is not in the archive`)
-    const described = known.get(name) ?? describeLayer(source)
+    const wanted = config.rootfs?.diff_ids?.[position]
+    const described = known.get(name) ?? describeLayer(source, files.trusted ? wanted : undefined)
     known.set(name, described)
     const layer = await described
-    const wanted = config.rootfs?.diff_ids?.[position]
     if (layer.mediaType === MEDIA.layer && wanted !== undefined && wanted !== layer.digest) {
       throw damaged(files.path, names, `its layer ${name} is ${layer.digest}, not ${wanted}`)
     }
@@ -108,22 +108,23 @@ export function namesOf(
   )
 }
 
-async function describeLayer(source: SourceBlob): Promise<Descriptor> {
-  let start: Buffer | undefined
-  const watched = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of source.chunks()) {
-      start ??= Buffer.from(chunk.subarray(0, 4))
-      yield chunk
-    }
+/** `trusted` is what the layer is said to be: if it is no compressed one, it is not read to see whether that is so. */
+async function describeLayer(source: SourceBlob, trusted: string | undefined): Promise<Descriptor> {
+  const mediaType = await mediaTypeOf(source)
+  if (trusted !== undefined && mediaType === MEDIA.layer) {
+    return { mediaType, digest: trusted, size: source.size }
   }
-  const { sha256: hex, size } = await digestOf(watched())
-  const magic = start?.toString('hex') ?? ''
-  const mediaType = magic.startsWith('1f8b')
-    ? MEDIA.layerGzip
-    : magic === '28b52ffd'
-      ? MEDIA.layerZstd
-      : MEDIA.layer
+  const { sha256: hex, size } = await digestOf(source.chunks())
   return { mediaType, digest: `sha256:${hex}`, size }
+}
+
+async function mediaTypeOf(source: SourceBlob): Promise<string> {
+  for await (const chunk of source.chunks()) {
+    const magic = chunk.subarray(0, 4).toString('hex')
+    if (magic.startsWith('1f8b')) return MEDIA.layerGzip
+    return magic === '28b52ffd' ? MEDIA.layerZstd : MEDIA.layer
+  }
+  return MEDIA.layer
 }
 
 function damaged(path: string, names: readonly string[], why: string): AirliftError {

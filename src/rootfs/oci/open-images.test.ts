@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { dockerArchive, layer, ociArchive, tar, write } from '../archives.fixture.js'
+import { sha256 } from '../digest.js'
 import { openImages } from './open-images.js'
+import type { OpenOptions } from './read-archive.js'
 import type { ImageArchive } from './source-image.js'
 
 let dir: string
@@ -19,8 +21,8 @@ afterEach(async () => {
 })
 
 const { signal } = new AbortController()
-const open = async (path: string, label?: string): Promise<ImageArchive> => {
-  const archive = await openImages(path, dir, signal, label)
+const open = async (path: string, label?: string, options: OpenOptions = {}): Promise<ImageArchive> => {
+  const archive = await openImages(path, dir, signal, label, options)
   opened.push(archive)
   return archive
 }
@@ -105,6 +107,35 @@ describe('openImages', () => {
     await expect(open(file('hello'), 'standard input')).rejects.toThrow(
       'standard input is no archive of images: it is no tar archive',
     )
+  })
+
+  it('reads every layer of an archive to see that it is whole, but not what its writer has compared', async () => {
+    const content = layer('the one')
+    const bytes = Buffer.from(dockerArchive([{ names: ['a:1'], layers: [content] }]))
+    bytes.write('THE', bytes.indexOf('the one'))
+    const path = file(bytes)
+    await expect(open(path)).rejects.toThrow(/is damaged: docker.io\/library\/a:1: its layer/)
+    const [image] = (await open(path, path, { trusted: true })).images
+    expect(image?.blobs.get(sha256(content))?.size).toBe(content.length)
+  })
+
+  it('finds out what a compressed layer is, whoever wrote it', async () => {
+    const plain = layer('the one')
+    const packed = gzipSync(plain)
+    const archive = dockerArchive([{ names: ['a:1'], layers: [plain] }])
+    // The configuration tells of the layer as it is unpacked.
+    const [, config = ''] = /([0-9a-f]{64}\.json)/.exec(archive.toString('latin1')) ?? []
+    const start = archive.indexOf('{"architecture')
+    const path = file(
+      tar({
+        [config]: archive.subarray(start, archive.indexOf('\0', start)),
+        'l.tar': packed,
+        'manifest.json': JSON.stringify([{ Config: config, RepoTags: ['a:1'], Layers: ['l.tar'] }]),
+      }),
+    )
+    const [image] = (await open(path, path, { trusted: true })).images
+    expect(image?.blobs.get(sha256(packed))?.size).toBe(packed.length)
+    expect(image?.manifest.toString()).toContain('tar+gzip')
   })
 
   it('finds a layer of a layout that is damaged when it is read', async () => {

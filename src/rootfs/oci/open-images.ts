@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { AirliftError, isAirliftError } from '../../core/errors.js'
 import { fileReason } from '../file-reason.js'
-import { openImageArchive, openImageLayout } from './read-archive.js'
+import { type OpenOptions, openImageArchive, openImageLayout } from './read-archive.js'
 import type { ImageArchive } from './source-image.js'
 
 const SAVE = 'give what `docker save`, `ctr images export` or `skopeo copy … oci-archive:` writes'
@@ -16,10 +16,13 @@ export async function openImages(
   tempDir: string,
   signal: AbortSignal,
   label = path,
+  options: OpenOptions = {},
 ): Promise<ImageArchive> {
   try {
     const info = await stat(path)
-    return info.isDirectory() ? await openImageLayout(path) : await openImageArchive(path, tempDir, signal)
+    return info.isDirectory()
+      ? await openImageLayout(path)
+      : await openImageArchive(path, tempDir, signal, options)
   } catch (thrown) {
     if (signal.aborted) throw signal.reason
     throw relabelled(imageError(thrown, path), path, label)

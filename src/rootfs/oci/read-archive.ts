@@ -14,10 +14,21 @@ export interface ArchiveFiles {
   readonly path: string
   /** Platforms of images that were left out; the readers add to it. */
   readonly skipped: Set<string>
+  /** See {@link OpenOptions}. */
+  readonly trusted: boolean
   /** The member, with links followed. Undefined when there is none. */
   find(name: string): SourceBlob | undefined
   /** The content of a small member. @throws AirliftError E_LOCAL_FILE when it is missing */
   read(name: string): Promise<Buffer>
+}
+
+/** How an archive is opened. */
+export interface OpenOptions {
+  /**
+   * The archive comes from a program that checks its layers, and goes to one that does: layers are taken for what the
+   * configuration says. Else each is read once to see that it is not damaged.
+   */
+  readonly trusted?: boolean
 }
 
 const MAX_JSON = 16 << 20
@@ -30,6 +41,7 @@ export async function openImageArchive(
   path: string,
   tempDir: string,
   signal: AbortSignal,
+  { trusted = false }: OpenOptions = {},
 ): Promise<ImageArchive> {
   const plain = await decompressed(path, tempDir, signal)
   const file = await open(plain, 'r')
@@ -42,7 +54,7 @@ export async function openImageArchive(
         hint: 'download or copy the archive again',
       })
     }
-    const files = archiveFiles(path, (name) => {
+    const files = archiveFiles(path, trusted, (name) => {
       const member = resolveMember(members, name)
       return member && { size: member.size, chunks: () => readRange(file, member.offset, member.size) }
     })
@@ -66,7 +78,7 @@ export async function openImageArchive(
  * @throws AirliftError E_LOCAL_FILE naming the directory and what is wrong with it
  */
 export async function openImageLayout(path: string): Promise<ImageArchive> {
-  const files = archiveFiles(path, (name) => {
+  const files = archiveFiles(path, false, (name) => {
     const full = join(path, name)
     const info = statSync(full, { throwIfNoEntry: false })
     if (!info?.isFile()) return undefined
@@ -79,9 +91,10 @@ export async function openImageLayout(path: string): Promise<ImageArchive> {
   return { path, images, skipped: [...files.skipped], close: async () => {} }
 }
 
-function archiveFiles(path: string, find: ArchiveFiles['find']): ArchiveFiles {
+function archiveFiles(path: string, trusted: boolean, find: ArchiveFiles['find']): ArchiveFiles {
   return {
     path,
+    trusted,
     skipped: new Set(),
     find,
     read: async (name) => {
