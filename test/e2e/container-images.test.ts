@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { dockerArchive, tar } from '../../src/rootfs/archives.fixture.js'
+import { buildBundle } from '../lab/build-bundle.js'
+import { airlift, type CliResult, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
+import { killAt } from './cluster.js'
+
+// Images into containers: the engine puts what is large there as a file, which must never stay.
+
+const ID = process.pid
+const IMAGE = `airlift-test-container-images-${ID}:1`
+const NAME = `test-ci-${ID}`
+const real = k3sUnderTest().real
+const NODES = [`airlift-${NAME}-master-0`, `airlift-${NAME}-worker-0`]
+const MEGABYTE = 1 << 20
+const ARCHIVES = '/var/lib/rancher/k3s/airlift'
+
+const inside = async (node: string, script: string): Promise<string> =>
+  (await execa('docker', ['exec', node, 'sh', '-c', script])).stdout.trim()
+const archives = async (): Promise<string> =>
+  (await Promise.all(NODES.map((node) => inside(node, `ls ${ARCHIVES} | grep import- || true`)))).join('')
+const named = (name: string): Promise<string[]> =>
+  Promise.all(
+    NODES.map((node) => inside(node, `k3s ctr -n k8s.io images ls -q | grep -cx '${name}' || true`)),
+  )
+
+describe.skipIf(labMissing())('images into containers', () => {
+  let home = ''
+  const cli = (...args: string[]): Promise<CliResult> => airlift(args, { home, env: { TMPDIR: home } })
+  const archive = (name: string, bytes: number): string => {
+    const path = `${home}/${name}.tar`
+    const layers = [tar({ data: randomBytes(bytes) })]
+    writeFileSync(path, dockerArchive([{ names: [`airlift-test/${name}:1`], layers }]))
+    return path
+  }
+  const words = (path: string): string[] => ['image', 'import', path, '--name', NAME]
+
+  beforeAll(async () => {
+    home = mkdtempSync(`${tmpdir()}/airlift-container-images-`)
+    await buildBundle(k3sUnderTest(), `${home}/k3s.airlift`, home)
+    if (!real) await execa(`${ROOT}/lab/stand-in/image.sh`, [IMAGE])
+    const made = await cli(
+      ...['run', '--rootfs', `${home}/k3s.airlift`, ...(real ? [] : ['--image', IMAGE]), '--name', NAME],
+      ...['--masters', '1', '--nodes', '1'],
+    )
+    expect(made.exitCode, made.stderr).toBe(0)
+  })
+  afterAll(async () => {
+    await cli('reset', '--name', NAME, '--yes')
+    await execa('docker', ['rmi', '-f', IMAGE], { reject: false })
+    rmSync(home, { recursive: true, force: true })
+  })
+
+  it.each([
+    ['large', 8 * MEGABYTE],
+    ['small', 1000],
+  ])('arrive, and leave nothing beside (%s)', async (name, bytes) => {
+    const path = archive(name, bytes)
+    const done = await cli(...words(path), '-o', 'json')
+    expect(done.json, done.stderr).toMatchObject({
+      outcome: 'done',
+      machines: NODES.map((node) => ({ node, images: [{ outcome: 'imported' }], error: null })),
+    })
+    expect((done.json as { bytesSent: number }).bytesSent).toBeGreaterThan(2 * bytes)
+    expect(await named(`docker.io/airlift-test/${name}:1`)).toEqual(['1', '1'])
+    expect(await archives()).toBe('')
+    const again = await cli(...words(path), '-o', 'json')
+    expect(again.json).toMatchObject({ outcome: 'unchanged', bytesSent: 0 })
+  })
+
+  it('of an operator who is killed while they are sent leave nothing, and the same command brings them', async () => {
+    const path = archive('killed', 96 * MEGABYTE)
+    const { killed } = await killAt(words(path), home, 'upload.progress', 4)
+    expect(killed).toBe(true)
+    await expect.poll(archives, { timeout: 20_000, interval: 200 }).toBe('')
+    // A part of an archive is no image.
+    expect(await named('docker.io/airlift-test/killed:1')).toEqual(['0', '0'])
+    const done = await cli(...words(path), '-o', 'json')
+    expect(done.json, done.stderr).toMatchObject({ outcome: 'done' })
+    expect(await named('docker.io/airlift-test/killed:1')).toEqual(['1', '1'])
+  })
+
+  it('that a container which was killed had half of are removed by the next import', async () => {
+    const [node = ''] = NODES
+    // The process that wanted it is gone with its container.
+    await inside(node, `mkdir -p ${ARCHIVES} && echo half >${ARCHIVES}/import-999999-1.tar`)
+    const done = await cli(...words(archive('next', 8 * MEGABYTE)), '-o', 'json')
+    expect(done.json, done.stderr).toMatchObject({ outcome: 'done' })
+    expect(await archives()).toBe('')
+  })
+})
