@@ -13,6 +13,7 @@ import type { MachineWorld, Runtime, World } from '../runtime/runtime.js'
 import { requireAnswering, requireHealthyMasters, requireReached, sourceToAdd } from './add-checks.js'
 import { existingSpec } from './existing-spec.js'
 import { joiningOptions } from './joining-options.js'
+import { madeMachines } from './made-machines.js'
 import { observeCluster } from './observe-cluster.js'
 import { type OpenSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
@@ -101,7 +102,13 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
     await writeRecord(recordOf(spec, source.version ?? '', new Date(ctx.clock.now())), ctx.env)
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
   if (!failed && plan.steps.length > 0) {
-    const after = await settled(planOf, await cluster.observe(), cluster.observe, handlers, ctx)
+    const after = await settled(
+      planOf,
+      await cluster.observe(madeMachines(result)),
+      cluster.observe,
+      handlers,
+      ctx,
+    )
     if (!ctx.signal.aborted) verify(spec, planOf(after))
   }
   return { plan, report, problems, ...(failed?.error ? { error: failed.error } : {}) }

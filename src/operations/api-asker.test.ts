@@ -6,7 +6,9 @@ import { writeTar } from '../machine/docker/fake-files.js'
 import { createFakeMachine } from '../machine/fake/fake-machine.js'
 import type { Action } from '../plan/plan.js'
 import { createApiAsker } from './api-asker.js'
+import { createApiDoors } from './api-door.js'
 import { askApi, readAccess } from './api-request.js'
+import { adminKubeconfig, createIdentity, startApiServer } from './api-server.fixture.js'
 
 const NAME = 'airlift-dev-master-0'
 const wait: Extract<Action, { kind: 'wait' }> = {
@@ -55,7 +57,7 @@ async function master(options: { local?: boolean; log?: string; kubeconfig?: str
     log.includes('not authorized')
       ? ({ code: 'E_JOIN', message: 'another token', hint: 'use the same' } as const)
       : undefined
-  const ask = createApiAsker({ engine, cluster: 'dev', port: 6443, explain }, ctx)
+  const ask = createApiAsker({ engine, cluster: 'dev', doors: createApiDoors(engine, 6443), explain }, ctx)
   const machine = createFakeMachine({ id: `docker://${NAME}`, name: NAME })
   return { engine, ask: () => ask(machine, wait, ctx.signal) }
 }
@@ -96,4 +98,60 @@ it('reads keys only from a kubeconfig that is whole', async () => {
   const access = readAccess(kubeconfig, place)
   expect(access).toMatchObject({ ...place, ca: Buffer.from('key') })
   expect(access && (await askApi(access, { of: 'ready', node: NAME, role: 'master' }))).toBe('refused')
+})
+
+it('takes the word of the list of members for a vote that k3s has not noted yet', async () => {
+  const us = createIdentity('airlift test')
+  let learner = true
+  let noted: string | undefined
+  const node = () => ({
+    metadata: { annotations: { 'etcd.k3s.cattle.io/node-name': 'm-1' } },
+    status: {
+      conditions: [
+        { type: 'Ready', status: 'True' },
+        ...(noted === undefined ? [] : [{ type: 'EtcdIsVoter', status: noted }]),
+      ],
+    },
+  })
+  const server = await startApiServer(us, (path) => ({
+    status: 200,
+    body: JSON.stringify(
+      path === '/db/info' ? { members: [{ name: 'm-1', ...(learner ? { isLearner: true } : {}) }] } : node(),
+    ),
+  }))
+  try {
+    const access = readAccess(adminKubeconfig(us), { host: '127.0.0.1', port: server.port })
+    if (!access) throw new Error('no keys')
+    const asked = { of: 'node', node: NAME, role: 'master', conditions: ['Ready', 'EtcdIsVoter'] } as const
+    expect(await askApi(access, asked)).toBe('no')
+    learner = false
+    expect(await askApi(access, asked)).toBe('yes')
+    expect(server.asked).toContain('/db/info')
+    // A member that left and came back is noted as such until the next tick of the leader.
+    noted = 'False'
+    expect(await askApi(access, asked)).toBe('yes')
+    const before = server.asked.length
+    noted = 'True'
+    expect(await askApi(access, asked)).toBe('yes')
+    expect(server.asked.slice(before)).toEqual([`/api/v1/nodes/${NAME}`])
+    expect(await askApi(access, { ...asked, conditions: ['Ready', 'Other'] })).toBe('no')
+  } finally {
+    await server.close()
+  }
+})
+
+it('keeps its connection, and makes another one when that was cut', async () => {
+  const us = createIdentity('airlift test')
+  const server = await startApiServer(us, () => ({ status: 200, body: 'ok' }))
+  const access = readAccess(adminKubeconfig(us), { host: '127.0.0.1', port: server.port })
+  if (!access) throw new Error('no keys')
+  const question = { of: 'ready', node: NAME, role: 'master' } as const
+  expect(await askApi(access, question)).toBe('yes')
+  await server.close()
+  const again = await startApiServer(us, () => ({ status: 200, body: 'ok' }), server.port)
+  try {
+    expect(await askApi(access, question)).toBe('yes')
+  } finally {
+    await again.close()
+  }
 })

@@ -4,8 +4,8 @@ import { AirliftError, isAirliftError } from '../core/errors.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import type { AskHandler } from '../plan/execute.js'
 import type { ApiQuestion } from '../plan/plan.js'
-import { openApi, readText } from './api-door.js'
-import { type ApiAccess, type ApiAnswer, askApi } from './api-request.js'
+import { type ApiDoors, readText } from './api-door.js'
+import { type ApiAnswer, askApi } from './api-request.js'
 import type { ExplainLog } from './container-machine.js'
 
 /** Pause between two questions. A question costs a millisecond or two, where `k3s kubectl` in the container costs 160. */
@@ -20,8 +20,7 @@ const RESTARTS = 5
 export interface AskerInput {
   readonly engine: Engine
   readonly cluster: string
-  /** Port of the API in the containers. */
-  readonly port: number
+  readonly doors: ApiDoors
   readonly explain: ExplainLog
 }
 
@@ -30,7 +29,6 @@ export interface AskerInput {
  * address. Where neither is open the answer is that it cannot be asked, and the wait's script does it in the container.
  */
 export function createApiAsker(input: AskerInput, ctx: Context): AskHandler {
-  const access = new Map<string, ApiAccess>()
   return async (machine, wait, signal) => {
     const { engine } = input
     if (!engine.endpoint.local || !wait.ask) return 'unavailable'
@@ -41,7 +39,7 @@ export function createApiAsker(input: AskerInput, ctx: Context): AskHandler {
     let lost = 0
     for (;;) {
       signal.throwIfAborted()
-      const answer = await once(input, access, own, wait.ask)
+      const answer = await once(input, own, wait.ask)
       if (answer === 'yes') return 'yes'
       lost = answer === 'no-way' ? lost + 1 : 0
       if (lost >= NO_WAY) return 'unavailable'
@@ -56,22 +54,15 @@ export function createApiAsker(input: AskerInput, ctx: Context): AskHandler {
   }
 }
 
-async function once(
-  input: AskerInput,
-  known: Map<string, ApiAccess>,
-  own: string,
-  question: ApiQuestion,
-): Promise<ApiAnswer> {
-  const master = await masterFor(input, known, own, question)
+async function once(input: AskerInput, own: string, question: ApiQuestion): Promise<ApiAnswer> {
+  const master = await masterFor(input, own, question)
   if (!master) return 'no'
   try {
-    const access = known.get(master.name) ?? (await openApi(input.engine, master.name, input.port))
-    if (!access) return 'no'
-    if (access === 'no-way') return 'no-way'
-    known.set(master.name, access)
-    const answer = await askApi(access, question)
-    // A master that was made anew has other keys.
-    if (answer === 'refused') known.delete(master.name)
+    const door = await input.doors.open(master)
+    if (!door) return 'no'
+    if (door === 'no-way') return 'no-way'
+    const answer = await askApi(door, question)
+    if (answer === 'refused') input.doors.forget(master)
     return answer === 'refused' ? 'no' : answer
   } catch (error) {
     if (isAirliftError(error) && error.code === 'E_ENGINE_NOT_FOUND') return 'no'
@@ -81,15 +72,14 @@ async function once(
 
 /** A master is asked itself; for a worker any master that was asked before, else one that runs. */
 async function masterFor(
-  { engine, cluster }: AskerInput,
-  known: ReadonlyMap<string, ApiAccess>,
+  { engine, cluster, doors }: AskerInput,
   own: string,
   question: ApiQuestion,
-): Promise<Pick<EngineContainer, 'name'> | undefined> {
-  if (question.role === 'master') return { name: own }
-  for (const name of known.keys()) return { name }
+): Promise<string | undefined> {
+  if (question.role === 'master') return own
+  for (const name of doors.known.keys()) return name
   const masters = await engine.containers([`${LABELS.cluster}=${cluster}`, `${LABELS.role}=master`])
-  return masters.find((container) => container.state === 'running')
+  return masters.find((container) => container.state === 'running')?.name
 }
 
 /** @throws AirliftError where k3s has ended, or says what never gets better by waiting */

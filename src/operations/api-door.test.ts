@@ -5,7 +5,8 @@ import type { EngineContainer } from '../machine/docker/engine.js'
 import { createFakeEngine } from '../machine/docker/fake-engine.js'
 import type { FakeEngine } from '../machine/docker/fake-engine-types.js'
 import { writeTar } from '../machine/docker/fake-files.js'
-import { createApiReader, readText } from './api-door.js'
+import type { ReadApi } from '../runtime/runtime.js'
+import { createApiDoors, createApiReader, readText } from './api-door.js'
 import { type ApiServer, adminKubeconfig, createIdentity, startApiServer } from './api-server.fixture.js'
 
 const NAME = 'airlift-dev-master-0'
@@ -57,6 +58,9 @@ async function putKubeconfig(engine: FakeEngine, name: string, text: string): Pr
 const readsOfKeys = (engine: FakeEngine): number =>
   engine.calls.filter(({ method, args }) => method === 'getArchive' && args[1] === PATH).length
 
+const reader = (engine: FakeEngine, port: number): ReadApi =>
+  createApiReader(engine, createApiDoors(engine, port), ctx)
+
 /** The engine, with what it says of containers changed: addresses that the fake would not give. */
 function withContainer(engine: FakeEngine, change: Partial<EngineContainer>): FakeEngine {
   return {
@@ -73,7 +77,7 @@ it('reads what the API says through its published port, and the keys of a master
   const engine = fakeEngine()
   await runMaster(engine, NAME, first.port, adminKubeconfig(us))
   await runMaster(engine, 'airlift-dev-master-1', second.port, adminKubeconfig(us))
-  const read = createApiReader(engine, 6443, ctx)
+  const read = reader(engine, 6443)
   expect(await Promise.all([read(NAME, '/readyz'), read(NAME, '/readyz')])).toEqual(['ok', 'ok'])
   expect(await read(NAME, '/readyz')).toBe('ok')
   expect(readsOfKeys(engine)).toBe(1)
@@ -86,7 +90,7 @@ it('is silent where the API has no such thing', async () => {
   const server = await api()
   const engine = fakeEngine()
   await runMaster(engine, NAME, server.port, adminKubeconfig(us))
-  expect(await createApiReader(engine, 6443, ctx)(NAME, '/api/v1/nodes/other')).toBe('')
+  expect(await reader(engine, 6443)(NAME, '/api/v1/nodes/other')).toBe('')
   expect(server.asked).toEqual(['/api/v1/nodes/other'])
 })
 
@@ -94,7 +98,7 @@ it('leaves an engine on another computer alone', async () => {
   const server = await api()
   const engine = fakeEngine(false)
   await runMaster(engine, NAME, server.port, adminKubeconfig(us))
-  expect(await createApiReader(engine, 6443, ctx)(NAME, '/readyz')).toBe('unavailable')
+  expect(await reader(engine, 6443)(NAME, '/readyz')).toBe('unavailable')
   expect([server.asked, readsOfKeys(engine)]).toEqual([[], 0])
 })
 
@@ -108,18 +112,18 @@ it('takes the address of the container on Linux, and has no way to it elsewhere'
     ['darwin', 'unavailable'],
   ]) {
     vi.stubGlobal('process', { ...process, platform })
-    expect(await createApiReader(inside, server.port, ctx)(NAME, '/readyz')).toBe(answer)
+    expect(await reader(inside, server.port)(NAME, '/readyz')).toBe(answer)
   }
   vi.stubGlobal('process', { ...process, platform: 'linux' })
   const nowhere = withContainer(engine, { ports: [], addresses: { dev: '' } })
-  expect(await createApiReader(nowhere, server.port, ctx)(NAME, '/readyz')).toBe('unavailable')
+  expect(await reader(nowhere, server.port)(NAME, '/readyz')).toBe('unavailable')
 })
 
 it.skipIf(process.platform !== 'linux')('says so where the network has no way to the address', async () => {
   const engine = fakeEngine()
   await runMaster(engine, NAME, 5, adminKubeconfig(us))
   const lost = withContainer(engine, { ports: [], addresses: { dev: '255.255.255.255' } })
-  expect(await createApiReader(lost, 6443, ctx)(NAME, '/readyz')).toBe('unavailable')
+  expect(await reader(lost, 6443)(NAME, '/readyz')).toBe('unavailable')
 })
 
 it('is silent while nothing listens, which is no lack of a way', async () => {
@@ -128,13 +132,13 @@ it('is silent while nothing listens, which is no lack of a way', async () => {
   open.pop()
   const engine = fakeEngine()
   await runMaster(engine, NAME, port, adminKubeconfig(us))
-  expect(await createApiReader(engine, 6443, ctx)(NAME, '/readyz')).toBe('')
+  expect(await reader(engine, 6443)(NAME, '/readyz')).toBe('')
 })
 
 it('looks again where there was no master that runs, or one without whole keys', async () => {
   const server = await api()
   const engine = fakeEngine()
-  const read = createApiReader(engine, 6443, ctx)
+  const read = reader(engine, 6443)
   expect(await read(NAME, '/readyz')).toBe('')
   await runMaster(engine, NAME, server.port)
   expect(await read(NAME, '/readyz')).toBe('')
@@ -155,7 +159,7 @@ it('reads the keys again when they are not taken any more', async () => {
   const server = await api()
   const engine = fakeEngine()
   await runMaster(engine, NAME, server.port, adminKubeconfig(createIdentity('airlift test'), us))
-  const read = createApiReader(engine, 6443, ctx)
+  const read = reader(engine, 6443)
   expect(await read(NAME, '/readyz')).toBe('')
   await putKubeconfig(engine, NAME, adminKubeconfig(us))
   expect(await read(NAME, '/readyz')).toBe('ok')
@@ -165,7 +169,7 @@ it('does not believe a server of another authority', async () => {
   const server = await api()
   const engine = fakeEngine()
   await runMaster(engine, NAME, server.port, adminKubeconfig(us, createIdentity('somebody')))
-  expect(await createApiReader(engine, 6443, ctx)(NAME, '/readyz')).toBe('')
+  expect(await reader(engine, 6443)(NAME, '/readyz')).toBe('')
   expect(server.asked).toEqual([])
 })
 
@@ -173,7 +177,7 @@ it('says what fails in the engine, once; a container that went away is no failur
   const server = await api()
   const engine = fakeEngine()
   await runMaster(engine, NAME, server.port, adminKubeconfig(us))
-  const read = createApiReader(engine, 6443, ctx)
+  const read = reader(engine, 6443)
   engine.unreachable(true)
   await expect(read(NAME, '/readyz')).rejects.toMatchObject({ code: 'E_ENGINE_UNREACHABLE' })
   engine.unreachable(false)
@@ -187,7 +191,9 @@ it('asks nothing when the command was interrupted', async () => {
   const engine = fakeEngine()
   await runMaster(engine, NAME, server.port, adminKubeconfig(us))
   const stopped = createContext({ signal: AbortSignal.abort(new Error('interrupted')) })
-  await expect(createApiReader(engine, 6443, stopped)(NAME, '/readyz')).rejects.toThrow('interrupted')
+  await expect(
+    createApiReader(engine, createApiDoors(engine, 6443), stopped)(NAME, '/readyz'),
+  ).rejects.toThrow('interrupted')
   expect(server.asked).toEqual([])
 })
 

@@ -7,15 +7,49 @@ import { type ApiAccess, getApi, NO_WAY, readAccess } from './api-request.js'
 
 const KUBECONFIG = '/etc/rancher/k3s/k3s.yaml'
 
-/**
- * The way to the API of a master in a container, from here: through a published port or, on Linux, at the container's own
- * address. `no-way`: there is none. Undefined while the container does not run, or has no keys yet.
- */
-export async function openApi(
-  engine: Engine,
-  name: string,
-  port: number,
-): Promise<ApiAccess | 'no-way' | undefined> {
+/** A way to the API of a master, and its kubeconfig as it is in the container. Holds the admin's key. */
+export interface ApiDoor extends ApiAccess {
+  readonly kubeconfig: string
+}
+
+/** The ways to the APIs of a cluster's masters in containers. A way that was found is kept: the keys are read once. */
+export interface ApiDoors {
+  /**
+   * Through a published port or, on Linux, at the container's own address. `no-way`: there is none. Undefined while the
+   * container does not run, or has no keys yet.
+   */
+  open(name: string): Promise<ApiDoor | 'no-way' | undefined>
+  /** A master that refuses the keys was made anew. */
+  forget(name: string): void
+  /** Masters to which a way was found. */
+  readonly known: ReadonlyMap<string, unknown>
+}
+
+/** Opens doors of masters whose API is at this port in their containers. */
+export function createApiDoors(engine: Engine, port: number): ApiDoors {
+  const known = new Map<string, ApiDoor>()
+  const opening = new Map<string, Promise<ApiDoor | 'no-way' | undefined>>()
+  const find = async (name: string): Promise<ApiDoor | 'no-way' | undefined> => {
+    try {
+      const door = await openApi(engine, name, port)
+      if (door && door !== 'no-way') known.set(name, door)
+      return door
+    } finally {
+      opening.delete(name)
+    }
+  }
+  return {
+    known,
+    forget: (name) => void known.delete(name),
+    async open(name) {
+      const door = known.get(name) ?? opening.get(name) ?? find(name)
+      if (door instanceof Promise) opening.set(name, door)
+      return door
+    },
+  }
+}
+
+async function openApi(engine: Engine, name: string, port: number): Promise<ApiDoor | 'no-way' | undefined> {
   const container = await engine.container(name)
   if (container?.state !== 'running') return undefined
   const published = container.ports.find(
@@ -29,7 +63,8 @@ export async function openApi(
       : undefined
   if (!place) return 'no-way'
   const text = await readText(engine, name, KUBECONFIG)
-  return text ? readAccess(text, place) : undefined
+  const access = text ? readAccess(text, place) : undefined
+  return access && text ? { ...access, kubeconfig: text } : undefined
 }
 
 /** A text file of a container; undefined where it is not there. @throws AirliftError E_ENGINE_NOT_FOUND and what the engine throws */
@@ -40,33 +75,23 @@ export async function readText(engine: Engine, name: string, path: string): Prom
 
 /**
  * Reads from the APIs of masters in containers without their help: a question costs milliseconds, where `k3s kubectl` in the
- * container costs 160 of processor time. The keys are read once for each master.
+ * container costs 160 of processor time.
  */
-export function createApiReader(engine: Engine, port: number, ctx: Context): ReadApi {
-  const doors = new Map<string, Promise<ApiAccess | 'no-way' | undefined>>()
-  const doorOf = (name: string): Promise<ApiAccess | 'no-way' | undefined> => {
-    const door = doors.get(name) ?? openApi(engine, name, port)
-    doors.set(name, door)
-    return door
-  }
+export function createApiReader(engine: Engine, doors: ApiDoors, ctx: Context): ReadApi {
   return async (name, path) => {
     // Of another computer only what it publishes can be reached, and that may be closed from here.
     if (!engine.endpoint.local) return 'unavailable'
     ctx.signal.throwIfAborted()
     try {
-      const door = await doorOf(name)
+      const door = await doors.open(name)
       if (door === 'no-way') return 'unavailable'
-      if (!door) {
-        doors.delete(name)
-        return ''
-      }
+      if (!door) return ''
       const { status, body, error } = await getApi(door, path)
       if (error && NO_WAY.has(error)) return 'unavailable'
-      // A master that was made anew has other keys.
-      if (status === 401 || status === 403) doors.delete(name)
+      if (status === 401 || status === 403) doors.forget(name)
       return status === 200 ? body : ''
     } catch (error) {
-      doors.delete(name)
+      doors.forget(name)
       if (isAirliftError(error) && error.code === 'E_ENGINE_NOT_FOUND') return ''
       // Keys that are not whole: the file was read while k3s wrote it.
       if (!(error instanceof AirliftError)) return ''

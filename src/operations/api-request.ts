@@ -1,5 +1,6 @@
-import { request } from 'node:https'
+import { Agent, request } from 'node:https'
 import type { ApiQuestion } from '../plan/plan.js'
+import { hasVote, votersOf } from '../runtime/etcd-voters.js'
 
 /** Where an API is asked, and as whom. Holds the admin's key. */
 export interface ApiAccess {
@@ -8,6 +9,8 @@ export interface ApiAccess {
   readonly ca: Buffer
   readonly cert: Buffer
   readonly key: Buffer
+  /** Keeps connections for the next question; they do not keep the process. */
+  readonly agent: Agent
 }
 
 /** What came of one question. `no-way`: the address cannot be reached at all. `refused`: these keys are not taken. */
@@ -27,7 +30,7 @@ export function readAccess(
   const ca = read('certificate-authority-data')
   const cert = read('client-certificate-data')
   const key = read('client-key-data')
-  return ca && cert && key ? { ...place, ca, cert, key } : undefined
+  return ca && cert && key ? { ...place, ca, cert, key, agent: new Agent({ keepAlive: true }) } : undefined
 }
 
 /** Asks once. Never throws: an API that does not answer has said no. */
@@ -45,7 +48,8 @@ export async function askApi(access: ApiAccess, question: ApiQuestion): Promise<
   if (status === 401 || status === 403) return 'refused'
   if (status !== 200) return 'no'
   if (question.of === 'ready') return body.trim() === 'ok' ? 'yes' : 'no'
-  return holds(body, question) ? 'yes' : 'no'
+  const node = readNode(body)
+  return node && (await holds(node, question, access)) ? 'yes' : 'no'
 }
 
 /** What the system says of an address that there is no way to. */
@@ -57,24 +61,33 @@ export const NO_WAY: ReadonlySet<string> = new Set([
 ])
 
 interface KubeNode {
-  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
+  readonly metadata?: {
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
   readonly status?: { readonly conditions?: readonly { readonly type?: string; readonly status?: string }[] }
 }
 
-function holds(body: string, question: ApiQuestion): boolean {
-  let node: KubeNode
+function readNode(body: string): KubeNode | undefined {
   try {
-    node = JSON.parse(body) as KubeNode
+    return JSON.parse(body) as KubeNode
   } catch {
-    return false
+    return undefined
   }
+}
+
+async function holds(node: KubeNode, question: ApiQuestion, access: ApiAccess): Promise<boolean> {
   // k3s labels a master's own node right after its supervisor has begun to take nodes in.
   if (question.of === 'joinable')
     return node.metadata?.labels?.['node-role.kubernetes.io/control-plane'] === 'true'
   const conditions = node.status?.conditions ?? []
-  return (question.conditions ?? ['Ready']).every((type) =>
-    conditions.some((condition) => condition.type === type && condition.status === 'True'),
+  const missing = (question.conditions ?? ['Ready']).filter(
+    (type) => !conditions.some((condition) => condition.type === type && condition.status === 'True'),
   )
+  if (missing.length !== 1 || missing[0] !== 'EtcdIsVoter') return missing.length === 0
+  // k3s notes late that a member has been given its vote.
+  const { body } = await getApi(access, '/db/info')
+  return hasVote(node.metadata?.annotations, votersOf(body))
 }
 
 /** What came back: `status` is 0 where nothing did, and `error` then says why. */
@@ -85,7 +98,8 @@ export interface Answer {
 }
 
 /** Reads one path as the admin. @throws Error for keys that are not whole */
-export function getApi({ host, port, ca, cert, key }: ApiAccess, path: string): Promise<Answer> {
+export function getApi(access: ApiAccess, path: string): Promise<Answer> {
+  const { host, port, ca, cert, key, agent } = access
   return new Promise((resolve) => {
     const call = request(
       {
@@ -98,7 +112,7 @@ export function getApi({ host, port, ca, cert, key }: ApiAccess, path: string): 
         timeout: ANSWER_MS,
         // The authority is this cluster's own; the name may be that of a remote computer.
         checkServerIdentity: () => undefined,
-        agent: false,
+        agent,
       },
       (response) => {
         const chunks: Buffer[] = []
@@ -110,9 +124,11 @@ export function getApi({ host, port, ca, cert, key }: ApiAccess, path: string): 
       },
     )
     call.on('timeout', () => call.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })))
-    call.on('error', (error: NodeJS.ErrnoException) =>
-      resolve({ status: 0, body: '', error: error.code ?? 'ECONNRESET' }),
-    )
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      // A kept connection to a master that was restarted since says nothing of the master.
+      if (call.reusedSocket && error.code === 'ECONNRESET') resolve(getApi(access, path))
+      else resolve({ status: 0, body: '', error: error.code ?? 'ECONNRESET' })
+    })
     call.end()
   })
 }

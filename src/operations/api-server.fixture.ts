@@ -23,6 +23,7 @@ export interface ApiServer {
 export async function startApiServer(
   { cert, key }: Identity,
   answer: (path: string) => { readonly status: number; readonly body: string },
+  port = 0,
 ): Promise<ApiServer> {
   const asked: string[] = []
   const server = createServer(
@@ -34,11 +35,15 @@ export async function startApiServer(
       return response.writeHead(status).end(body)
     },
   )
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
     asked,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
   }
 }
 

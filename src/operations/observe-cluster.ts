@@ -6,9 +6,9 @@ import type { AskHandler } from '../plan/execute.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { loadContainerScripts, loadTemplates } from '../rootfs/templates.js'
 import { newRuntime } from '../runtime/new-runtime.js'
-import type { MachineWorld, Runtime, World } from '../runtime/runtime.js'
+import type { MachineWorld, ObserveInput, Runtime, World } from '../runtime/runtime.js'
 import { createApiAsker } from './api-asker.js'
-import { createApiReader } from './api-door.js'
+import { type ApiDoors, createApiDoors, createApiReader } from './api-door.js'
 import type { ExplainLog } from './container-machine.js'
 import { openContainerSession } from './container-session.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
@@ -27,7 +27,8 @@ export interface ObservedCluster extends AsyncDisposable {
   /** Answers waits without the machines' help; absent where that cannot be done. */
   readonly ask?: AskHandler
   /** Looks again, over the same connections. */
-  observe(): Promise<World>
+  /** Looks again; `made` are ids of containers that this operation has made since, see `ObserveInput.made`. */
+  observe(made?: ReadonlySet<string>): Promise<World>
   /** Looks again at containers, not into them; also after an interruption, with a context of its own. */
   lookFromOutside(ctx: Context): Promise<World>
 }
@@ -63,8 +64,13 @@ export async function observeCluster(
       ? await loadContainerScripts()
       : (options.rootfs?.templates ?? (await loadTemplates(spec.runtime)))
     const engine = contained?.engine
-    const readApi = engine && createApiReader(engine, apiPortOf(spec), ctx)
-    const look = (inside: boolean, by: Context, seen?: readonly MachineWorld[]): Promise<World> =>
+    const doors = engine && createApiDoors(engine, apiPortOf(spec))
+    const readApi = engine && doors && createApiReader(engine, doors, ctx)
+    const look = (
+      inside: boolean,
+      by: Context,
+      known: Pick<ObserveInput, 'seen' | 'made'> = {},
+    ): Promise<World> =>
       runtime.observe(
         spec,
         {
@@ -78,15 +84,15 @@ export async function observeCluster(
           ...(options.rootfs ? { rootfs: { manifest: options.rootfs.manifest } } : {}),
           ...(engine ? { engine } : {}),
           inside,
-          ...(readApi ? { readApi } : {}),
-          ...(seen ? { seen } : {}),
+          ...(readApi && doors ? { readApi, readKubeconfig: kubeconfigOf(doors) } : {}),
+          ...known,
         },
         by,
       )
-    const observe = (): Promise<World> => look(options.inside !== false, ctx)
-    const world = await look(options.inside !== false, ctx, options.seen)
-    const asker =
-      engine && createApiAsker({ engine, cluster: spec.name, port: apiPortOf(spec), explain }, ctx)
+    const { inside = true, seen } = options
+    const observe = (made?: ReadonlySet<string>): Promise<World> => look(inside, ctx, made && { made })
+    const world = await look(inside, ctx, seen && { seen })
+    const asker = engine && doors && createApiAsker({ engine, cluster: spec.name, doors, explain }, ctx)
     let bytesSent = 0
     const handler =
       engine &&
@@ -108,6 +114,14 @@ export async function observeCluster(
   } catch (error) {
     await session[Symbol.asyncDispose]()
     throw error
+  }
+}
+
+/** The kubeconfig of a master in a container, as it is there; empty where there is no way to it. */
+function kubeconfigOf(doors: ApiDoors): (master: string) => Promise<string> {
+  return async (master) => {
+    const door = await doors.open(master)
+    return door && door !== 'no-way' ? door.kubeconfig : ''
   }
 }
 

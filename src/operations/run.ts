@@ -12,6 +12,7 @@ import { newRuntime } from '../runtime/new-runtime.js'
 import { checkWorld } from '../runtime/preflight/check-world.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
+import { madeMachines } from './made-machines.js'
 import { type ObservedCluster, observeCluster } from './observe-cluster.js'
 import { openSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
@@ -85,7 +86,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   let after = world
   if (plan.steps.length > 0 && !result.interrupted) {
     try {
-      after = await cluster.observe()
+      after = await cluster.observe(madeMachines(result))
       if (!error) {
         requireAll(after)
         after = await settle(spec, cluster, after, handlers, ctx)
@@ -181,15 +182,21 @@ async function settle(
   handlers: Parameters<typeof executePlan>[1],
   ctx: Context,
 ): Promise<World> {
+  if (!isAwaited(spec)) return world
   const rest = planRun(runtime, spec, world)
   if (rest.steps.length === 0 || rest.steps.some((step) => step.effect !== undefined)) return world
   await executePlan(rest, { ...handlers, secrets: world.secrets }, ctx)
   return ctx.signal.aborted ? world : observe()
 }
 
+/** Whether the user waits for nodes to be Ready; otherwise that they are not yet says nothing. */
+function isAwaited({ wait }: ClusterSpec): boolean {
+  return wait !== 'none' && wait !== 'api'
+}
+
 /** Plans again from what was read again: a cluster that is as it must be gives an empty plan, anything else an error. */
 function unfinished(spec: ClusterSpec, runtime: Runtime, world: World): AirliftError | undefined {
-  if (spec.wait === 'none' || spec.wait === 'api') return undefined
+  if (!isAwaited(spec)) return undefined
   const rest = planRun(runtime, spec, world)
   if (rest.steps.length === 0) return undefined
   return new AirliftError(

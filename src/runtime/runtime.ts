@@ -69,6 +69,8 @@ export interface MachineWorld {
   readonly facts: Facts
   /** What is installed and runs there, as the runtime read it. */
   readonly installed: InstalledState
+  /** This operation has made it, so its files are those that were asked for. */
+  readonly made?: true
 }
 
 /** What the runtime found on one machine. */
@@ -167,8 +169,15 @@ export interface ObserveInput {
   readonly inside?: boolean
   /** Reads from the API of a master without its machine's help; absent where that cannot be. */
   readonly readApi?: ReadApi
+  /** The kubeconfig of a master as it is there, where `readApi` can ask it; else empty. */
+  readonly readKubeconfig?: (master: string) => Promise<string>
   /** Machines that have just been looked at, and are not looked at again. */
   readonly seen?: readonly MachineWorld[]
+  /**
+   * Ids of containers that this operation has made and brought up. What it put into them is known, so they are not looked
+   * into; that they run is asked of the engine, and that they are Ready of the API.
+   */
+  readonly made?: ReadonlySet<string>
 }
 
 /** The body of a path of a master's API, empty where the API refuses or is silent; `unavailable` where it cannot be asked from here. */

@@ -6,7 +6,7 @@ import { engineHandler } from '../../src/operations/engine-handler.js'
 import type { Action } from '../../src/plan/plan.js'
 import { containerId, objectNames } from '../../src/runtime/k3d/contract.js'
 import { ARCHIVES } from '../../src/runtime/k3d/engine-steps.js'
-import { lookAtEngine } from '../../src/runtime/k3d/engine-world.js'
+import { listEngine, lookAtEngine } from '../../src/runtime/k3d/engine-world.js'
 import { containerState, plannedFacts } from '../../src/runtime/k3d/facts.js'
 import { testContainers, testContainerWorld } from '../../src/runtime/k3d/world.fixture.js'
 import { testManifest, testWorld } from '../../src/runtime/k3s/world.fixture.js'
@@ -67,7 +67,7 @@ export function createContainerEngine(runtime: Runtime, carry: typeof carryOut):
     nodeName: (node) => node.target.host,
     spec: (masters, workers, more = {}) => testContainers(masters, workers, {}, more),
     async look(spec) {
-      const seen = await lookAtEngine(spec, engine, rootfs)
+      const seen = await lookAtEngine(spec, engine, rootfs, await listEngine(spec, engine))
       const archived = { [ARCHIVES]: [...archives].join('\n') }
       const machines = await Promise.all(
         [...spec.masters, ...spec.nodes].map(async (node): Promise<MachineWorld> => {

@@ -1,9 +1,16 @@
 import type { Context } from '../../core/context.js'
 import { AirliftError } from '../../core/errors.js'
 import type { Machine } from '../machine.js'
-import type { Facts } from './facts.js'
-import { parseFacts } from './parse-facts.js'
-import { buildProbeScript, type ProbeOptions } from './probe-script.js'
+import type { Facts, ManagedFacts } from './facts.js'
+import { type LocalTimes, parseFacts } from './parse-facts.js'
+import { parseManaged } from './parse-managed.js'
+import { readProbeOutput } from './probe-output.js'
+import {
+  buildManagedProbe,
+  buildProbeScript,
+  type ManagedOptions,
+  type ProbeOptions,
+} from './probe-script.js'
 
 /**
  * Looks at a machine: one script, one round trip, nothing changed. The probe gets two minutes.
@@ -15,7 +22,51 @@ export async function collectFacts(
   options: ProbeOptions,
   ctx: Pick<Context, 'clock' | 'signal' | 'events'>,
 ): Promise<Facts> {
-  const script = buildProbeScript(options)
+  return probe(
+    machine,
+    buildProbeScript(options),
+    (output, times) => {
+      const facts = parseFacts(output, options, times)
+      const message = `${facts.os.name}, ${facts.unameArch}, ${facts.init}`
+      return { found: facts, message, data: { hostname: facts.hostname } }
+    },
+    ctx,
+  )
+}
+
+/**
+ * Looks only at what airlift and the runtime have on a machine, as {@link collectFacts} does.
+ * @throws AirliftError as {@link collectFacts}
+ */
+export async function collectManaged(
+  machine: Machine,
+  options: ManagedOptions,
+  ctx: Pick<Context, 'clock' | 'signal' | 'events'>,
+): Promise<ManagedFacts> {
+  return probe(
+    machine,
+    buildManagedProbe(options),
+    (output) => ({
+      found: parseManaged(readProbeOutput(output), options),
+      message: 'what airlift has there',
+      data: {},
+    }),
+    ctx,
+  )
+}
+
+interface Found<T> {
+  readonly found: T
+  readonly message: string
+  readonly data: Readonly<Record<string, string>>
+}
+
+async function probe<T>(
+  machine: Machine,
+  script: string,
+  parse: (output: string, times: LocalTimes) => Found<T>,
+  ctx: Pick<Context, 'clock' | 'signal' | 'events'>,
+): Promise<T> {
   const before = ctx.clock.now()
   const result = await machine.run(script, {
     root: true,
@@ -33,15 +84,15 @@ export async function collectFacts(
     })
   }
   try {
-    const facts = parseFacts(result.stdout, options, { before, after })
+    const { found, message, data } = parse(result.stdout, { before, after })
     ctx.events.emit({
       level: 'debug',
       code: 'facts.collected',
-      message: `${facts.os.name}, ${facts.unameArch}, ${facts.init}`,
+      message,
       machine: machine.id,
-      data: { hostname: facts.hostname, milliseconds: after - before },
+      data: { ...data, milliseconds: after - before },
     })
-    return facts
+    return found
   } catch (error) {
     if (error instanceof AirliftError) {
       throw new AirliftError(error.code, error.message, {

@@ -8,7 +8,9 @@ import { lockScript } from '../lock-script.js'
 import { STATE_DIR } from '../state-paths.js'
 import type { Facts } from './facts.js'
 import { parseFacts } from './parse-facts.js'
-import { buildProbeScript, type ProbeOptions } from './probe-script.js'
+import { parseManaged } from './parse-managed.js'
+import { readProbeOutput } from './probe-output.js'
+import { buildManagedProbe, buildProbeScript, type ProbeOptions } from './probe-script.js'
 
 const SHELLS: readonly (readonly string[])[] = [['dash'], ['bash'], ['busybox', 'sh']]
 const present = SHELLS.filter(([program = '']) => spawnSync(program, ['--help']).error === undefined)
@@ -197,6 +199,17 @@ describe('the probe', { timeout: 60_000 }, () => {
     } finally {
       rmSync(bin, { recursive: true, force: true })
     }
+  })
+
+  it('tells of what airlift has the same without the rest', () => {
+    const asked = options()
+    const whole = parseFacts(probe(present[0] ?? ['sh'], buildProbeScript(asked)), asked, {
+      before: 0,
+      after: 0,
+    })
+    const output = probe(present[0] ?? ['sh'], buildManagedProbe(asked))
+    expect(parseManaged(readProbeOutput(output), asked)).toEqual(whole.managed)
+    expect(output).not.toMatch(/^hostname\t/m)
   })
 
   it('refuses paths and names that could not be put into a script', () => {

@@ -98,6 +98,7 @@ function imagesStep(spec: ClusterSpec, world: World, layout: Layout): Step[] {
 
 /** Archives of the rootfs that the nodes do not have. A node that runs tells what its volume holds. */
 function missingArchives(world: World, layout: Layout): VolumeBlob[] {
+  if (world.machines.some((machine) => machine.made)) return []
   const { arch } = layout.image
   const files = (world.rootfs?.manifest.files ?? []).filter(
     (file) => file.role === 'images' && (file.arch === undefined || file.arch === arch),

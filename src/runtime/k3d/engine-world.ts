@@ -13,18 +13,30 @@ import { withoutNextBalancer } from './next-balancer.js'
 /** Ports that a remote engine's computer may have free: above what programs ask for by number. */
 const REMOTE_PORTS = { first: 20_000, last: 29_999 }
 
+/** What there is on an engine, without what takes longer to find out. */
+export type EngineListing = Pick<EngineWorld, 'info' | 'networks' | 'volumes'> & {
+  /** Of all clusters, and what is of none. */
+  readonly all: readonly EngineContainer[]
+}
+
+/** Lists what is on an engine. Nothing is changed. */
+export async function listEngine({ name }: ClusterSpec, engine: Engine): Promise<EngineListing> {
+  const [info, all, networks, volumes] = await Promise.all([
+    engine.info(),
+    engine.containers([]),
+    engine.networks(),
+    engine.volumes([`${LABELS.cluster}=${name}`]),
+  ])
+  return { info, all, networks, volumes }
+}
+
 /** Looks at an engine: what is of the cluster, what others have, what could be chosen. Nothing is changed. */
 export async function lookAtEngine(
   spec: ClusterSpec,
   engine: Engine,
   rootfs: RootfsRef | undefined,
+  { info, all, networks, volumes }: EngineListing,
 ): Promise<EngineWorld> {
-  const [info, all, networks, volumes] = await Promise.all([
-    engine.info(),
-    engine.containers([]),
-    engine.networks(),
-    engine.volumes([`${LABELS.cluster}=${spec.name}`]),
-  ])
   const ours = all.filter((container) => container.labels[LABELS.cluster] === spec.name)
   const { containers, next, lbNext } = withoutNextBalancer(
     spec.name,

@@ -1,7 +1,7 @@
 import { LABELS, nodeOfLabels } from '../../cluster/container-labels.js'
 import type { NodeSpec } from '../../cluster/spec.js'
 import type { EngineContainer, EngineInfo } from '../../machine/docker/engine.js'
-import type { Facts } from '../../machine/facts/facts.js'
+import type { Facts, ManagedFacts } from '../../machine/facts/facts.js'
 import { parseNodes } from '../k3s/nodes.js'
 import type { InstalledState } from '../runtime.js'
 
@@ -38,8 +38,13 @@ export function plannedFacts(
     tools: {},
     leftovers: [],
     proxyEnv: [],
-    managed: { blobs: [], files: [], units: [], journal: [], fragments },
+    managed: plannedManaged(fragments),
   }
+}
+
+/** Nothing but these answers of the probe. */
+export function plannedManaged(fragments: Readonly<Record<string, string>>): ManagedFacts {
+  return { blobs: [], files: [], units: [], journal: [], fragments }
 }
 
 /** What a container is, from its labels and state; from inside only where it runs. */
@@ -59,6 +64,6 @@ export function containerState(container: EngineContainer | undefined, facts: Fa
     active: container.state === 'running',
     initialized: text('k3s-initialized') === 'yes',
     apiReady: text('k3s-api') === 'ok',
-    ...(nodes ? { nodes: parseNodes(nodes) } : {}),
+    ...(nodes ? { nodes: parseNodes(nodes, text('k3s-members')) } : {}),
   }
 }

@@ -37,7 +37,7 @@ export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
   const machine = machineOf(world, node)
   const running = containerOf(world, node.target.host)?.state === 'running'
   const files = nodeFiles(spec, world, layout, node, joining)
-  const changed = running ? changedFiles(files, machine, world) : []
+  const changed = running && !machine.made ? changedFiles(files, machine, world) : []
   const restart = changed.some((file) => file.restart)
   if (running && !restart && isReady({ world, node, machine }))
     return [...filesStep(machine, changed), ...imagesStep(plan, machine)]
@@ -158,7 +158,7 @@ function startSteps(
   const waits = readyWaits(plan, machine)
   const others = spec.masters.length + spec.nodes.length > 1
   const listen =
-    joining.founder && (spec.wait !== 'none' || others)
+    joining.founder && (others || !['none', 'api'].includes(spec.wait))
       ? [
           patient(waitJoinable(name, apiPort(spec), spec.timeoutMs), {
             of: 'joinable',
@@ -188,7 +188,7 @@ function startSteps(
 }
 
 /** What a node must be before it counts as done, as far as the user wants to wait. */
-function readyWaits({ spec, world, node }: NodePlan, machine: MachineWorld): Action[] {
+function readyWaits({ spec, world, node, joining }: NodePlan, machine: MachineWorld): Action[] {
   const { wait, timeoutMs } = spec
   if (wait === 'none') return []
   const name = node.target.host
@@ -196,6 +196,10 @@ function readyWaits({ spec, world, node }: NodePlan, machine: MachineWorld): Act
   const { role } = node
   const actions: Action[] = master ? [patient(waitApi(timeoutMs), { of: 'ready', node: name, role })] : []
   if (wait === 'api') return actions
+  const mark: Action = { kind: 'script', script: `: > ${INITIALIZED}` }
+  // The founder's before the last wait, where it takes no time: the datastore is there as soon as its API answers. One that
+  // joins is half-made until it was seen ready, so that an add that was killed is finished by the next one.
+  if (joining.founder) actions.push(mark)
   const voter = usesEtcd(spec)
   actions.push(
     patient(master ? waitMasterReady(name, voter, timeoutMs) : waitWorkerReady(name, timeoutMs), {
@@ -207,7 +211,8 @@ function readyWaits({ spec, world, node }: NodePlan, machine: MachineWorld): Act
   )
   const names = imagesFor(world.rootfs?.manifest, machine)
   if (names.length > 0) actions.push(checkImages(names, unitName(node.role), timeoutMs))
-  return [...actions, { kind: 'script', script: `: > ${INITIALIZED}` }]
+  if (!joining.founder) actions.push(mark)
+  return actions
 }
 
 /**

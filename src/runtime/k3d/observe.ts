@@ -1,56 +1,67 @@
 import { nodeEnvironment } from '../../cluster/container/proxy.js'
-import { LABELS, nodeOfLabels, recordOfLabels } from '../../cluster/container-labels.js'
+import { recordOfLabels } from '../../cluster/container-labels.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
 import { AirliftError, toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
-import type { Engine, EngineContainer } from '../../machine/docker/engine.js'
-import { collectFacts } from '../../machine/facts/collect-facts.js'
+import type { Engine } from '../../machine/docker/engine.js'
 import type { Facts } from '../../machine/facts/facts.js'
-import type { Machine } from '../../machine/machine.js'
-import { k3sFragments } from '../k3s/fragments.js'
-import { watchedFiles, worldSecrets } from '../k3s/observe.js'
+import { worldSecrets } from '../k3s/observe.js'
 import { K3S } from '../k3s/paths.js'
 import type { EngineWorld, MachineWorld, ObserveInput, World } from '../runtime.js'
 import { containerSecret, hiddenValue, nodeOptions } from './container-config.js'
-import { CONTAINER } from './contract.js'
-import { ARCHIVES } from './engine-steps.js'
-import { lookAtEngine, readSmallFile } from './engine-world.js'
+import { listEngine, lookAtEngine, readSmallFile } from './engine-world.js'
 import { containerState, plannedFacts } from './facts.js'
 import { keptState } from './kept-state.js'
 import { containersOf } from './layout.js'
-import { certificateFiles } from './node-files.js'
+import { lookAtMade, lookInside } from './look-inside.js'
 
-/** Looks at the engine, and into every container that runs, one round trip each. On a first run none does. */
+/**
+ * Looks at the engine, and into every container that runs, one round trip each. On a first run none does. What takes longest
+ * of both is done at the same time.
+ */
 export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Context): Promise<World> {
-  if (!input.engine) throw new AirliftError('E_INTERNAL', 'the runtime k3d was given no container engine')
-  const engine = await lookAtEngine(spec, input.engine, input.rootfs)
+  const own = input.engine
+  if (!own) throw new AirliftError('E_INTERNAL', 'the runtime k3d was given no container engine')
+  const listing = await listEngine(spec, own)
+  const [engine, looks] = await Promise.all([
+    lookAtEngine(spec, own, input.rootfs, listing),
+    Promise.all(
+      input.machines.map(async ({ machine, node }) => {
+        const container = listing.all.find((entry) => entry.name === node.target.host)
+        if (container?.state !== 'running' || input.inside === false) return {}
+        const seen = seenFacts(input, machine.id)
+        if (seen) return { seen }
+        try {
+          const known = input.made?.has(machine.id) ? await lookAtMade(input, container) : undefined
+          if (known) return { made: true as const, managed: known }
+          return { managed: await lookInside(spec, input, machine, container, ctx) }
+        } catch (error) {
+          if (ctx.signal.aborted) throw error
+          return { error: toAirliftError(error, 'E_ENGINE') }
+        }
+      }),
+    ),
+  ])
   const unreachable = [...(input.unreachable ?? [])]
-  const kept = input.inside === false ? undefined : await keptState(spec, engine, input.engine)
-  const looked = await Promise.all(
-    input.machines.map(async ({ machine, node }): Promise<MachineWorld | undefined> => {
-      const container = engine.containers.find((entry) => entry.name === node.target.host)
-      const record = container && recordOfLabels(container.labels)
-      const planned = plannedFacts(node, engine.info, record?.address, kept?.get(node.target.host))
-      try {
-        const facts =
-          container?.state === 'running' && input.inside !== false
-            ? (seenFacts(input, machine.id) ?? (await lookInside(spec, input, machine, container, ctx)))
-            : planned
-        const about = { id: machine.id, name: machine.name, node }
-        return { ...about, facts, installed: containerState(container, facts) }
-      } catch (error) {
-        if (ctx.signal.aborted) throw error
-        unreachable.push({ node, id: machine.id, error: toAirliftError(error, 'E_ENGINE') })
-        return undefined
-      }
-    }),
-  )
-  const machines = looked.filter((machine) => machine !== undefined)
+  const kept = input.inside === false ? undefined : await keptState(spec, engine, own)
+  const machines = input.machines.flatMap(({ machine, node }, index): MachineWorld[] => {
+    const { seen, made, managed, error } = looks[index] ?? {}
+    if (error) {
+      unreachable.push({ node, id: machine.id, error })
+      return []
+    }
+    const container = engine.containers.find((entry) => entry.name === node.target.host)
+    const record = container && recordOfLabels(container.labels)
+    const planned = plannedFacts(node, engine.info, record?.address, kept?.get(node.target.host))
+    const facts = seen ?? (managed ? { ...planned, managed } : planned)
+    const about = { id: machine.id, name: machine.name, node }
+    return [{ ...about, facts, installed: containerState(container, facts), ...(made ? { made } : {}) }]
+  })
   return {
     machines,
     unreachable,
-    secrets: input.inside === false ? new Map() : await secretsOf(spec, machines, engine, input.engine),
+    secrets: input.inside === false ? new Map() : await secretsOf(spec, machines, engine, own),
     ...(input.rootfs ? { rootfs: input.rootfs } : {}),
     templates: input.templates,
     engine,
@@ -61,55 +72,6 @@ function seenFacts({ seen }: ObserveInput, id: string): Facts | undefined {
   return seen?.find((machine) => machine.id === id)?.facts
 }
 
-/**
- * One round trip into a container, for what only it knows. Its release is in its labels, and its API is asked from outside:
- * each call of k3s in the container would cost a quarter of a second.
- */
-async function lookInside(
-  spec: ClusterSpec,
-  input: ObserveInput,
-  machine: Machine,
-  container: EngineContainer,
-  ctx: Context,
-): Promise<Facts> {
-  const master = nodeOfLabels(container.labels)?.role === 'master'
-  const [api, nodes] = master
-    ? await Promise.all(['/readyz', '/api/v1/nodes'].map((path) => input.readApi?.(container.name, path)))
-    : ['', '']
-  const known: Record<string, string> = {}
-  if (container.labels[LABELS.version]) known['k3s-version'] = ''
-  if (api !== undefined && api !== 'unavailable') {
-    known['k3s-api'] = api
-    known['k3s-nodes'] = api === 'ok' ? (nodes ?? '') : ''
-    // etcd is asked itself only where nobody else can tell how it is.
-    if (!master || api === 'ok') known['k3s-etcd'] = ''
-  }
-  const { fragments, ...options } = probeOptions(spec, input)
-  const facts = await collectFacts(machine, { ...options, fragments: without(fragments, known) }, ctx)
-  const managed = { ...facts.managed, fragments: { ...facts.managed.fragments, ...known } }
-  return { ...facts, managed }
-}
-
-function without(
-  fragments: Readonly<Record<string, string>>,
-  known: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return Object.fromEntries(Object.entries(fragments).filter(([name]) => !(name in known)))
-}
-
-function probeOptions(spec: ClusterSpec, input: ObserveInput) {
-  const own = [
-    ...[...spec.masters, ...spec.nodes].flatMap((node) => nodeOptions(node).files),
-    ...certificateFiles(spec),
-  ]
-  return {
-    files: [
-      ...new Set([...watchedFiles(spec, input), CONTAINER.entryScript, ...own.map((file) => file.path)]),
-    ],
-    fragments: { ...k3sFragments(), [ARCHIVES]: `ls -A ${CONTAINER.images}/.airlift 2>/dev/null` },
-  }
-}
-
 /** Everything that plans refer to by name. Any node of the cluster knows its token, also one that does not run. */
 async function secretsOf(
   spec: ClusterSpec,
@@ -118,8 +80,8 @@ async function secretsOf(
   engine: Engine,
 ): Promise<Map<string, Secret>> {
   const secrets = worldSecrets(spec, machines)
-  // A node that runs has told its token already.
-  if (!machines.some(({ facts }) => facts.managed.fragments['k3s-token']?.trim())) {
+  // A node that runs has told its token already; one that was made just now leaves nothing to do that needs it.
+  if (!machines.some(({ facts, made }) => made || facts.managed.fragments['k3s-token']?.trim())) {
     const kept = await keptToken(world, engine)
     if (kept !== undefined) secrets.set('token', new Secret(kept))
   }

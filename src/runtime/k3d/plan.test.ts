@@ -15,7 +15,7 @@ describe('a new cluster', () => {
       'engine/images [image.fill] after engine/network, engine/image',
       'master-0/create [volume.create volume.create container.create] after engine/network, engine/image',
       'master-0/start [container.start wait] after master-0/create, engine/images',
-      'master-0/ready [wait wait wait script] after master-0/start',
+      'master-0/ready [wait script wait wait] after master-0/start',
       'worker-0/create [volume.create volume.create container.create] after engine/network, engine/image',
       'worker-0/start [container.start wait wait script] after worker-0/create, engine/images, master-0/start',
       'worker-1/create [volume.create volume.create container.create] after engine/network, engine/image',
@@ -30,7 +30,7 @@ describe('a new cluster', () => {
     expect(outline(plan).filter((line) => line.includes('/start'))).toEqual([
       'lb/start [container.start] after lb/create',
       'master-0/start [container.start wait] after master-0/create, engine/images',
-      'master-0/ready [wait wait wait script] after master-0/start',
+      'master-0/ready [wait script wait wait] after master-0/start',
       'master-1/start [container.start wait wait wait script] after master-1/create, engine/images, master-0/start, lb/start',
       'master-2/start [container.start wait wait wait script] after master-2/create, engine/images, master-0/start, lb/start',
       'worker-0/start [container.start wait wait script] after worker-0/create, engine/images, master-0/start, lb/start',
@@ -99,7 +99,7 @@ describe('a new cluster', () => {
       'engine/image [image.pull]',
       'master-0/create [volume.create volume.create container.create] after engine/network, engine/image',
       'master-0/start [container.start wait] after master-0/create',
-      'master-0/ready [wait wait script] after master-0/start',
+      'master-0/ready [wait script wait] after master-0/start',
       'worker-0/create [volume.create volume.create container.create] after engine/network, engine/image',
       'worker-0/start [container.start wait script] after worker-0/create, master-0/start',
     ])
@@ -274,7 +274,7 @@ describe('run again', () => {
     )
     expect(outline(planAll(changed, { ...world, machines }))).toEqual([
       'master-0/start [write container.restart wait]',
-      'master-0/ready [wait wait wait script] after master-0/start',
+      'master-0/ready [wait script wait wait] after master-0/start',
     ])
   })
 

@@ -14,6 +14,7 @@ export function k3sFragments(): Record<string, string> {
     'k3s-initialized': `[ -f ${INITIALIZED} ] && echo yes`,
     'k3s-api': `${ASK_AS_ADMIN}\n[ -x ${K3S.binary} ] && api /readyz`,
     'k3s-nodes': `${ASK_AS_ADMIN}\n[ -x ${K3S.binary} ] && api /api/v1/nodes`,
+    'k3s-members': `${ASK_AS_ADMIN}\n[ -d ${K3S.dataDir}/server/db/etcd ] && [ -x ${K3S.binary} ] && api /db/info`,
     // A password that the cluster has refused is as good as none: the machine was installed anew under its old name.
     'k3s-node-password': `if [ -s /etc/rancher/node/password ]; then if [ ! -f ${INITIALIZED} ] && { ${logScript('k3s', 40)}; ${logScript('k3s-agent', 40)}; } | grep -q 'Node password rejected'; then echo refused; else echo kept; fi; fi`,
     // Values are written with or without quotes; an address needs neither spaces nor escapes.

@@ -1,3 +1,4 @@
+import { hasVote, votersOf } from '../etcd-voters.js'
 import type { NodeStatus } from '../runtime.js'
 import { DRAINED_LABEL } from './paths.js'
 
@@ -9,7 +10,11 @@ interface Condition {
 }
 
 interface KubeNode {
-  readonly metadata?: { readonly name?: string; readonly labels?: Readonly<Record<string, string>> }
+  readonly metadata?: {
+    readonly name?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
   readonly status?: {
     readonly conditions?: readonly Condition[]
     readonly addresses?: readonly { readonly type?: string; readonly address?: string }[]
@@ -17,8 +22,8 @@ interface KubeNode {
   }
 }
 
-/** Reads `kubectl get nodes -o json`. Text that is not a list of nodes gives none. */
-export function parseNodes(json: string): NodeStatus[] {
+/** Reads `kubectl get nodes -o json`, and who votes in etcd from `/db/info`. Text that is not a list of nodes gives none. */
+export function parseNodes(json: string, members: string = ''): NodeStatus[] {
   let items: readonly KubeNode[]
   try {
     items = (JSON.parse(json) as { items?: KubeNode[] }).items ?? []
@@ -26,14 +31,18 @@ export function parseNodes(json: string): NodeStatus[] {
     // A call that was cut off by its deadline: the machine is then reported by its service.
     return []
   }
-  return items.map(nodeStatus).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const voters = votersOf(members)
+  return items.map((node) => nodeStatus(node, voters)).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-function nodeStatus(node: KubeNode): NodeStatus {
+function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
   const labels = node.metadata?.labels ?? {}
   const conditions = node.status?.conditions ?? []
   const ready = conditions.find((condition) => condition.type === 'Ready')
-  const voter = conditions.find((condition) => condition.type === 'EtcdIsVoter')
+  const noted = conditions.find((condition) => condition.type === 'EtcdIsVoter')
+  // k3s notes late that a member has been given its vote.
+  const late = noted === undefined || noted.reason === 'MemberIsLearner'
+  const votes = noted?.status === 'True' || (late && hasVote(node.metadata?.annotations, voters))
   // Releases before 1.34 set `master` too; etcd-only masters have neither.
   const master = ['control-plane', 'master', 'etcd'].some(
     (role) => `node-role.kubernetes.io/${role}` in labels,
@@ -48,7 +57,7 @@ function nodeStatus(node: KubeNode): NodeStatus {
       ready?.status === 'True'
         ? ''
         : [ready?.reason, ready?.message].filter(Boolean).join(': ') || 'not ready yet',
-    ...(voter ? { voter: voter.status === 'True' } : {}),
+    ...(noted || votes ? { voter: votes } : {}),
     ...(DRAINED_LABEL in labels ? { drained: true as const } : {}),
   }
 }

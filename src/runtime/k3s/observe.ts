@@ -94,7 +94,7 @@ export function installedState(facts: Facts): InstalledState {
     ),
     initialized: text('k3s-initialized') === 'yes',
     apiReady: text('k3s-api') === 'ok',
-    ...(nodes ? { nodes: parseNodes(nodes) } : {}),
+    ...(nodes ? { nodes: parseNodes(nodes, text('k3s-members')) } : {}),
     ...(unit && !record ? { foreign: `the service ${unit.unit}, which airlift did not make` } : {}),
   }
 }

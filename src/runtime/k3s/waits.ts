@@ -4,6 +4,7 @@ import type { Action } from '../../plan/plan.js'
 import { ASK_AS_ADMIN, ASK_AS_KUBELET, askJoinable, CONDITION } from './ask-api.js'
 import { diagnoseScript, fatalScript } from './diagnose.js'
 import { K3S } from './paths.js'
+import { VOTE } from './vote-script.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
 
@@ -59,13 +60,15 @@ export function waitApi(timeoutMs: number): Wait {
 
 /** Until a master's own node is Ready; with `voter`, also a full member of etcd. */
 export function waitMasterReady(node: string, voter: boolean, timeoutMs: number): Wait {
-  const member = voter ? ' && printf \'%s\' "$json" | condition EtcdIsVoter' : ''
+  const member = voter
+    ? ' && { printf \'%s\' "$json" | condition EtcdIsVoter || printf \'%s\' "$json" | vote; }'
+    : ''
   return {
     kind: 'wait',
     what: `node ${node} to be Ready${voter ? ' and a voting member of etcd' : ''}`,
     script: poll(
       'k3s',
-      `${ASK_AS_ADMIN}\n${CONDITION}\njson=$(api /api/v1/nodes/${node}) && printf '%s' "$json" | condition Ready${member} && exit 0`,
+      `${ASK_AS_ADMIN}\n${CONDITION}\n${voter ? `${VOTE}\n` : ''}json=$(api /api/v1/nodes/${node}) && printf '%s' "$json" | condition Ready${member} && exit 0`,
     ),
     timeoutMs,
     diagnose: `${kubectl(`get node ${quote(node)} -o ${quote('jsonpath={range .status.conditions[*]}{.type}={.status} {.message}{"\\n"}{end}')}`)}; ${diagnoseScript('k3s')}`,

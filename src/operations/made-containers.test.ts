@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createFakeMachine } from '../machine/fake/fake-machine.js'
+import { loadContainerScripts } from '../rootfs/templates.js'
+import { testContainers } from '../runtime/k3d/world.fixture.js'
+import { newRuntime } from '../runtime/new-runtime.js'
+import type { ObserveInput, World } from '../runtime/runtime.js'
+import { type ContainerLab, containerLab, tinyRootfs } from './containers.fixture.js'
+import { planRun, run } from './run.js'
+
+const MASTER = 'airlift-dev-master-0'
+const WORKER = 'airlift-dev-worker-0'
+const spec = testContainers(1, 1)
+const rootfs = tinyRootfs()
+const names = [...spec.masters, ...spec.nodes].map((node) => node.target.host)
+
+let home: string
+let lab: ContainerLab
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), 'airlift-look-'))
+  lab = containerLab({ home })
+  const { error } = await run({ spec, rootfs }, lab.ctx, lab.deps)
+  if (error) throw error
+})
+afterEach(() => rmSync(home, { recursive: true, force: true }))
+
+const ready = (name: string, is = true): object => ({
+  metadata: {
+    name,
+    labels: name === MASTER ? { 'node-role.kubernetes.io/control-plane': 'true' } : {},
+  },
+  status: { conditions: [{ type: 'Ready', status: is ? 'True' : 'False' }] },
+})
+
+/** Looks with machines in which every command is a surprise, and fails the test. */
+async function look(more: Partial<ObserveInput>): Promise<World> {
+  const templates = await loadContainerScripts()
+  const machines = [...spec.masters, ...spec.nodes].map((node) => ({
+    machine: createFakeMachine({ id: `docker://${node.target.host}`, name: node.target.host }),
+    node,
+  }))
+  const { engine } = lab
+  const runtime = await newRuntime('k3d')
+  return runtime.observe(spec, { machines, templates, rootfs, engine, ...more }, lab.ctx)
+}
+
+const readApi =
+  (nodes: readonly object[], api = 'ok') =>
+  async (master: string, path: string): Promise<string> => {
+    if (master !== MASTER) return ''
+    return path === '/readyz' ? api : path === '/api/v1/nodes' ? JSON.stringify({ items: nodes }) : ''
+  }
+const made = new Set(names.map((name) => `docker://${name}`))
+
+describe('containers that were made by this operation', () => {
+  it('are known by the engine and the API alone, and nothing is left to do', async () => {
+    const nodes = names.map((name) => ready(name))
+    const world = await look({ made, readApi: readApi(nodes), readKubeconfig: async () => 'kubeconfig' })
+    expect(world.unreachable).toEqual([])
+    expect(world.machines.map(({ name, made: own }) => [name, own])).toEqual([
+      [MASTER, true],
+      [WORKER, true],
+    ])
+    expect(world.machines[0]?.installed).toMatchObject({ active: true, apiReady: true, initialized: true })
+    expect(world.machines[0]?.facts.managed.fragments['k3s-kubeconfig']).toBe('kubeconfig')
+    expect(planRun(await newRuntime('k3d'), spec, world).steps).toEqual([])
+  })
+
+  it('are waited for when the API does not say that they are Ready', async () => {
+    const world = await look({ made, readApi: readApi([ready(MASTER), ready(WORKER, false)]) })
+    const { steps } = planRun(await newRuntime('k3d'), spec, world)
+    expect(steps.map(({ id, effect }) => [id, effect])).toEqual([[`${WORKER}/start`, undefined]])
+  })
+
+  it('are made again when the engine has lost them', async () => {
+    await lab.engine.removeContainer(WORKER, { force: true })
+    const world = await look({ made, readApi: readApi([ready(MASTER), ready(WORKER)]) })
+    const { steps } = planRun(await newRuntime('k3d'), spec, world)
+    expect(steps.map(({ id }) => id)).toContain(`${WORKER}/create`)
+  })
+
+  it('are looked into where the API cannot be asked from here', async () => {
+    const world = await look({ made: new Set([`docker://${MASTER}`]), readApi: async () => 'unavailable' })
+    // The surprise: the command that looks.
+    expect(world.unreachable.map(({ node }) => node.target.host)).toEqual([MASTER, WORKER])
+  })
+})
