@@ -125,8 +125,8 @@ describe('stop', () => {
     const steps = outline(planStop(spec(), world(1, 2, 'running'), { drain: true }))
     const drains = 'airlift-dev-worker-0/drain, airlift-dev-worker-1/drain'
     expect(steps).toEqual([
-      'airlift-dev-worker-0/drain [script]',
-      'airlift-dev-worker-1/drain [script]',
+      'airlift-dev-worker-0/drain [script script]',
+      'airlift-dev-worker-1/drain [script script]',
       `airlift-dev-master-0/stop [stop] after ${drains}`,
       `airlift-dev-worker-0/stop [stop] after ${drains}`,
       `airlift-dev-worker-1/stop [stop] after ${drains}`,

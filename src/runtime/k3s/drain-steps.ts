@@ -2,7 +2,9 @@ import { AirliftError } from '../../core/errors.js'
 import { quote } from '../../machine/quote.js'
 import type { Step } from '../../plan/plan.js'
 import type { World } from '../runtime.js'
-import { DRAINED_LABEL, K3S } from './paths.js'
+import { type DrainAdvice, type DrainOptions, drainLimitMs, drainScript } from './drain-script.js'
+import { kubectl } from './kubectl.js'
+import { DRAINED_LABEL } from './paths.js'
 
 /**
  * The steps that empty workers before a stop, on a master that answers, all at the same time. A node that the user had
@@ -21,33 +23,44 @@ export function drainSteps(
       hint: 'stop without --drain',
     })
   }
-  const names = new Set((known.installed.nodes ?? []).map((node) => node.name))
-  return workers
-    .filter(({ node }) => names.has(node))
-    .map(({ node, machine }) => ({
-      id: `${node}/drain`,
-      machine: known.id,
-      subject: machine,
-      title: `drain ${node}`,
-      needs: [],
-      effect: 'change' as const,
-      actions: [
-        { kind: 'script' as const, script: drainScript(node, timeoutMs), timeoutMs: timeoutMs + 30_000 },
-      ],
-    }))
+  const statuses = new Map((known.installed.nodes ?? []).map((status) => [status.name, status]))
+  return workers.flatMap(({ node, machine }): Step[] => {
+    const status = statuses.get(node)
+    if (!status) return []
+    const drain: DrainOptions = { timeoutMs, otherwise: ADVICE, alive: status.ready }
+    return [
+      {
+        id: `${node}/drain`,
+        machine: known.id,
+        subject: machine,
+        title: `drain ${node}`,
+        needs: [],
+        effect: 'change',
+        actions: [
+          { kind: 'script', script: cordonForStop(node), timeoutMs: 90_000 },
+          { kind: 'script', script: drainScript(node, drain), timeoutMs: drainLimitMs(drain) },
+        ],
+      },
+    ]
+  })
 }
 
-function drainScript(node: string, timeoutMs: number): string {
-  const seconds = Math.max(1, Math.ceil(timeoutMs / 1000))
-  const kubectl = `timeout 30 ${K3S.binary} kubectl`
+/** Cordons a node for the time of the stop. Marked first: what is cut off in between is undone by the next start all the same. */
+function cordonForStop(node: string): string {
   const name = quote(node)
   return [
-    `if [ "$(${kubectl} get node ${name} -o jsonpath={.spec.unschedulable})" != true ]; then`,
-    // Marked first: what is cut off in between is undone by the next start all the same.
-    `  { ${kubectl} label node ${name} ${DRAINED_LABEL}=stop --overwrite && ${kubectl} cordon ${name}; } >&2 || exit 1`,
+    `if [ "$(${kubectl(`get node ${name} -o jsonpath={.spec.unschedulable}`, 30)})" != true ]; then`,
+    `  { ${kubectl(`label node ${name} ${DRAINED_LABEL}=stop --overwrite`, 30)} && ${kubectl(`cordon ${name}`, 30)}; } >&2 || exit 1`,
     'fi',
-    `out=$(timeout ${seconds + 20} ${K3S.binary} kubectl drain ${name} --ignore-daemonsets --delete-emptydir-data --timeout=${seconds}s 2>&1) && exit 0`,
-    `printf '%s\\n' "$out" | grep -v '^evicting' | tail -n 5 | sed 's/^/@@log /'`,
-    `fail E_DRAIN ${quote(`the pods of ${node} did not leave it; nothing was stopped`)} 'give its pods another place, or stop without --drain; airlift start lets the workers be used again'`,
   ].join('\n')
+}
+
+const advice = (what: string): string =>
+  `nothing was stopped; ${what}, or stop without --drain; airlift start lets the workers be used again`
+
+/** What may be done about a worker that does not get empty. */
+const ADVICE: DrainAdvice = {
+  budget: advice('give its pods another place or change the budget and run the same command again'),
+  bare: advice('move or delete them and run the same command again'),
+  late: advice('run the same command again, wait longer with --timeout'),
 }

@@ -1,19 +1,8 @@
 import { quote } from '../../machine/quote.js'
 import type { Action } from '../../plan/plan.js'
-import { K3S } from './paths.js'
+import { kubectl } from './kubectl.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
-
-const kubectl = (rest: string, seconds = 10): string => `timeout ${seconds} ${K3S.binary} kubectl ${rest}`
-
-/** How one node is drained. */
-export interface DrainOptions {
-  readonly timeoutMs: number
-  /** Goes on when pods do not leave in time. */
-  readonly force: boolean
-  /** Whether the node's kubelet still reports; one that does not will never confirm that a pod has ended. */
-  readonly alive: boolean
-}
 
 /** Lets no new pod onto a node. A node that is gone already is no error. */
 export function cordonScript(name: string): string {
@@ -21,48 +10,6 @@ export function cordonScript(name: string): string {
   return [
     `found=$(${kubectl(`get node ${node} -o name --ignore-not-found`)}) || fail E_COMMAND ${quote(`the API server did not answer for node ${name}`)} 'see airlift status'`,
     `[ -z "$found" ] || ${kubectl(`cordon ${node}`, 30)} >&2`,
-  ].join('\n')
-}
-
-/**
- * Empties a node by evictions, so that PodDisruptionBudgets are respected. Pods of DaemonSets stay, since they would come
- * back at once; what lies in emptyDir volumes goes with the pod, as it would in any eviction.
- */
-export function drainScript(name: string, options: DrainOptions): string {
-  const seconds = Math.max(1, Math.ceil(options.timeoutMs / 1000))
-  const skip = options.alive ? '' : ' --skip-wait-for-delete-timeout=1'
-  const drain = (more: string, limit: number): string =>
-    `${kubectl(`drain ${quote(name)} --ignore-daemonsets --delete-emptydir-data${skip} ${more} --timeout=${limit}s`, limit + 30)} 2>&1`
-  const present = [
-    `found=$(${kubectl(`get node ${quote(name)} -o name --ignore-not-found`)}) || fail E_COMMAND ${quote(`the API server did not answer for node ${name}`)} 'see airlift status'`,
-    '[ -n "$found" ] || exit 0',
-  ]
-  if (options.force) {
-    const late = `node ${name}: its pods did not leave within ${seconds}s and are deleted, whatever a PodDisruptionBudget says`
-    return [
-      ...present,
-      `out=$(${drain('--force', seconds)}) && exit 0`,
-      `printf '@@note %s\\n' ${quote(late)}`,
-      `out=$(${drain(`--force --disable-eviction --grace-period=10${options.alive ? ' --skip-wait-for-delete-timeout=15' : ''}`, 30)}) && exit 0`,
-      `printf '@@note %s\\n' ${quote(`node ${name}: not all of its pods have ended`)}": $(printf '%s' "$out" | tail -n 1)"`,
-      'exit 0',
-    ].join('\n')
-  }
-  const stays = `${name} stays cordoned and is otherwise unchanged`
-  return [
-    ...present,
-    `out=$(${drain('', seconds)}) && exit 0`,
-    `printf '%s\\n' "$out" | tail -n 12 | cut -c1-300 | sed 's/^/@@log /'`,
-    'case $out in',
-    "*'disruption budget'*)",
-    `  pods=$(printf '%s\\n' "$out" | sed -n 's/.*when evicting pod[s]*\\/"\\([^"]*\\)" -n "\\([^"]*\\)".*/\\2\\/\\1/p' | sort -u | head -n 5 | tr '\\n' ' ')`,
-    `  fail E_DRAIN ${quote(`node ${name} is not drained after ${seconds}s: a PodDisruptionBudget forbids evicting `)}"$pods" ${quote(`${stays}; give its pods another place or change the budget and run the same command again, wait longer with --drain-timeout, or delete them with --force; to keep the node: k3s kubectl uncordon ${name}`)} ;;`,
-    "*'declare no controller'*)",
-    `  pods=$(printf '%s\\n' "$out" | sed -n 's/.*declare no controller[^:]*: \\(.*\\)/\\1/p' | head -n 1 | sed 's/, continuing command.*//')`,
-    `  fail E_DRAIN ${quote(`node ${name} has pods without a controller, which nothing would start elsewhere: `)}"$pods" ${quote(`${stays}; move them, or delete them with --force; to keep the node: k3s kubectl uncordon ${name}`)} ;;`,
-    '*)',
-    `  fail E_DRAIN ${quote(`node ${name} is not drained after ${seconds}s: `)}"$(printf '%s' "$out" | tail -n 1)" ${quote(`${stays}; run the same command again, wait longer with --drain-timeout, or use --force; to keep the node: k3s kubectl uncordon ${name}`)} ;;`,
-    'esac',
   ].join('\n')
 }
 

@@ -1,12 +1,7 @@
 import type { Action, Step } from '../../plan/plan.js'
 import type { LeaveOptions, MachineWorld } from '../runtime.js'
-import {
-  cordonScript,
-  drainScript,
-  leaveScript,
-  waitMemberGone,
-  waitMembersHealthy,
-} from './leave-scripts.js'
+import { type DrainAdvice, type DrainOptions, drainLimitMs, drainScript } from './drain-script.js'
+import { cordonScript, leaveScript, waitMemberGone, waitMembersHealthy } from './leave-scripts.js'
 import type { Leaver } from './leaver.js'
 
 /** How long pods may take to leave a node when nothing is said: 5 minutes, 30 seconds when they are to go anyway. */
@@ -70,7 +65,11 @@ export function leaveSteps(input: LeaveInput): Step[] {
   if (leaver.known) {
     const drainMs = drainTimeout(input.options)
     const force = input.options.force === true
-    const alive = leaver.machine !== undefined && leaver.known.ready
+    const drain: DrainOptions = {
+      timeoutMs: drainMs,
+      otherwise: force ? 'force' : adviceFor(leaver.name),
+      alive: leaver.machine !== undefined && leaver.known.ready,
+    }
     add({
       id: leaveId.drain(leaver),
       machine: through.id,
@@ -82,8 +81,8 @@ export function leaveSteps(input: LeaveInput): Step[] {
         ...gate,
         {
           kind: 'script',
-          script: drainScript(leaver.name, { timeoutMs: drainMs, force, alive }),
-          timeoutMs: drainMs + 150_000,
+          script: drainScript(leaver.name, drain),
+          timeoutMs: drainLimitMs(drain),
         },
       ],
     })
@@ -113,4 +112,17 @@ export function leaveSteps(input: LeaveInput): Step[] {
     ],
   })
   return steps
+}
+
+/** What may be done about a node that does not get empty. */
+function adviceFor(node: string): DrainAdvice {
+  const advice = (what: string): string =>
+    `${node} stays cordoned and is otherwise unchanged; ${what}; to keep the node: k3s kubectl uncordon ${node}`
+  return {
+    budget: advice(
+      'give its pods another place or change the budget and run the same command again, wait longer with --drain-timeout, or delete them with --force',
+    ),
+    bare: advice('move them, or delete them with --force'),
+    late: advice('run the same command again, wait longer with --drain-timeout, or use --force'),
+  }
 }

@@ -2,6 +2,7 @@ import { quote } from '../../machine/quote.js'
 import type { Action, Step } from '../../plan/plan.js'
 import { ASK_AS_ADMIN, ASK_AS_KUBELET, askJoinable } from './ask-api.js'
 import { diagnoseScript } from './diagnose.js'
+import { kubectl } from './kubectl.js'
 import { DRAINED_LABEL, K3S, STARTING } from './paths.js'
 import { poll, waitApi, waitMasterReady, waitSystem } from './waits.js'
 
@@ -119,11 +120,11 @@ export function finishSteps(input: {
 
 /** Only nodes that `stop --drain` marked: one that the user cordoned stays as it is. */
 function uncordonScript(): string {
-  const kubectl = `timeout 30 ${K3S.binary} kubectl`
+  const names = quote('jsonpath={.items[*].metadata.name}')
   return [
-    `nodes=$(${kubectl} get nodes -l ${DRAINED_LABEL}=stop -o ${quote('jsonpath={.items[*].metadata.name}')}) || exit 1`,
+    `nodes=$(${kubectl(`get nodes -l ${DRAINED_LABEL}=stop -o ${names}`, 30)}) || exit 1`,
     'for node in $nodes; do',
-    `  ${kubectl} uncordon "$node" >&2 && ${kubectl} label node "$node" ${DRAINED_LABEL}- >&2 || exit 1`,
+    `  ${kubectl('uncordon "$node"', 30)} >&2 && ${kubectl(`label node "$node" ${DRAINED_LABEL}-`, 30)} >&2 || exit 1`,
     'done',
   ].join('\n')
 }

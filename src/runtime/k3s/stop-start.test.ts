@@ -101,8 +101,8 @@ describe('stop', () => {
   it('drains the workers on a master, all at once, and stops nothing before', () => {
     const spec = testSpec(1, 2)
     expect(outline(runtime.stop(spec, cluster(spec, true), { drain: true }))).toEqual([
-      'bare2/drain on 10.0.0.1 [script]',
-      'bare3/drain on 10.0.0.1 [script]',
+      'bare2/drain on 10.0.0.1 [script script]',
+      'bare3/drain on 10.0.0.1 [script script]',
       'bare1/stop on 10.0.0.1 [script script script script] after bare2/drain, bare3/drain',
       'bare2/stop on 10.0.0.2 [script script script script] after bare2/drain, bare3/drain',
       'bare3/stop on 10.0.0.3 [script script script script] after bare2/drain, bare3/drain',
