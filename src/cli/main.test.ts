@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { writeRecord } from '../cluster/record.js'
+import { plainSsh } from '../cluster/ssh.fixture.js'
 import { copyPaths } from './actions/copy.js'
 import { main } from './main.js'
 
@@ -237,15 +238,12 @@ describe('list', () => {
   })
   it('shows what this computer remembers, and skips what it cannot read', async () => {
     const env = { HOME: home, XDG_STATE_HOME: join(home, 'state') }
-    const ssh = {
-      identities: [],
-      hostKeys: 'accept-new',
-      askPass: false,
-      askSudoPass: false,
-      sudo: 'auto',
-      transport: 'auto',
+    const record = {
+      runtime: 'k3s',
+      version: 'v1.33.1+k3s1',
+      ssh: plainSsh,
+      updated: '2026-11-21T00:00:00Z',
     } as const
-    const record = { runtime: 'k3s', version: 'v1.33.1+k3s1', ssh, updated: '2026-11-21T00:00:00Z' } as const
     await writeRecord(
       { ...record, name: 'prod', masters: ['10.0.0.1'], nodes: ['10.0.0.2', '10.0.0.3'] },
       env,

@@ -14,10 +14,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NodeSpec } from '../cluster/spec.js'
+import { plainSsh } from '../cluster/ssh.fixture.js'
 import { createContext } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { createLocalMachine } from '../machine/local/local-machine.js'
 import type { Machine } from '../machine/machine.js'
+import { connectInOrder } from './connect-in-order.fixture.js'
 import { type CopyResult, copy } from './copy.js'
 import { openCopySource } from './copy-source.js'
 
@@ -34,33 +36,14 @@ const put = (source: string, to: string, ...machines: (Machine | AirliftError)[]
     const host = `h${index}`
     return { target: { kind: 'ssh', text: host, host }, role: 'master', labels: {}, taints: [] }
   })
-  const ssh = {
-    identities: [],
-    hostKeys: 'accept-new',
-    askPass: false,
-    askSudoPass: false,
-    sudo: 'auto',
-    transport: 'auto',
-  } as const
   return copy(
     {
-      selection: { cluster: { name: 'prod', masters: nodes, nodes: [], ssh }, roles: [], on: [] },
+      selection: { cluster: { name: 'prod', masters: nodes, nodes: [], ssh: plainSsh }, roles: [], on: [] },
       source,
       target: to,
     },
     createContext({ env: {} }),
-    {
-      secrets: undefined as never,
-      createConnector: () => ({
-        engine: () => Promise.reject(new Error('no engine is expected')),
-        async connect({ host }) {
-          const machine = machines[Number(host.slice(1))]
-          if (machine === undefined || machine instanceof AirliftError) throw machine
-          return machine
-        },
-        async close() {},
-      }),
-    },
+    connectInOrder(...machines),
   )
 }
 const mode = (path: string): string => (statSync(path).mode & 0o7777).toString(8)

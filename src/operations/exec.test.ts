@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { MachineTarget, NodeSpec, Role } from '../cluster/spec.js'
+import { plainSsh } from '../cluster/ssh.fixture.js'
 import { createContext } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { createFakeMachine, type FakeMachine, type FakeRule } from '../machine/fake/fake-machine.js'
 import { createLocalMachine } from '../machine/local/local-machine.js'
 import type { Machine } from '../machine/machine.js'
+import { connectInOrder } from './connect-in-order.fixture.js'
 import { exec, execInteractive } from './exec.js'
 import type { MachineSelection } from './select-machines.js'
 import type { OperationDeps } from './session.js'
@@ -36,38 +38,12 @@ const select = (
     name: 'prod',
     masters: masters.map((host) => node(host, 'master')),
     nodes: nodes.map((host) => node(host, 'worker')),
-    ssh: {
-      identities: [],
-      hostKeys: 'accept-new',
-      askPass: false,
-      askSudoPass: false,
-      sudo: 'auto',
-      transport: 'auto',
-    },
+    ssh: plainSsh,
   },
   roles: [],
   on: [],
   ...parts,
 })
-/** Connects to the machines in the order in which they are named. */
-const deps = (...machines: (Machine | AirliftError)[]): OperationDeps => {
-  const left = [...machines]
-  return {
-    secrets: undefined as never,
-    createConnector: () => ({
-      engine: () => Promise.reject(new Error('no engine is expected')),
-      async connect() {
-        const next = left.shift()
-        if (!next) throw new Error('more machines than expected')
-        if (next instanceof AirliftError) throw next
-        return next
-      },
-      async close() {
-        for (const machine of machines) if (!(machine instanceof AirliftError)) await machine.close()
-      },
-    }),
-  }
-}
 const run = (selection: MachineSelection, command: string[], d: OperationDeps, root = true) =>
   exec({ selection, command, root, timeoutMs: 5000 }, createContext({ env: {} }), d)
 
@@ -76,7 +52,10 @@ describe('exec', () => {
     const result = await run(
       select(['a'], ['b']),
       ['uptime'],
-      deps(fake('a', { match: 'uptime', reply: 'up 1\n' }), fake('b', { match: 'uptime', reply: 'up 2\n' })),
+      connectInOrder(
+        fake('a', { match: 'uptime', reply: 'up 1\n' }),
+        fake('b', { match: 'uptime', reply: 'up 2\n' }),
+      ),
     )
     expect(result).toEqual({
       operation: 'exec',
@@ -109,7 +88,7 @@ describe('exec', () => {
     const result = await run(
       select(['a'], ['b', 'c']),
       ['false'],
-      deps(
+      connectInOrder(
         fake('a', { match: 'false', reply: '' }),
         fake('b', { match: 'false', reply: { exitCode: 7, stderr: 'oh' } }),
         lost,
@@ -124,28 +103,32 @@ describe('exec', () => {
   })
   it('is failed when all failed', async () => {
     const bad: FakeRule = { match: 'false', reply: { exitCode: 1 } }
-    expect((await run(select(['a'], ['b']), ['false'], deps(fake('a', bad), fake('b', bad)))).outcome).toBe(
-      'failed',
-    )
+    expect(
+      (await run(select(['a'], ['b']), ['false'], connectInOrder(fake('a', bad), fake('b', bad)))).outcome,
+    ).toBe('failed')
   })
   it('keeps the machines of a role, and those that --on names by node or host', async () => {
     const echo: FakeRule = { match: 'echo', reply: '' }
     const roles = await run(
       select(['a'], ['b'], { roles: ['worker'] }),
       ['echo'],
-      deps(fake('a'), fake('b', echo)),
+      connectInOrder(fake('a'), fake('b', echo)),
     )
     expect(roles.machines.map((machine) => machine.node)).toEqual(['b'])
     const on = await run(
       select(['a'], ['b', 'c'], { on: ['root@c', 'a'] }),
       ['echo'],
-      deps(fake('a', echo), fake('b'), fake('c', echo)),
+      connectInOrder(fake('a', echo), fake('b'), fake('c', echo)),
     )
     expect(on.machines.map((machine) => machine.node)).toEqual(['a', 'c'])
   })
   it('refuses a name that is not of the cluster, and says which was near', async () => {
     await expect(
-      run(select(['bare1'], ['bare2'], { on: ['baer2'] }), ['x'], deps(fake('bare1'), fake('bare2'))),
+      run(
+        select(['bare1'], ['bare2'], { on: ['baer2'] }),
+        ['x'],
+        connectInOrder(fake('bare1'), fake('bare2')),
+      ),
     ).rejects.toMatchObject({
       code: 'E_HOST_INVALID',
       message: '"baer2" is not a machine of the cluster',
@@ -155,8 +138,8 @@ describe('exec', () => {
   it('runs as root unless told otherwise', async () => {
     const asked: (boolean | undefined)[] = []
     const rule: FakeRule = { match: 'id', fn: ({ options }) => String(asked.push(options.root)) }
-    await run(select(['a'], []), ['id'], deps(fake('a', rule)))
-    await run(select(['a'], []), ['id'], deps(fake('a', rule)), false)
+    await run(select(['a'], []), ['id'], connectInOrder(fake('a', rule)))
+    await run(select(['a'], []), ['id'], connectInOrder(fake('a', rule)), false)
     expect(asked).toEqual([true, false])
   })
 })
@@ -164,7 +147,7 @@ describe('exec', () => {
 describe('the words of a command, in a real shell', () => {
   const local = (): Machine => createLocalMachine({ mode: 'never' }, createContext())
   const stdout = async (...command: string[]): Promise<string> =>
-    (await run(select(['a'], []), command, deps(local()), false)).machines[0]?.stdout ?? ''
+    (await run(select(['a'], []), command, connectInOrder(local()), false)).machines[0]?.stdout ?? ''
 
   it.each(["it's", 'a  b', '$HOME', '`id`', '"', '\\n', '*', 'a\nb', '', 'ünï'])(
     'passes %j on unchanged',
@@ -176,7 +159,12 @@ describe('the words of a command, in a real shell', () => {
     expect(await stdout('for i in 1 2; do echo "$i"; done | tail -n 1')).toBe('2\n')
   })
   it('has nothing to read, and keeps exit code, stdout and stderr apart', async () => {
-    const result = await run(select(['a'], []), ['cat; echo out; echo err >&2; exit 9'], deps(local()), false)
+    const result = await run(
+      select(['a'], []),
+      ['cat; echo out; echo err >&2; exit 9'],
+      connectInOrder(local()),
+      false,
+    )
     expect(result.machines[0]).toMatchObject({ exitCode: 9, stdout: 'out\n', stderr: 'err\n' })
   })
 })
@@ -200,11 +188,13 @@ describe('execInteractive', () => {
         return 42
       },
     })
-    expect(await interactive(select(['a'], []), deps(machine))).toBe(42)
+    expect(await interactive(select(['a'], []), connectInOrder(machine))).toBe(42)
     expect(asked).toEqual([["sh -c 'a b'", { tty: true, root: true }]])
   })
   it('refuses several machines', async () => {
-    await expect(interactive(select(['a'], ['b']), deps(fake('a'), fake('b')))).rejects.toMatchObject({
+    await expect(
+      interactive(select(['a'], ['b']), connectInOrder(fake('a'), fake('b'))),
+    ).rejects.toMatchObject({
       code: 'E_USAGE',
       message: '-i and -t are for one machine, and these are 2: a, b',
       hint: 'choose one: --on NAME',

@@ -3,6 +3,7 @@ import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readRecords, recordDir, writeRecord } from '../cluster/record.js'
+import { plainSsh } from '../cluster/ssh.fixture.js'
 import { tempDir } from '../cluster/temp-paths.js'
 import { type Context, createContext } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
@@ -271,14 +272,7 @@ describe('of records', () => {
         version: 'v1.33.1+k3s1',
         masters,
         nodes: [],
-        ssh: {
-          identities: [],
-          hostKeys: 'accept-new',
-          askPass: false,
-          askSudoPass: false,
-          sudo: 'auto',
-          transport: 'auto',
-        },
+        ssh: plainSsh,
         updated: '',
       },
       ctx.env,

@@ -1,17 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { SshOptions } from '../../cluster/spec.js'
+import { plainSsh } from '../../cluster/ssh.fixture.js'
 import type { ResolvedHost } from '../ssh/resolved-host.js'
 import type { ArgumentParts } from './arguments.js'
 import { sshArguments, sshConfigText } from './arguments.js'
 
-const flags: SshOptions = {
-  identities: [],
-  hostKeys: 'accept-new',
-  askPass: false,
-  askSudoPass: false,
-  sudo: 'auto',
-  transport: 'openssh',
-}
+const flags: SshOptions = { ...plainSsh, transport: 'openssh' }
 const host = {
   alias: 'web1',
   hostName: '10.0.0.1',

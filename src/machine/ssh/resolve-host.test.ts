@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { SshOptions } from '../../cluster/spec.js'
+import { plainSsh } from '../../cluster/ssh.fixture.js'
 import { createConfigValues } from './config-values.js'
 import { parseJump } from './jump.js'
 import type { LocalFacts } from './local-facts.js'
@@ -13,14 +14,7 @@ const local: LocalFacts = {
   uid: 1000,
   env: { SSH_AUTH_SOCK: '/run/agent', OTHER: '/run/other', KRB5CCNAME: 'FILE:/none' },
 }
-const flags: SshOptions = {
-  identities: [],
-  hostKeys: 'accept-new',
-  askPass: false,
-  askSudoPass: false,
-  sudo: 'auto',
-  transport: 'auto',
-}
+const flags: SshOptions = plainSsh
 
 function resolve(
   settings: readonly string[],

@@ -1,33 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createFakeEngine } from '../../machine/docker/fake-engine.js'
-import { createFakeContainerd, type FakeContainerd } from './fake-containerd.fixture.js'
-import { type Given, importInto as importWith, outcomes } from './import-into.fixture.js'
+import { importLab, outcomes } from './import-into.fixture.js'
 
-let dir: string
-const nodes: FakeContainerd[] = []
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'airlift-import-'))
-})
-afterEach(() => {
-  for (const fake of nodes.splice(0)) fake.verify()
-  // What could be read only once was kept here, and is gone.
-  expect(readdirSync(dir).filter((name) => name.startsWith('airlift-'))).toEqual([])
-  rmSync(dir, { recursive: true, force: true })
-})
-
-const containerd = (...args: Parameters<typeof createFakeContainerd>): FakeContainerd => {
-  const made = createFakeContainerd(...args)
-  nodes.push(made)
-  return made
-}
-const importInto = (
-  machines: Parameters<typeof importWith>[0],
-  sources: readonly string[],
-  given: Omit<Given, 'dir'> = {},
-) => importWith(machines, sources, { ...given, dir })
+const { node: containerd, importInto } = importLab()
 const NAME = 'docker.io/library/app:1'
 
 describe('importImages from Docker', () => {

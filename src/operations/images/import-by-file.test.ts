@@ -1,43 +1,17 @@
-import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { truncateSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
 import { AirliftError } from '../../core/errors.js'
-import { dockerArchive, layer, write } from '../../rootfs/archives.fixture.js'
-import { createFakeContainerd, type FakeContainerd } from './fake-containerd.fixture.js'
-import { type Given, importInto as importWith, outcomes } from './import-into.fixture.js'
+import { dockerArchive, layer } from '../../rootfs/archives.fixture.js'
+import type { FakeContainerd } from './fake-containerd.fixture.js'
+import { importLab, outcomes } from './import-into.fixture.js'
 
-let dir: string
-const nodes: FakeContainerd[] = []
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'airlift-import-'))
-})
-afterEach(() => {
-  for (const fake of nodes.splice(0)) fake.verify()
-  expect(readdirSync(dir).filter((name) => name.startsWith('airlift-'))).toEqual([])
-  rmSync(dir, { recursive: true, force: true })
-})
-
-const container = (
-  name: string,
-  options: Parameters<typeof createFakeContainerd>[1] = {},
-): FakeContainerd => {
-  const made = createFakeContainerd(name, { unpack: () => undefined, ...options })
-  nodes.push(made)
-  return made
-}
-const importInto = (
-  machines: Parameters<typeof importWith>[0],
-  sources: readonly string[],
-  given: Omit<Given, 'dir'> = {},
-) => importWith(machines, sources, { ...given, dir })
+const { node, file, importInto } = importLab()
+const container = (name: string, options: Parameters<typeof node>[1] = {}): FakeContainerd =>
+  node(name, { unpack: () => undefined, ...options })
 const NAME = 'docker.io/library/app:1'
 const MEGABYTE = 1 << 20
 const app = (bytes = 2 * MEGABYTE): string =>
-  write(
-    join(dir, 'app.tar'),
-    dockerArchive([{ names: ['app:1'], layers: [layer('base'), layer('x'.repeat(bytes))] }]),
-  )
+  file(dockerArchive([{ names: ['app:1'], layers: [layer('base'), layer('x'.repeat(bytes))] }]))
 
 describe('importImages into containers', () => {
   it('lets the engine put what is large, once', async () => {
@@ -69,7 +43,7 @@ describe('importImages into containers', () => {
     })
     expect(outcomes(result)).toEqual([{ [NAME]: 'failed' }, { [NAME]: 'imported' }])
     expect(a.unpacked).toEqual([])
-    const host = createFakeContainerd('h', { freeBytes })
+    const host = node('h', { freeBytes })
     expect(outcomes(await importInto([host], [app()]))).toEqual([{ [NAME]: 'imported' }])
   })
 

@@ -1,38 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { AirliftError } from '../../core/errors.js'
-import { dockerArchive, layer, ociArchive, write } from '../../rootfs/archives.fixture.js'
+import { dockerArchive, layer, ociArchive } from '../../rootfs/archives.fixture.js'
 import { sha256 } from '../../rootfs/digest.js'
-import { createFakeContainerd, type FakeContainerd } from './fake-containerd.fixture.js'
-import { type Given, importInto as importWith, outcomes } from './import-into.fixture.js'
+import { importLab, outcomes } from './import-into.fixture.js'
 
-let dir: string
-const nodes: FakeContainerd[] = []
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'airlift-import-'))
-})
-afterEach(() => {
-  for (const fake of nodes.splice(0)) fake.verify()
-  // What could be read only once was kept here, and is gone.
-  expect(readdirSync(dir).filter((name) => name.startsWith('airlift-'))).toEqual([])
-  rmSync(dir, { recursive: true, force: true })
-})
-
-const containerd = (...args: Parameters<typeof createFakeContainerd>): FakeContainerd => {
-  const made = createFakeContainerd(...args)
-  nodes.push(made)
-  return made
-}
-const file = (content: Buffer | string, name = 'app.tar'): string => write(join(dir, name), content)
-const importInto = (
-  machines: Parameters<typeof importWith>[0],
-  sources: readonly string[],
-  given: Omit<Given, 'dir'> = {},
-) => importWith(machines, sources, { ...given, dir })
+const { node: containerd, file, importInto } = importLab()
 const NAME = 'docker.io/library/app:1'
 const app = (): string => file(dockerArchive([{ names: ['app:1'], layers: [layer('base'), layer('app')] }]))
 

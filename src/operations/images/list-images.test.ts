@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeSpec } from '../../cluster/spec.js'
+import { plainSsh } from '../../cluster/ssh.fixture.js'
 import { createContext } from '../../core/context.js'
 import { AirliftError } from '../../core/errors.js'
 import { createFakeMachine } from '../../machine/fake/fake-machine.js'
 import type { Machine } from '../../machine/machine.js'
+import { connectInOrder } from '../connect-in-order.fixture.js'
 import { type ImageList, listImages } from './list-images.js'
 
 interface Row {
@@ -25,7 +27,6 @@ const node = (name: string, images: readonly Row[], arch = 'x86_64'): Machine =>
 }
 
 function list(...machines: (Machine | AirliftError)[]): Promise<ImageList> {
-  const left = [...machines]
   const nodes = machines.map(
     (_, index): NodeSpec => ({
       target: { kind: 'ssh', text: `n${index}`, host: `n${index}` },
@@ -34,27 +35,8 @@ function list(...machines: (Machine | AirliftError)[]): Promise<ImageList> {
       taints: [],
     }),
   )
-  const ssh = {
-    identities: [],
-    hostKeys: 'accept-new',
-    askPass: false,
-    askSudoPass: false,
-    sudo: 'auto',
-    transport: 'auto',
-  } as const
-  const selection = { cluster: { name: 'dev', masters: [], nodes, ssh }, roles: [], on: [] }
-  return listImages({ selection }, createContext({ env: {} }), {
-    secrets: undefined as never,
-    createConnector: () => ({
-      async connect() {
-        const next = left.shift()
-        if (next instanceof AirliftError) throw next
-        return next as Machine
-      },
-      engine: () => Promise.reject(new Error('not for tests')),
-      async close() {},
-    }),
-  })
+  const selection = { cluster: { name: 'dev', masters: [], nodes, ssh: plainSsh }, roles: [], on: [] }
+  return listImages({ selection }, createContext({ env: {} }), connectInOrder(...machines))
 }
 const seen = ({ images }: ImageList): unknown =>
   images.map(({ name, same, nodes, missing }) => [

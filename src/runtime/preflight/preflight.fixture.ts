@@ -1,4 +1,5 @@
 import type { ClusterSpec, NodeSpec, Role } from '../../cluster/spec.js'
+import { plainSsh } from '../../cluster/ssh.fixture.js'
 import type { Facts, FilesystemFact, ManagedFacts } from '../../machine/facts/facts.js'
 import type { RootfsManifest } from '../../rootfs/manifest.js'
 import type { PreflightMachine } from './machine-under-test.js'
@@ -24,14 +25,7 @@ export function spec(masters: number, workers: number, more: Partial<ClusterSpec
     runtime: 'k3s',
     masters: Array.from({ length: masters }, (_, i) => node(`10.0.0.${i + 1}`, 'master')),
     nodes: Array.from({ length: workers }, (_, i) => node(`10.0.0.${masters + i + 1}`, 'worker')),
-    ssh: {
-      identities: [],
-      hostKeys: 'accept-new',
-      askPass: false,
-      askSudoPass: false,
-      sudo: 'auto',
-      transport: 'auto',
-    },
+    ssh: plainSsh,
     config: {},
     manifests: [],
     ignore: [],
