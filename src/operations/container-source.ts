@@ -3,6 +3,7 @@ import { type ContainerSpec, PLAIN_CONTAINERS } from '../cluster/container-spec.
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
+import { unlessAborted } from '../core/unless-aborted.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import { resolveVersion } from '../rootfs/download/resolve-version.js'
 import type { Arch, Rootfs } from '../rootfs/manifest.js'
@@ -143,6 +144,7 @@ async function fromOutside(look: Look, ctx: Context): Promise<FoundSource> {
 /** Why an image cannot be pulled; undefined when it can. */
 async function refusalOf(engine: Engine, ref: string, ctx: Context): Promise<string | undefined> {
   try {
+    // The engine's calls are not cut off by an interruption, but a question need not be waited for.
     await unlessAborted(engine.checkPull(ref), ctx.signal)
     return undefined
   } catch (error) {
@@ -198,20 +200,4 @@ function nothingThere(wanted: string | undefined, cause: AirliftError): AirliftE
 
 function say(ctx: Context, message: string): void {
   ctx.events.emit({ level: 'info', code: 'image.chosen', message })
-}
-
-/** The engine's calls are not cut off by an interruption, but a question need not be waited for. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let onAbort = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    work.catch(() => {})
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

@@ -2,6 +2,7 @@ import pLimit from 'p-limit'
 import { LABELS } from '../cluster/container-labels.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
+import { unlessAborted } from '../core/unless-aborted.js'
 import type { ContainerConfig, Engine } from '../machine/docker/engine.js'
 import type { EngineAction, EngineHandler } from '../plan/engine-action.js'
 import { fillVolume } from '../rootfs/fill-volume.js'
@@ -107,7 +108,8 @@ async function imageAction(
   if (action.op === 'pull') {
     const say = (line: string): void =>
       ctx.events.emit({ level: 'debug', code: 'image.pull', message: line, data: { ref: action.ref } })
-    return abortable(engine.pullImage(action.ref, say), options.signal)
+    // The engine goes on with a pull by itself, which does no harm.
+    return unlessAborted(engine.pullImage(action.ref, say), options.signal)
   }
   if (!rootfs) throw new AirliftError('E_INTERNAL', `no rootfs is there to ${action.op} from`)
   if (action.op === 'fill') {
@@ -136,22 +138,6 @@ async function imageAction(
     ctx,
   )
   onSent(binary.size)
-}
-
-/** Waits no longer than until the signal: the engine goes on with a pull by itself, which does no harm. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let onAbort = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    work.catch(() => {})
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }
 
 function taken(what: string, name: string, remedy: string): AirliftError {
