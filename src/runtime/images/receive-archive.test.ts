@@ -33,7 +33,9 @@ afterEach(() => {
 })
 
 /** A ctr that keeps what it is given, and notes whether the archive still has a name then. */
-function k3s(importing = `ls ${dir}/k3s/airlift >${dir}/names; cat >${dir}/got`): void {
+function k3s(
+  importing = `ls ${dir}/k3s/airlift >${dir}/names; echo $GOMAXPROCS >${dir}/threads; cat >${dir}/got`,
+): void {
   const cases = `*'images import --local -') ${importing};;\n*'images check') echo '${ID} ';;`
   writeFileSync(join(dir, 'program'), `#!/bin/sh\ncase "$*" in\n${cases}\nesac\n`)
   chmodSync(join(dir, 'program'), 0o755)
@@ -79,6 +81,7 @@ describe.each(SHELLS)('an archive that is put beside, under %s', (...shell) => {
     expect([code, stdout.includes('@@failed')]).toEqual([0, false])
     expect(readFileSync(join(dir, 'got'), 'utf8')).toBe('the archive')
     expect(readFileSync(join(dir, 'names'), 'utf8')).toBe('')
+    expect(readFileSync(join(dir, 'threads'), 'utf8')).toBe('1\n')
     expect(archives()).toEqual([])
   })
 
