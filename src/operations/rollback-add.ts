@@ -1,11 +1,10 @@
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 import { type Context, createContext } from '../core/context.js'
-import { AirliftError, toAirliftError } from '../core/errors.js'
-import { executePlan } from '../plan/execute.js'
+import { toAirliftError } from '../core/errors.js'
 import type { World } from '../runtime/runtime.js'
 import { planDelete } from './delete.js'
 import { type ObservedCluster, observeCluster } from './observe-cluster.js'
-import type { RollbackResult } from './rollback.js'
+import { type RollbackResult, undo } from './rollback.js'
 import type { OperationDeps } from './session.js'
 
 /** How long the pods of a node that has only just come may take to leave it. Milliseconds. */
@@ -44,25 +43,9 @@ export async function rollBackAdd(
       { spec: wanted, world, strangers: [], masters: of('master'), nodes: of('worker') },
       { force: true, drainTimeoutMs: DRAIN_MS },
     )
-    const result = await executePlan(
-      plan,
-      {
-        machines: cluster.session.byId,
-        secrets: world.secrets,
-        stage: () => {
-          throw new AirliftError('E_INTERNAL', 'undoing stages nothing')
-        },
-        ...(cluster.engine ? { engine: cluster.engine } : {}),
-      },
-      own,
-    )
-    const failed = result.steps.find((step) => step.outcome === 'failed')?.error
-    const removed = result.steps
-      .filter(({ step, outcome }) => outcome === 'done' && step.effect === 'remove')
-      .reduce((sum, { step }) => sum + step.actions.length, 0)
-    return { removed, ...(failed ? { error: failed } : {}) }
+    return await undo(plan, cluster, world, own)
   } catch (error) {
-    return { removed: 0, error: toAirliftError(error, 'E_ENGINE') }
+    return { error: toAirliftError(error, 'E_ENGINE') }
   }
 }
 

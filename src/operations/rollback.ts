@@ -1,8 +1,9 @@
 import { LABELS } from '../cluster/container-labels.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { type Context, createContext } from '../core/context.js'
-import { AirliftError } from '../core/errors.js'
+import { AirliftError, toAirliftError } from '../core/errors.js'
 import { executePlan } from '../plan/execute.js'
+import type { Plan } from '../plan/plan.js'
 import type { World } from '../runtime/runtime.js'
 import type { ObservedCluster } from './observe-cluster.js'
 
@@ -20,8 +21,6 @@ export function isUnmade(spec: ClusterSpec, world: World): boolean {
 
 /** What became of an attempt to undo. */
 export interface RollbackResult {
-  /** Containers, networks and volumes that were removed. */
-  readonly removed: number
   /** Why something may be left. */
   readonly error?: AirliftError
 }
@@ -39,28 +38,33 @@ export async function rollBack(
   own.events.emit({ level: 'info', code: 'rollback.start', message: 'removing what this run made' })
   try {
     const world = await cluster.lookFromOutside(own)
-    const plan = cluster.runtime.reset(spec, world)
-    const result = await executePlan(
-      plan,
-      {
-        machines: cluster.session.byId,
-        secrets: world.secrets,
-        stage: () => {
-          throw new AirliftError('E_INTERNAL', 'undoing stages nothing')
-        },
-        ...(cluster.engine ? { engine: cluster.engine } : {}),
-      },
-      own,
-    )
-    const failed = result.steps.find((step) => step.outcome === 'failed')?.error
-    const removed = plan.steps.reduce((sum, step) => sum + step.actions.length, 0)
-    return { removed, ...(failed ? { error: failed } : {}) }
+    return await undo(cluster.runtime.reset(spec, world), cluster, world, own)
   } catch (error) {
-    return {
-      removed: 0,
-      error: error instanceof AirliftError ? error : new AirliftError('E_ENGINE', String(error)),
-    }
+    return { error: toAirliftError(error, 'E_ENGINE') }
   }
+}
+
+/** Carries out a plan that takes back what was made. Throws nothing that a step says: the result tells it. */
+export async function undo(
+  plan: Plan,
+  cluster: ObservedCluster,
+  world: World,
+  ctx: Context,
+): Promise<RollbackResult> {
+  const result = await executePlan(
+    plan,
+    {
+      machines: cluster.session.byId,
+      secrets: world.secrets,
+      stage: () => {
+        throw new AirliftError('E_INTERNAL', 'undoing stages nothing')
+      },
+      ...(cluster.engine ? { engine: cluster.engine } : {}),
+    },
+    ctx,
+  )
+  const failed = result.steps.find((step) => step.outcome === 'failed')?.error
+  return failed ? { error: failed } : {}
 }
 
 /** What the user is told of it, as the end of a hint. */
