@@ -34,12 +34,13 @@ export async function benchContainers(runs: number, k3s: K3sUnderTest): Promise<
     if (result.exitCode !== 0)
       throw new Error(`airlift ${args.join(' ')}: ${result.exitCode}\n${result.stderr}`)
   }
+  // What the nodes are made of: at first the bundle, then the image that came of it, as the peers have it.
+  let source = ['--rootfs', bundle]
   const create = (masters: number, workers: number, ...more: string[]): Promise<number> =>
     seconds(() =>
       call(
         'run',
-        '--rootfs',
-        bundle,
+        ...source,
         '--masters',
         String(masters),
         ...(workers > 0 ? ['--nodes', String(workers)] : []),
@@ -58,6 +59,7 @@ export async function benchContainers(runs: number, k3s: K3sUnderTest): Promise<
     await create(1, 0)
     const image = await imageOf(`airlift-${NAME}-master-0`)
     await reset()
+    source = ['--image', image]
     const k3d = findK3d(image, DISABLED)
     const payload = await imageOfBytes(`${NAME}-payload`, IMPORT_BYTES)
     for (let i = 0; i < runs; i++) {
@@ -72,7 +74,7 @@ export async function benchContainers(runs: number, k3s: K3sUnderTest): Promise<
       await reset()
       await create(1, 2)
       ours.import?.push(await seconds(() => call('image', 'import', payload)))
-      ours.add?.push(await seconds(() => call('add', '--nodes', '1', '--rootfs', bundle)))
+      ours.add?.push(await seconds(() => call('add', '--nodes', '1')))
       theirs.k3sItself?.push(await startToReady(`airlift-${NAME}-worker-2`, `airlift-${NAME}-master-0`))
       await reset()
       if (k3d) await besideK3d(k3d, payload, theirs)
