@@ -325,13 +325,18 @@ describe('reset', () => {
   it('removes all containers at once, then what they used, and nothing of others', () => {
     const spec = testContainers(3, 1)
     const world = settled(spec, testContainerWorld(spec))
+    const all = 'lb/remove, master-0/remove, master-1/remove, master-2/remove, worker-0/remove'
     expect(outline(planReset(spec, world))).toEqual([
       'lb/remove [container.remove]',
       'master-0/remove [container.remove]',
       'master-1/remove [container.remove]',
       'master-2/remove [container.remove]',
       'worker-0/remove [container.remove]',
-      `engine/remove [network.remove${' volume.remove'.repeat(9)}] after lb/remove, master-0/remove, master-1/remove, master-2/remove, worker-0/remove`,
+      ...['master-0', 'master-1', 'master-2', 'worker-0'].map(
+        (name) => `${name}/volumes [volume.remove volume.remove] after ${name}/remove`,
+      ),
+      `engine/network [network.remove] after ${all}`,
+      `engine/volumes [volume.remove] after ${all}`,
     ])
   })
 

@@ -2,13 +2,16 @@ import { LABELS } from '../../cluster/container-labels.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import { type Action, type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { World } from '../runtime.js'
-import { containerId, ENGINE } from './contract.js'
+import { containerId, ENGINE, objectNames } from './contract.js'
 import { engineOf } from './layout.js'
 
-/** Removes all containers of the cluster at the same time, then its network and volumes. Images stay. */
+/**
+ * Removes all containers of the cluster at the same time, the volumes of each as soon as it is gone, and beside the last of
+ * them the network. Images stay.
+ */
 export function planReset(spec: ClusterSpec, world: World): Plan {
   const engine = engineOf(world)
-  const steps: Step[] = [...engine.containers, ...(engine.temporary ?? [])].map(({ name }) => ({
+  const containers: Step[] = [...engine.containers, ...(engine.temporary ?? [])].map(({ name }) => ({
     id: `${name}/remove`,
     machine: containerId(name),
     title: 'remove the container',
@@ -17,20 +20,27 @@ export function planReset(spec: ClusterSpec, world: World): Plan {
     journal: false,
     actions: [{ kind: 'container', op: 'remove', name }],
   }))
-  const actions: Action[] = [
-    ...engine.networks
-      .filter((network) => network.labels[LABELS.cluster] === spec.name)
-      .map(({ name }): Action => ({ kind: 'network', op: 'remove', name })),
-    ...engine.volumes.map(({ name }): Action => ({ kind: 'volume', op: 'remove', name })),
-  ]
-  if (actions.length > 0)
-    steps.push({
-      id: 'engine/remove',
-      machine: ENGINE,
-      title: 'remove network and volumes',
-      needs: steps.map((step) => step.id),
-      effect: 'remove',
-      actions,
-    })
+  const all = containers.map((step) => step.id)
+  const volumes = new Set(engine.volumes.map(({ name }) => name))
+  const steps = [...containers]
+  for (const { name } of engine.containers) {
+    const own = [objectNames.data(name), objectNames.kubelet(name)].filter((volume) => volumes.delete(volume))
+    steps.push(...removal(`${name}/volumes`, 'remove its volumes', [`${name}/remove`], removeVolumes(own)))
+  }
+  const networks = engine.networks.filter((network) => network.labels[LABELS.cluster] === spec.name)
+  const removeNetworks = networks.map(({ name }): Action => ({ kind: 'network', op: 'remove', name }))
+  steps.push(
+    ...removal('engine/network', 'remove the network', all, removeNetworks),
+    ...removal('engine/volumes', 'remove volumes', all, removeVolumes([...volumes])),
+  )
   return { operation: 'reset', name: spec.name, runtime: 'k3d', steps, summary: summarize(steps) }
+}
+
+function removeVolumes(names: readonly string[]): Action[] {
+  return names.map((name) => ({ kind: 'volume', op: 'remove', name }))
+}
+
+/** One step of the engine, where there is anything to remove. */
+function removal(id: string, title: string, needs: readonly string[], actions: readonly Action[]): Step[] {
+  return actions.length === 0 ? [] : [{ id, machine: ENGINE, title, needs, effect: 'remove', actions }]
 }
