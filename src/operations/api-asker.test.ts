@@ -8,7 +8,7 @@ import type { Action } from '../plan/plan.js'
 import { createApiAsker } from './api-asker.js'
 import { createApiDoors } from './api-door.js'
 import { askApi, readAccess } from './api-request.js'
-import { adminKubeconfig, createIdentity, startApiServer } from './api-server.fixture.js'
+import { adminKubeconfig, createIdentity, SERVER_PASSWORD, startApiServer } from './api-server.fixture.js'
 
 const NAME = 'airlift-dev-master-0'
 const wait: Extract<Action, { kind: 'wait' }> = {
@@ -120,12 +120,15 @@ it('takes the word of the list of members for a vote that k3s has not noted yet'
     ),
   }))
   try {
-    const access = readAccess(adminKubeconfig(us), { host: '127.0.0.1', port: server.port })
-    if (!access) throw new Error('no keys')
+    const admin = readAccess(adminKubeconfig(us), { host: '127.0.0.1', port: server.port })
+    if (!admin) throw new Error('no keys')
+    const access = { ...admin, password: SERVER_PASSWORD }
     const asked = { of: 'node', node: NAME, role: 'master', conditions: ['Ready', 'EtcdIsVoter'] } as const
     expect(await askApi(access, asked)).toBe('no')
     learner = false
     expect(await askApi(access, asked)).toBe('yes')
+    // The admin alone is not told.
+    expect(await askApi(admin, asked)).toBe('no')
     expect(server.asked).toContain('/db/info')
     // A member that left and came back is noted as such until the next tick of the leader.
     noted = 'False'

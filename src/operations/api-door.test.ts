@@ -7,7 +7,13 @@ import type { FakeEngine } from '../machine/docker/fake-engine-types.js'
 import { writeTar } from '../machine/docker/fake-files.js'
 import type { ReadApi } from '../runtime/runtime.js'
 import { createApiDoors, createApiReader, readText } from './api-door.js'
-import { type ApiServer, adminKubeconfig, createIdentity, startApiServer } from './api-server.fixture.js'
+import {
+  type ApiServer,
+  adminKubeconfig,
+  createIdentity,
+  SERVER_PASSWORD,
+  startApiServer,
+} from './api-server.fixture.js'
 
 const NAME = 'airlift-dev-master-0'
 const PATH = '/etc/rancher/k3s/k3s.yaml'
@@ -202,4 +208,19 @@ it('reads a text file of a container, where it is there', async () => {
   await runMaster(engine, NAME, 5, 'a: b\n')
   expect(await readText(engine, NAME, PATH)).toBe('a: b\n')
   expect(await readText(engine, NAME, '/etc/none')).toBeUndefined()
+})
+
+it('asks for the members of etcd as a server, with the token of the master', async () => {
+  const server = await startApiServer(us, (path) => ({ status: 200, body: `told ${path}` }))
+  open.push(server)
+  for (const token of [SERVER_PASSWORD, `K10${'ab'.repeat(32)}::server:${SERVER_PASSWORD}\n`]) {
+    const engine = fakeEngine()
+    await runMaster(engine, NAME, server.port, adminKubeconfig(us))
+    const file = { kind: 'file' as const, mode: '0600', content: Buffer.from(token) }
+    await engine.putArchive(NAME, '/', writeTar(new Map([['/etc/rancher/k3s/token', file]])))
+    expect(await reader(engine, 6443)(NAME, '/db/info')).toBe('told /db/info')
+  }
+  const without = fakeEngine()
+  await runMaster(without, NAME, server.port, adminKubeconfig(us))
+  expect(await reader(without, 6443)(NAME, '/db/info')).toBe('')
 })

@@ -6,6 +6,7 @@ import type { ReadApi } from '../runtime/runtime.js'
 import { type ApiAccess, getApi, NO_WAY, readAccess } from './api-request.js'
 
 const KUBECONFIG = '/etc/rancher/k3s/k3s.yaml'
+const TOKEN = '/etc/rancher/k3s/token'
 
 /** A way to the API of a master, and its kubeconfig as it is in the container. Holds the admin's key. */
 export interface ApiDoor extends ApiAccess {
@@ -62,9 +63,10 @@ async function openApi(engine: Engine, name: string, port: number): Promise<ApiD
       ? { host: address, port }
       : undefined
   if (!place) return 'no-way'
-  const text = await readText(engine, name, KUBECONFIG)
+  const [text, token] = await Promise.all([readText(engine, name, KUBECONFIG), readText(engine, name, TOKEN)])
   const access = text ? readAccess(text, place) : undefined
-  return access && text ? { ...access, kubeconfig: text } : undefined
+  const password = token?.trim().replace(/^K10[0-9a-f]+::server:/, '')
+  return access && text ? { ...access, ...(password ? { password } : {}), kubeconfig: text } : undefined
 }
 
 /** A text file of a container; undefined where it is not there. @throws AirliftError E_ENGINE_NOT_FOUND and what the engine throws */

@@ -9,6 +9,8 @@ export interface ApiAccess {
   readonly ca: Buffer
   readonly cert: Buffer
   readonly key: Buffer
+  /** The cluster's token without what goes before the password; the supervisor's own paths are asked with it. */
+  readonly password?: string
   /** Keeps connections for the next question; they do not keep the process. */
   readonly agent: Agent
 }
@@ -52,6 +54,12 @@ export async function askApi(access: ApiAccess, question: ApiQuestion): Promise<
   return node && (await holds(node, question, access)) ? 'yes' : 'no'
 }
 
+/**
+ * Members of etcd. It is the supervisor's, which tells it to itself and to those who have the server's token, but not to the
+ * admin (k3s pkg/etcd, `IsLocalOrHasRole`).
+ */
+export const MEMBERS = '/db/info'
+
 /** What the system says of an address that there is no way to. */
 export const NO_WAY: ReadonlySet<string> = new Set([
   'EHOSTUNREACH',
@@ -86,7 +94,7 @@ async function holds(node: KubeNode, question: ApiQuestion, access: ApiAccess): 
   )
   if (missing.length !== 1 || missing[0] !== 'EtcdIsVoter') return missing.length === 0
   // k3s notes late that a member has been given its vote.
-  const { body } = await getApi(access, '/db/info')
+  const { body } = await getApi(access, MEMBERS)
   return hasVote(node.metadata?.annotations, votersOf(body))
 }
 
@@ -97,9 +105,10 @@ export interface Answer {
   readonly error?: string
 }
 
-/** Reads one path as the admin. @throws Error for keys that are not whole */
+/** Reads one path, as the admin or, where that may not, as a server. @throws Error for keys that are not whole */
 export function getApi(access: ApiAccess, path: string): Promise<Answer> {
-  const { host, port, ca, cert, key, agent } = access
+  const { host, port, ca, cert, key, agent, password } = access
+  const who = path === MEMBERS && password ? { auth: `server:${password}` } : { cert, key }
   return new Promise((resolve) => {
     const call = request(
       {
@@ -107,8 +116,7 @@ export function getApi(access: ApiAccess, path: string): Promise<Answer> {
         port,
         path,
         ca,
-        cert,
-        key,
+        ...who,
         timeout: ANSWER_MS,
         // The authority is this cluster's own; the name may be that of a remote computer.
         checkServerIdentity: () => undefined,

@@ -19,7 +19,11 @@ export interface ApiServer {
   close(): Promise<void>
 }
 
-/** Answers admins what `answer` says, and all others 401. */
+/** Who a server of the cluster is to its supervisor. */
+export const SERVER_PASSWORD = 'cluster-token'
+const SERVER = `server:${SERVER_PASSWORD}`
+
+/** Answers admins, and servers, what `answer` says, and all others 401. */
 export async function startApiServer(
   { cert, key }: Identity,
   answer: (path: string) => { readonly status: number; readonly body: string },
@@ -29,7 +33,11 @@ export async function startApiServer(
   const server = createServer(
     { cert, key, ca: cert, requestCert: true, rejectUnauthorized: false },
     (request, response) => {
-      if (!(request.socket as TLSSocket).authorized) return response.writeHead(401).end('Unauthorized')
+      // The supervisor's own paths are closed to the admin, too.
+      const server = request.headers.authorization === `Basic ${Buffer.from(SERVER).toString('base64')}`
+      const admin = (request.socket as TLSSocket).authorized
+      if (!server && !admin) return response.writeHead(401).end('Unauthorized')
+      if (request.url === '/db/info' && !server) return response.writeHead(403).end('forbidden')
       asked.push(request.url ?? '')
       const { status, body } = answer(request.url ?? '')
       return response.writeHead(status).end(body)
