@@ -13,7 +13,7 @@ import type { MachineWorld, Runtime, World } from '../runtime/runtime.js'
 import { requireAnswering, requireHealthyMasters, requireReached, sourceToAdd } from './add-checks.js'
 import { existingSpec } from './existing-spec.js'
 import { joiningOptions } from './joining-options.js'
-import { madeMachines } from './made-machines.js'
+import { knownMachines } from './made-machines.js'
 import { observeCluster } from './observe-cluster.js'
 import { type OpenSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
@@ -104,7 +104,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   if (!failed && plan.steps.length > 0) {
     const after = await settled(
       planOf,
-      await cluster.observe(madeMachines(result)),
+      await cluster.observe(knownMachines(world.machines, result)),
       cluster.observe,
       handlers,
       ctx,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { StepResult } from '../plan/execute.js'
 import type { Action, Step } from '../plan/plan.js'
-import { madeMachines } from './made-machines.js'
+import { knownMachines, madeMachines } from './made-machines.js'
 
 const CREATE = { kind: 'container', op: 'create' } as Action
 
@@ -26,4 +26,13 @@ it('are those whose container was created and whose every step is done', () => {
     result('network', { effect: 'create', actions: [{ kind: 'network' } as Action] }),
   ]
   expect(madeMachines({ steps })).toEqual(new Set(['whole']))
+})
+
+it('are known, with those that nothing was done to', () => {
+  const steps = [
+    result('new', { effect: 'create', actions: [CREATE] }),
+    result('told of it', { effect: 'change', actions: [] }),
+  ]
+  const machines = ['new', 'told of it', 'left alone'].map((id) => ({ id }))
+  expect(knownMachines(machines, { steps })).toEqual(new Set(['new', 'left alone']))
 })

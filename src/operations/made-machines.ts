@@ -1,6 +1,19 @@
 import type { PlanResult } from '../plan/execute.js'
 import type { Step } from '../plan/plan.js'
 
+/**
+ * Those of `machines` that need not be looked into once an operation is over: it has made them, or has looked into them and
+ * then left them alone.
+ */
+export function knownMachines(
+  machines: readonly { readonly id: string }[],
+  result: Pick<PlanResult, 'steps'>,
+): ReadonlySet<string> {
+  const touched = new Set(result.steps.map(({ step }) => step.machine))
+  const alone = machines.map(({ id }) => id).filter((id) => !touched.has(id))
+  return new Set([...alone, ...madeMachines(result)])
+}
+
 /** Containers that an operation has made and brought up: all that it had to do with them is done. Ids of their machines. */
 export function madeMachines({ steps }: Pick<PlanResult, 'steps'>): ReadonlySet<string> {
   const unfinished = new Set(

@@ -69,7 +69,7 @@ export interface MachineWorld {
   readonly facts: Facts
   /** What is installed and runs there, as the runtime read it. */
   readonly installed: InstalledState
-  /** This operation has made it, so its files are those that were asked for. */
+  /** It was not looked into again, see {@link ObserveInput.made}: its files are those that were asked for. */
   readonly made?: true
 }
 
@@ -174,8 +174,8 @@ export interface ObserveInput {
   /** Machines that have just been looked at, and are not looked at again. */
   readonly seen?: readonly MachineWorld[]
   /**
-   * Ids of containers that this operation has made and brought up. What it put into them is known, so they are not looked
-   * into; that they run is asked of the engine, and that they are Ready of the API.
+   * Ids of containers that this operation has made and brought up, or has looked into before and left alone. What is in
+   * them is known, so they are not looked into; that they run is asked of the engine, and that they are Ready of the API.
    */
   readonly made?: ReadonlySet<string>
 }

@@ -158,7 +158,7 @@ function startSteps(
   const waits = readyWaits(plan, machine)
   const others = spec.masters.length + spec.nodes.length > 1
   const listen =
-    joining.founder && (others || !['none', 'api'].includes(spec.wait))
+    joining.founder && others
       ? [
           patient(waitJoinable(name, apiPort(spec), spec.timeoutMs), {
             of: 'joinable',
