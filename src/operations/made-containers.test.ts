@@ -87,3 +87,15 @@ describe('containers that were made by this operation', () => {
     expect(world.unreachable.map(({ node }) => node.target.host)).toEqual([MASTER, WORKER])
   })
 })
+
+it('know the token of the cluster for those beside them that have to be looked into', async () => {
+  const api = readApi([ready(MASTER)])
+  const all = await look({ made, readApi: api })
+  // As where an add finishes a worker that was begun: that is looked into, the master is not.
+  const seen = all.machines.filter(({ name }) => name === WORKER)
+  const { secrets, machines } = await look({ made, readApi: api, seen })
+  expect(machines.map(({ made: own }) => own)).toEqual([true, undefined])
+  const written = lab.engine.files(MASTER).get('/etc/rancher/k3s/token')?.content.toString('utf8').trim()
+  expect(written).toMatch(/^[0-9a-f]{64}$/)
+  expect(secrets.get('token')?.reveal()).toBe(written)
+})

@@ -80,8 +80,8 @@ async function secretsOf(
   engine: Engine,
 ): Promise<Map<string, Secret>> {
   const secrets = worldSecrets(spec, machines)
-  // A node that runs has told its token already; one that was made just now leaves nothing to do that needs it.
-  if (!machines.some(({ facts, made }) => made || facts.managed.fragments['k3s-token']?.trim())) {
+  // A master that was looked into has told its token. Where all that there is was made just now, nobody asks for it.
+  if (!secrets.has('token') && !machines.every(({ made }) => made)) {
     const kept = await keptToken(world, engine)
     if (kept !== undefined) secrets.set('token', new Secret(kept))
   }
