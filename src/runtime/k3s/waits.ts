@@ -102,12 +102,18 @@ export function waitSystem(timeoutMs: number): Wait {
   }
 }
 
-/** Fails unless every image is in the container runtime: k3s only logs an import that went wrong. */
+/**
+ * Fails unless every image is in the container runtime: k3s only logs an import that went wrong. What keeps k3s from getting
+ * up is told here too: a node that was Ready before its service began anew is called so for another 40 seconds.
+ */
 export function checkImages(names: readonly string[], unit: string, timeoutMs: number): Wait {
   return {
     kind: 'wait',
     what: `${names.length} images of the rootfs to be imported`,
-    script: `have=$(timeout 20 ${K3S.binary} ctr -n k8s.io images ls -q 2>/dev/null) || exit 1\nfor image in ${names.map(quote).join(' ')}; do printf '%s\\n' "$have" | grep -qxF "$image" || { echo "missing: $image"; exit 1; }; done`,
+    script: poll(
+      unit,
+      `have=$(timeout 20 ${K3S.binary} ctr -n k8s.io images ls -q 2>/dev/null) && {\n  for image in ${names.map(quote).join(' ')}; do printf '%s\\n' "$have" | grep -qxF "$image" || { echo "missing: $image"; have=; break; }; done\n  [ -z "$have" ] || exit 0\n}`,
+    ),
     timeoutMs,
     diagnose: `have=$(${K3S.binary} ctr -n k8s.io images ls -q 2>/dev/null); for image in ${names.map(quote).join(' ')}; do printf '%s\\n' "$have" | grep -qxF "$image" || echo "missing: $image"; done; if [ -d /run/systemd/system ]; then journalctl -u ${unit} --no-pager -o cat 2>/dev/null; else cat /var/log/${unit}.log; fi | grep -E 'Failed to process image|failed to import' | tail -n 5`,
   }
