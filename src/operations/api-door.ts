@@ -1,7 +1,7 @@
 import type { Context } from '../core/context.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import type { Engine } from '../machine/docker/engine.js'
-import { readMembers } from '../rootfs/tar/read-file.js'
+import { readContainerFile } from '../rootfs/tar/read-container-file.js'
 import type { ReadApi } from '../runtime/runtime.js'
 import { type ApiAccess, getApi, NO_WAY, readAccess } from './api-request.js'
 
@@ -71,8 +71,7 @@ async function openApi(engine: Engine, name: string, port: number): Promise<ApiD
 
 /** A text file of a container; undefined where it is not there. @throws AirliftError E_ENGINE_NOT_FOUND and what the engine throws */
 export async function readText(engine: Engine, name: string, path: string): Promise<string | undefined> {
-  const tar = await engine.getArchive(name, path)
-  return tar && (await readMembers(tar))[0]?.content.toString('utf8')
+  return (await readContainerFile(engine, name, path))?.toString('utf8')
 }
 
 /**

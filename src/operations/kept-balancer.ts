@@ -2,7 +2,7 @@ import { recordOfLabels } from '../cluster/container-labels.js'
 import { type ContainerFileSpec, containerName, PLAIN_CONTAINER } from '../cluster/container-spec.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
-import { readMembers } from '../rootfs/tar/read-file.js'
+import { readContainerFile } from '../rootfs/tar/read-container-file.js'
 import { connectToEngine } from './container-session.js'
 import type { OperationDeps } from './session.js'
 
@@ -27,8 +27,7 @@ export async function withKeptBalancer(
     const env = Object.fromEntries(record.env.map((key) => [key, variables.get(key) ?? '']))
     const files = await Promise.all(
       record.files.map(async (path): Promise<ContainerFileSpec[]> => {
-        const tar = await engine.getArchive(container.name, path)
-        const content = tar && (await readMembers(tar))[0]?.content
+        const content = await readContainerFile(engine, container.name, path)
         // Files of the user have this mode always.
         return content ? [{ path, content, mode: '0644' }] : []
       }),

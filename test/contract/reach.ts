@@ -1,4 +1,5 @@
 import type { SshOptions } from '../../src/cluster/spec.js'
+import { plainSsh } from '../../src/cluster/ssh.fixture.js'
 import type { Context } from '../../src/core/context.js'
 import { createContext } from '../../src/core/context.js'
 import type { AirliftEvent } from '../../src/core/events.js'
@@ -21,16 +22,7 @@ export interface ReachOptions {
 
 /** Flags that leave the configuration, the agent and the known hosts of whoever runs the tests alone. */
 export function plainFlags(over: Partial<SshOptions> = {}): SshOptions {
-  return {
-    identities: [],
-    hostKeys: 'accept-new',
-    askPass: false,
-    askSudoPass: false,
-    sudo: 'auto',
-    transport: 'auto',
-    configFile: 'none',
-    ...over,
-  }
+  return { ...plainSsh, configFile: 'none', ...over }
 }
 
 /** A context of which the events are kept. */

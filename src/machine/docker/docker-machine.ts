@@ -4,6 +4,7 @@ import type { Transport } from '../session/process.js'
 import { createSessionMachine } from '../session/session-machine.js'
 import { BOOT_ARGS } from '../session/wire.js'
 import type { Engine } from './engine.js'
+import { pathExists } from './path-exists.js'
 
 /** What {@link createDockerMachine} needs. */
 export interface DockerMachineParts {
@@ -69,11 +70,7 @@ export function createDockerTransport(engine: Engine, name: string): Transport {
 /** The first shell that the container has. Asked only where the usual one is missing, hence the order. */
 async function chooseShell(engine: Engine, name: string): Promise<string> {
   for (const path of SHELLS.slice(0, -1)) {
-    const tar = await engine.getArchive(name, path)
-    if (tar) {
-      tar.destroy()
-      return path
-    }
+    if (await pathExists(engine, name, path)) return path
   }
   return SHELLS[SHELLS.length - 1] ?? '/bin/sh'
 }

@@ -5,7 +5,8 @@ import { engineError } from './engine-error.js'
 import type { EngineHttp, EngineQuestion } from './engine-http.js'
 import { lineError, lineText, readNdjson } from './ndjson.js'
 
-type ImageMethods = Pick<
+/** What an engine can do with images. */
+export type ImageMethods = Pick<
   Engine,
   | 'image'
   | 'images'

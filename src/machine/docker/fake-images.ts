@@ -1,21 +1,9 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { Engine } from './engine.js'
+import type { ImageMethods } from './engine-images.js'
 import type { EngineMethod, FakeEngineOptions, FakeImage } from './fake-engine-types.js'
 import { type FakeFile, readTar, writeTar } from './fake-files.js'
 import { type FakeStore, hasLabels, normalRef, type StoredImage } from './fake-store.js'
-
-type ImageMethods = Pick<
-  Engine,
-  | 'image'
-  | 'images'
-  | 'imagesNamed'
-  | 'checkPull'
-  | 'pullImage'
-  | 'importImage'
-  | 'saveImages'
-  | 'removeImage'
->
 
 /** The methods of a fake engine that are about images. */
 export function fakeImageMethods(

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { didYouMean } from '../../core/did-you-mean.js'
 import { AirliftError, toAirliftError } from '../../core/errors.js'
+import { unlessAborted } from '../../core/unless-aborted.js'
 import type { Engine, EngineImage } from '../../machine/docker/engine.js'
 import type { Arch } from '../../rootfs/manifest.js'
 import { normalizeImageName } from '../../rootfs/oci/image-name.js'
@@ -57,7 +58,7 @@ export async function findEngineImages(
       async save(names, arch, dir, signal) {
         const refs = images.filter((image) => names.has(image.name)).map((image) => image.ref)
         const file = join(dir, `engine-${arch}.tar`)
-        const stream = await unlessAborted(engine.saveImages(refs, platformOf(arch)), signal)
+        const stream = await whenWanted(engine.saveImages(refs, platformOf(arch)), signal)
         const what = `${refs.join(', ')} from Docker`
         await spool(stream, file, what, signal)
         // Docker compares each layer with its digest while it writes it out, and containerd when it takes it in.
@@ -71,22 +72,12 @@ export async function findEngineImages(
 }
 
 /** The engine answers only when it has gathered all layers; nobody waits for that who does not want them any more. */
-async function unlessAborted(answer: Promise<Readable>, signal: AbortSignal): Promise<Readable> {
-  let onAbort: () => void = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-  })
+function whenWanted(answer: Promise<Readable>, signal: AbortSignal): Promise<Readable> {
   answer.then(
     (stream) => signal.aborted && stream.destroy(),
     () => {},
   )
-  try {
-    return await Promise.race([answer, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
+  return unlessAborted(answer, signal)
 }
 
 function platformOf(arch: Arch): string {

@@ -2,7 +2,7 @@ import { LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import { containerName } from '../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Engine, EngineContainer } from '../../machine/docker/engine.js'
-import { readMembers } from '../../rootfs/tar/read-file.js'
+import { readContainerFile } from '../../rootfs/tar/read-container-file.js'
 import type { EngineWorld, RootfsRef } from '../runtime.js'
 import { candidateImages, engineArch } from './choose-image.js'
 import { freePorts, localRoutes, lookAtComputer } from './computer.js'
@@ -119,11 +119,5 @@ function remotePorts(spec: ClusterSpec, others: readonly EngineContainer[]): num
 }
 
 async function readTargets(lb: EngineContainer | undefined, engine: Engine): Promise<string | undefined> {
-  return lb && (await readSmallFile(engine, lb.name, CONTAINER.lbConfig))?.toString('utf8')
-}
-
-/** One small file of a container, also of one that does not run. */
-export async function readSmallFile(engine: Engine, name: string, path: string): Promise<Buffer | undefined> {
-  const tar = await engine.getArchive(name, path)
-  return tar && (await readMembers(tar))[0]?.content
+  return lb && (await readContainerFile(engine, lb.name, CONTAINER.lbConfig))?.toString('utf8')
 }

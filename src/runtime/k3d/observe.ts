@@ -6,11 +6,12 @@ import { AirliftError, toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import type { Engine } from '../../machine/docker/engine.js'
 import type { Facts } from '../../machine/facts/facts.js'
+import { readContainerFile } from '../../rootfs/tar/read-container-file.js'
 import { worldSecrets } from '../k3s/observe.js'
 import { K3S } from '../k3s/paths.js'
 import type { EngineWorld, MachineWorld, ObserveInput, World } from '../runtime.js'
 import { containerSecret, hiddenValue, nodeOptions } from './container-config.js'
-import { listEngine, lookAtEngine, readSmallFile } from './engine-world.js'
+import { listEngine, lookAtEngine } from './engine-world.js'
 import { containerState, plannedFacts } from './facts.js'
 import { keptState } from './kept-state.js'
 import { containersOf } from './layout.js'
@@ -108,7 +109,7 @@ async function secretsOf(
 async function keptToken(world: EngineWorld, engine: Engine): Promise<string | undefined> {
   for (const container of world.containers) {
     if (container.labels['airlift.role'] === 'lb') continue
-    const token = (await readSmallFile(engine, container.name, K3S.tokenFile))?.toString('utf8').trim()
+    const token = (await readContainerFile(engine, container.name, K3S.tokenFile))?.toString('utf8').trim()
     if (token) return token.replace(/^K10[0-9a-f]+::[a-z]+:/, '')
   }
   return undefined
