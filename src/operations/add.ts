@@ -23,6 +23,7 @@ import { type OperationReport, reportOf } from './report.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { rollBackAdd, rollbackAddHint, unmadeNodes } from './rollback-add.js'
 import type { OperationDeps } from './session.js'
+import { isAwaited, settle } from './settle.js'
 import { warnOfTwoMasters } from './two-masters.js'
 import { withHint } from './with-hint.js'
 
@@ -102,13 +103,8 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
     await writeRecord(recordOf(spec, source.version ?? '', new Date(ctx.clock.now())), ctx.env)
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
   if (!failed && plan.steps.length > 0) {
-    const after = await settled(
-      planOf,
-      await cluster.observe(knownMachines(world.machines, result)),
-      cluster.observe,
-      handlers,
-      ctx,
-    )
+    const known = await cluster.observe(knownMachines(world.machines, result))
+    const after = await settle({ spec, planOf, observe: cluster.observe, handlers }, known, ctx)
     if (!ctx.signal.aborted) verify(spec, planOf(after))
   }
   return { plan, report, problems, ...(failed?.error ? { error: failed.error } : {}) }
@@ -261,26 +257,9 @@ function preflight(
   return checkMachines(spec, machines, rootfs?.manifest).filter((entry) => names.has(entry.machine))
 }
 
-/**
- * A master that was ready may not be so for a moment while members of etcd come and go. Where nothing is left but to wait,
- * that is done, once, and the machines are looked at again.
- */
-async function settled(
-  planOf: (world: World) => Plan,
-  world: World,
-  observe: () => Promise<World>,
-  handlers: Parameters<typeof executePlan>[1],
-  ctx: Context,
-): Promise<World> {
-  const rest = planOf(world)
-  if (rest.steps.length === 0 || rest.steps.some((step) => step.effect !== undefined)) return world
-  await executePlan(rest, { ...handlers, secrets: world.secrets }, ctx)
-  return ctx.signal.aborted ? world : observe()
-}
-
 /** `rest` is planned from what was read again: when all has joined, nothing is left to do. */
 function verify(spec: ClusterSpec, rest: Plan): void {
-  if (spec.wait === 'none' || spec.wait === 'api' || rest.steps.length === 0) return
+  if (!isAwaited(spec) || rest.steps.length === 0) return
   throw new AirliftError('E_VERIFY', `${rest.steps.length} steps are left to join all machines`, {
     log: rest.steps.map((step) => `${step.id}: ${step.title}`),
     hint: 'run the same command again; if this repeats, look at airlift status',

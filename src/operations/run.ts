@@ -13,7 +13,7 @@ import { checkWorld } from '../runtime/preflight/check-world.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
 import { madeMachines } from './made-machines.js'
-import { type ObservedCluster, observeCluster } from './observe-cluster.js'
+import { observeCluster } from './observe-cluster.js'
 import { openSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkOwnership } from './ownership.js'
@@ -21,6 +21,7 @@ import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } fr
 import { type OperationReport, reportOf } from './report.js'
 import { isUnmade, rollBack, rollbackHint } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
+import { isAwaited, settle } from './settle.js'
 import { withHint } from './with-hint.js'
 
 /** What `run` is asked for. */
@@ -89,7 +90,8 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
       after = await cluster.observe(madeMachines(result))
       if (!error) {
         requireAll(after)
-        after = await settle(spec, cluster, after, handlers, ctx)
+        const planOf = (now: World): Plan => planRun(runtime, spec, now)
+        after = await settle({ spec, planOf, observe: cluster.observe, handlers }, after, ctx)
         if (!ctx.signal.aborted) error = unfinished(spec, runtime, after)
       }
     } catch (thrown) {
@@ -169,29 +171,6 @@ function withToken(world: World): World {
   const secrets = new Map(world.secrets)
   secrets.set('token', new Secret(randomBytes(32).toString('hex')))
   return { ...world, secrets }
-}
-
-/**
- * A master that was ready may not be so for a moment, such as while members of etcd come and go. Where nothing is left but
- * to wait, that is done, once, and the machines are looked at again.
- */
-async function settle(
-  spec: ClusterSpec,
-  { runtime, observe }: Pick<ObservedCluster, 'runtime' | 'observe'>,
-  world: World,
-  handlers: Parameters<typeof executePlan>[1],
-  ctx: Context,
-): Promise<World> {
-  if (!isAwaited(spec)) return world
-  const rest = planRun(runtime, spec, world)
-  if (rest.steps.length === 0 || rest.steps.some((step) => step.effect !== undefined)) return world
-  await executePlan(rest, { ...handlers, secrets: world.secrets }, ctx)
-  return ctx.signal.aborted ? world : observe()
-}
-
-/** Whether the user waits for nodes to be Ready; otherwise that they are not yet says nothing. */
-function isAwaited({ wait }: ClusterSpec): boolean {
-  return wait !== 'none' && wait !== 'api'
 }
 
 /** Plans again from what was read again: a cluster that is as it must be gives an empty plan, anything else an error. */
