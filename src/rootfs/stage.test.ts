@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
@@ -14,6 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SHELLS } from '../machine/shells.fixture.js'
 import type { StageBlob } from '../plan/plan.js'
 import { sha256 } from './digest.js'
 import type { BlobSource } from './manifest.js'
@@ -21,10 +21,6 @@ import { damagedBlob } from './open-rootfs.js'
 import { createShellMachine } from './shell-machine.fixture.js'
 import { stageBlobs } from './stage.js'
 import { byteStream } from './tar/member-stream.js'
-
-const SHELLS = [['dash'], ['bash'], ['busybox', 'sh']].filter(
-  ([program = '']) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0,
-)
 
 let dir: string
 beforeEach(() => {

@@ -1,19 +1,17 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lockScript } from '../lock-script.js'
+import { SHELLS } from '../shells.fixture.js'
 import { STATE_DIR } from '../state-paths.js'
 import type { Facts } from './facts.js'
 import { parseFacts } from './parse-facts.js'
 import { parseManaged } from './parse-managed.js'
 import { readProbeOutput } from './probe-output.js'
 import { buildManagedProbe, buildProbeScript, type ProbeOptions } from './probe-script.js'
-
-const SHELLS: readonly (readonly string[])[] = [['dash'], ['bash'], ['busybox', 'sh']]
-const present = SHELLS.filter(([program = '']) => spawnSync(program, ['--help']).error === undefined)
 
 let dir = ''
 beforeAll(() => {
@@ -70,13 +68,13 @@ function steady(facts: Facts): unknown {
 
 describe('the probe', { timeout: 60_000 }, () => {
   it('is tried under all three shells here', () => {
-    if (process.env.CI) expect(present).toHaveLength(3)
-    expect(present.length).toBeGreaterThan(0)
+    if (process.env.CI) expect(SHELLS).toHaveLength(3)
+    expect(SHELLS.length).toBeGreaterThan(0)
   })
 
   it('gives equal facts under every shell', () => {
     const script = buildProbeScript(options())
-    const all = present.map((shell) => {
+    const all = SHELLS.map((shell) => {
       const before = Date.now()
       return parseFacts(probe(shell, script), options(), { before, after: Date.now() })
     })
@@ -87,7 +85,7 @@ describe('the probe', { timeout: 60_000 }, () => {
     }
   })
 
-  it.each(present.map((shell) => [shell.join(' '), shell] as const))(
+  it.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
     'tells who works on the machine, and that it is over when the connection ends, under %s',
     (_name, shell) => {
       const state = mkdtempSync(join(tmpdir(), 'airlift-state-'))
@@ -104,7 +102,7 @@ describe('the probe', { timeout: 60_000 }, () => {
     },
   )
 
-  it.each(present.map((shell) => [shell.join(' '), shell] as const))(
+  it.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
     'looks at files, paths and fragments under %s',
     (_name, shell) => {
       const facts = parseFacts(probe(shell, buildProbeScript(options())), options(), { before: 0, after: 0 })
@@ -138,7 +136,7 @@ describe('the probe', { timeout: 60_000 }, () => {
     },
   )
 
-  it.each(present.map((shell) => [shell.join(' '), shell] as const))(
+  it.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
     'is not held up by a fragment that hangs, nor by its children, under %s',
     (_name, shell) => {
       const started = Date.now()
@@ -181,7 +179,7 @@ describe('the probe', { timeout: 60_000 }, () => {
       const poor = script.replace(/^PATH=.*$/m, `PATH=${bin}; export PATH`)
       expect(poor).not.toBe(script)
       const read = (text: string): Facts =>
-        parseFacts(probe(present[0] ?? ['sh'], text), {}, { before: 0, after: 0 })
+        parseFacts(probe(SHELLS[0] ?? ['sh'], text), {}, { before: 0, after: 0 })
       const [facts, full] = [read(poor), read(script)]
       expect(facts.tools.ip).toBe(false)
       for (const key of [
@@ -203,11 +201,11 @@ describe('the probe', { timeout: 60_000 }, () => {
 
   it('tells of what airlift has the same without the rest', () => {
     const asked = options()
-    const whole = parseFacts(probe(present[0] ?? ['sh'], buildProbeScript(asked)), asked, {
+    const whole = parseFacts(probe(SHELLS[0] ?? ['sh'], buildProbeScript(asked)), asked, {
       before: 0,
       after: 0,
     })
-    const output = probe(present[0] ?? ['sh'], buildManagedProbe(asked))
+    const output = probe(SHELLS[0] ?? ['sh'], buildManagedProbe(asked))
     expect(parseManaged(readProbeOutput(output), asked)).toEqual(whole.managed)
     expect(output).not.toMatch(/^hostname\t/m)
   })
@@ -223,7 +221,7 @@ describe('the probe', { timeout: 60_000 }, () => {
       fragments: { odd: 'cat <<AIRLIFT_FRAGMENT_0\nhi\nAIRLIFT_FRAGMENT_0\necho end' },
     }
     const facts = parseFacts(
-      probe(present[0] ?? ['sh'], buildProbeScript(asked)),
+      probe(SHELLS[0] ?? ['sh'], buildProbeScript(asked)),
       {},
       {
         before: 0,

@@ -1,17 +1,14 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { createContext } from '../../core/context.js'
 import { createFakeMachine } from '../../machine/fake/fake-machine.js'
+import { SHELLS } from '../../machine/shells.fixture.js'
 import { checkClean, cleanProblems, parseClean } from './check-clean.js'
 import { CLEAN_END, cleanScript } from './clean-script.js'
 
-const shells = [['dash'], ['bash'], ['busybox', 'sh']].filter(
-  ([program = '']) => spawnSync(program, ['--help']).error === undefined,
-)
-
 describe('the script', { timeout: 60_000 }, () => {
   it('says the same under every shell, and comes to its end', () => {
-    const answers = shells.map(([program = '', ...rest]) =>
+    const answers = SHELLS.map(([program = '', ...rest]) =>
       execFileSync(program, rest, {
         input: cleanScript(),
         encoding: 'utf8',

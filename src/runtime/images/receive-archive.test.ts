@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -14,11 +14,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SHELLS } from '../../machine/shells.fixture.js'
 import { ARRIVED, changeScript, PUT_MARK } from './scripts.js'
 
-const SHELLS = [['dash'], ['bash'], ['busybox', 'sh']].filter(
-  ([program = '']) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0,
-)
 const ID = `sha256:${'c'.repeat(64)}`
 
 let dir: string

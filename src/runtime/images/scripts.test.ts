@@ -3,12 +3,10 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SHELLS } from '../../machine/shells.fixture.js'
 import { parseCriImages, parseNodeImages } from './node-images.js'
 import { changeScript, listScript, removeScript, stateScript } from './scripts.js'
 
-const SHELLS = [['dash'], ['bash'], ['busybox', 'sh']].filter(
-  ([program = '']) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0,
-)
 const DIGEST = `sha256:${'d'.repeat(64)}`
 const ID = `sha256:${'c'.repeat(64)}`
 /** As ctr of containerd 2.2 prints it. */

@@ -1,10 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
+import { SHELLS } from '../../machine/shells.fixture.js'
 import { VOTE } from './vote-script.js'
 
-const SHELLS = [['dash'], ['bash'], ['busybox', 'sh']].filter(
-  ([program = '']) => spawnSync(program, ['--help']).error === undefined,
-)
 const node = { metadata: { annotations: { 'etcd.k3s.cattle.io/node-name': 'bare2-0a1b' } } }
 const members = (...list: object[]): string => JSON.stringify({ header: { member_id: 1 }, members: list })
 

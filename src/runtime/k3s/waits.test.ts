@@ -3,12 +3,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SHELLS } from '../../machine/shells.fixture.js'
 import { K3S } from './paths.js'
 import { checkImages } from './waits.js'
 
-const SHELLS = [['dash'], ['bash'], ['busybox', 'sh']].filter(
-  ([program = '']) => spawnSync(program, ['--help']).error === undefined,
-)
 let dir = ''
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'airlift-waits-'))
