@@ -33,7 +33,8 @@ export async function containerSource(
   try {
     const containers = await engine.containers([`${LABELS.cluster}=${spec.name}`])
     const arch = images.arch((await engine.info()).arch)
-    const look = { spec, version, engine, arch, images, minors }
+    const wanted = version === undefined ? undefined : await resolveVersion(version, {}, ctx)
+    const look = { spec, version, wanted, engine, arch, images, minors }
     const nodes = containers.filter(({ labels }) => nodeOfLabels(labels) && recordOfLabels(labels))
     if (nodes.length > 0) return await ofCluster(look, nodes, ctx)
     const found = spec.containers?.image === undefined ? await chosen(look, ctx) : await named(look, ctx)
@@ -58,7 +59,10 @@ function sayOfPods({ images, arch }: Look, { spec }: FoundSource, ctx: Context):
 
 interface Look {
   readonly spec: ClusterSpec
+  /** As the user says it: a release or a channel. */
   readonly version: string | undefined
+  /** The release that this is. */
+  readonly wanted: string | undefined
   readonly engine: Engine
   readonly arch: Arch
   readonly images: NodeImages
@@ -68,11 +72,10 @@ interface Look {
 
 /** A cluster keeps what it runs. */
 async function ofCluster(look: Look, nodes: readonly EngineContainer[], ctx: Context): Promise<FoundSource> {
-  const { spec, version, engine } = look
+  const { spec, version, wanted, engine } = look
   const [first] = nodes
   const ref = recordOfLabels(first?.labels ?? {})?.image ?? ''
   const running = first?.labels[LABELS.version] ?? ''
-  const wanted = version === undefined ? undefined : await resolveVersion(version, {}, ctx)
   if (wanted !== undefined && running !== '' && wanted !== running) {
     const meant = wanted === version ? wanted : `${version} (${wanted})`
     throw new AirliftError(
@@ -89,10 +92,9 @@ async function ofCluster(look: Look, nodes: readonly EngineContainer[], ctx: Con
 
 /** The image that the user names; whether it can be pulled shows when it is. */
 async function named(look: Look, ctx: Context): Promise<FoundSource> {
-  const { spec, version, engine, images } = look
+  const { spec, version, wanted, engine, images } = look
   const ref = spec.containers?.image ?? ''
   const told = images.versionOf(ref, await engine.image(ref))
-  const wanted = version === undefined ? undefined : await resolveVersion(version, {}, ctx)
   if (told !== undefined && wanted !== undefined && told !== wanted)
     throw new AirliftError('E_USAGE', `--image ${ref} holds ${told}, and --version ${version} is another`, {
       hint: 'leave one of them out',
@@ -101,8 +103,7 @@ async function named(look: Look, ctx: Context): Promise<FoundSource> {
 }
 
 async function chosen(look: Look, ctx: Context): Promise<FoundSource> {
-  const { version, engine, arch, images } = look
-  const wanted = version === undefined ? undefined : await resolveVersion(version, {}, ctx)
+  const { wanted, engine, arch, images } = look
   const there = images.among(await engine.imagesNamed(images.repositories), arch)
   const found = there.find((image) => wanted === undefined || image.version === wanted)
   if (found) {
@@ -114,7 +115,7 @@ async function chosen(look: Look, ctx: Context): Promise<FoundSource> {
     return withImage(look, found, ctx)
   }
   try {
-    return await fromOutside({ ...look, version: wanted }, ctx)
+    return await fromOutside(look, ctx)
   } catch (error) {
     if (ctx.signal.aborted || !isAirliftError(error) || error.code !== 'E_DOWNLOAD') throw error
     throw nothingThere(wanted, error)
@@ -123,12 +124,12 @@ async function chosen(look: Look, ctx: Context): Promise<FoundSource> {
 
 /** The image of k3s itself where a registry has it, else the published release, of which airlift makes one. */
 async function fromOutside(look: Look, ctx: Context): Promise<FoundSource> {
-  const { spec, version, engine, arch, images } = look
-  const release = version ?? (await resolveVersion(DEFAULT_CHANNEL, {}, ctx))
+  const { spec, wanted, engine, arch, images } = look
+  const release = wanted ?? (await resolveVersion(DEFAULT_CHANNEL, {}, ctx))
   const ref = images.published(release)
   const refusal = await refusalOf(engine, ref, ctx)
   if (refusal === undefined) {
-    const more = version === undefined ? '; --image, --version or --rootfs choose another' : ''
+    const more = wanted === undefined ? '; --image, --version or --rootfs choose another' : ''
     say(ctx, `the nodes run ${ref}, which the engine pulls${more}`)
     return withImage(look, { ref, version: release }, ctx)
   }

@@ -3,6 +3,7 @@ import { INITIALIZED } from '../../machine/state-paths.js'
 import type { Action } from '../../plan/plan.js'
 import { ASK_AS_ADMIN, ASK_AS_KUBELET, askJoinable, CONDITION } from './ask-api.js'
 import { diagnoseScript, fatalScript } from './diagnose.js'
+import { kubectl } from './kubectl.js'
 import { K3S } from './paths.js'
 import { VOTE } from './vote-script.js'
 
@@ -14,8 +15,6 @@ export function poll(unit: string, check: string): string {
   const anew = `[ $n -gt 0 ] || systemctl reset-failed ${unit} 2>/dev/null`
   return `${fatalScript(unit)}\n${anew}\n${check}\nif [ $((n % 4)) = 3 ]; then fatal; fi\nexit 1`
 }
-
-const kubectl = (rest: string): string => `timeout 10 ${K3S.binary} kubectl ${rest}`
 
 /**
  * A first start that dies between etcd's own start and the saving of the cluster's keys never recovers: k3s then loops for
