@@ -8,7 +8,8 @@ import type { MachineWorld, NodeStatus, World } from '../runtime.js'
 import { type JoinPoint, nodeName } from './config.js'
 import { type Desired, type Difference, desiredState, difference } from './desired.js'
 import { mastersOf } from './first-master.js'
-import { K3S } from './paths.js'
+import { K3S, STARTING } from './paths.js'
+import { MARK_START, STARTED, waitFreshNode } from './start-waits.js'
 import { hasImageCache } from './versions.js'
 import { checkImages } from './waits.js'
 
@@ -65,7 +66,8 @@ export function nodeSteps(plan: NodePlan, options: StartOptions): Step[] {
       actions: install,
     })
   }
-  if (diff.service !== 'none' || !ready) steps.push(startStep(plan, desired, diff, options, steps))
+  if (diff.service !== 'none' || !ready || isStarting(machine))
+    steps.push(startStep(plan, desired, diff, options, steps))
   return steps
 }
 
@@ -113,6 +115,16 @@ export function knownNode(world: World, name: string): NodeStatus | undefined {
 export function isReady({ world, machine, node }: Pick<NodePlan, 'world' | 'machine' | 'node'>): boolean {
   if (knownNode(world, nodeName(machine))?.ready !== true || !machine.installed.initialized) return false
   return node.role === 'worker' || machine.installed.apiReady
+}
+
+/** Whether a node that the cluster knows was started again, and nobody has seen it report since. */
+export function isStarting({ facts }: MachineWorld): boolean {
+  return (facts.managed.fragments['k3s-starting'] ?? '').trim() !== ''
+}
+
+/** A node that was Ready before its service began anew is called so for another 40 seconds: only its own report counts. */
+function waitReport(machine: MachineWorld, { role }: NodeSpec, timeoutMs: number): Action {
+  return waitFreshNode({ node: nodeName(machine), role, started: STARTED.host, timeoutMs })
 }
 
 function stageStep(machine: MachineWorld, diff: Difference, needs: readonly string[]): Step {
@@ -194,14 +206,20 @@ function startStep(
 ): Step {
   const token = diff.files.find((file) => file.path === K3S.tokenFile)
   const actions: Action[] = []
+  const seesNodes = spec.wait === 'nodes' || spec.wait === 'system'
+  const again = machine.installed.initialized && seesNodes
   if (token) actions.push(writeAction(token))
+  if (again && diff.service !== 'none') actions.push({ kind: 'script', script: MARK_START })
   if (diff.service !== 'none')
     actions.push({ kind: 'service', unit: desired.unit, op: diff.service, init: desired.init })
   if (spec.wait !== 'none') {
-    actions.push(...options.waits)
+    // A worker's wait for Ready is part of the wait for its report; masters have more to wait for.
+    if (!again || node.role === 'master') actions.push(...options.waits)
+    if (again) actions.push(waitReport(machine, node, spec.timeoutMs))
     const names = imagesFor(world.rootfs?.manifest, machine)
     if (names.length > 0) actions.push(checkImages(names, desired.unit, spec.timeoutMs))
     actions.push({ kind: 'script', script: `: > ${INITIALIZED}` })
+    if (again) actions.push({ kind: 'remove', paths: [STARTING] })
   }
   const verb = diff.service === 'none' ? 'wait for' : diff.service
   return {

@@ -132,7 +132,23 @@ describe('run again', () => {
     const machines = world.machines.map((machine, i) =>
       i === 1 ? { ...machine, installed: { ...machine.installed, active: false } } : machine,
     )
-    expect(outline(planAll(spec, { ...world, machines }))).toEqual(['bare2/start [service wait wait script]'])
+    expect(outline(planAll(spec, { ...world, machines }))).toEqual([
+      'bare2/start [script service wait wait script remove]',
+    ])
+  })
+
+  it('waits for the report of a node that was started again, not for what the cluster remembers of it', () => {
+    const spec = testSpec(1, 1)
+    const world = settled(spec, testWorld(spec))
+    const starting = (machine: MachineWorld, i: number): MachineWorld => {
+      const { facts } = machine
+      const fragments = { ...facts.managed.fragments, 'k3s-starting': '2026-01-01T00:00:00Z' }
+      return i === 1 ? { ...machine, facts: { ...facts, managed: { ...facts.managed, fragments } } } : machine
+    }
+    const { steps } = planAll(spec, { ...world, machines: world.machines.map(starting) })
+    expect(steps.map((step) => step.title)).toEqual(['wait for k3s-agent'])
+    expect(steps[0]?.actions[0]).toMatchObject({ kind: 'wait', what: 'node bare2 to be Ready again' })
+    expect(steps[0]?.actions.at(-1)).toEqual({ kind: 'remove', paths: ['/var/lib/airlift/starting'] })
   })
 
   it('starts stopped masters at the same time, since none is ready before a majority runs', () => {
@@ -166,7 +182,7 @@ describe('run again', () => {
     const changed = { ...spec, nodes: [labelled, other] }
     expect(outline(planAll(changed, { ...world, machines }))).toEqual([
       'bare2/install [write]',
-      'bare2/start [service wait wait script] after bare2/install',
+      'bare2/start [script service wait wait script remove] after bare2/install',
     ])
   })
 

@@ -8,6 +8,9 @@ import { poll, waitApi, waitMasterReady, waitSystem } from './waits.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
 
+/** Notes when a host's node is started, for {@link waitFreshNode}. */
+export const MARK_START = `date -u +%Y-%m-%dT%H:%M:%SZ > ${STARTING}`
+
 /** Scripts that print, as ISO time, when the node was last started: from a mark on a host, from PID 1 of a container. */
 export const STARTED = {
   host: `cat ${STARTING} 2>/dev/null`,

@@ -3,9 +3,9 @@ import { AirliftError } from '../../core/errors.js'
 import { type Action, type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { MachineWorld, World } from '../runtime.js'
 import { nodeName } from './config.js'
-import { knownNode, stepId } from './node-steps.js'
+import { isStarting, knownNode, stepId } from './node-steps.js'
 import { STARTING, unitName } from './paths.js'
-import { finishSteps, STARTED, startWaits, waitJoinableAgain } from './start-waits.js'
+import { finishSteps, MARK_START, STARTED, startWaits, waitJoinableAgain } from './start-waits.js'
 
 /**
  * Starts what is stopped. All masters start at the same time: a member of etcd that is alone waits for the majority and
@@ -72,7 +72,7 @@ function startStep(
   const unit = unitName(installed.role ?? machine.node.role)
   const sees = spec.wait === 'nodes' || spec.wait === 'system'
   const actions: Action[] = [
-    ...(sees ? [{ kind: 'script' as const, script: `date -u +%Y-%m-%dT%H:%M:%SZ > ${STARTING}` }] : []),
+    ...(sees ? [{ kind: 'script' as const, script: MARK_START }] : []),
     { kind: 'service', unit, op: 'start', init: facts.init === 'openrc' ? 'openrc' : 'systemd' },
     ...(announces ? [waitJoinableAgain(nodeName(machine), spec.timeoutMs)] : []),
   ]
@@ -94,12 +94,11 @@ function readyStep(
   etcd: boolean,
   begin: Step | undefined,
 ): Step | undefined {
-  const { installed, facts } = machine
+  const { installed } = machine
   const role = installed.role ?? machine.node.role
   const node = nodeName(machine)
-  const unfinished = (facts.managed.fragments['k3s-starting'] ?? '').trim() !== ''
   const known = knownNode(world, node)?.ready === true && (role === 'worker' || installed.apiReady)
-  if (!begin && known && !unfinished) return undefined
+  if (!begin && known && !isStarting(machine)) return undefined
   const { wait, timeoutMs } = spec
   const waits = startWaits({ node, role, voter: etcd, started: STARTED.host, wait, timeoutMs })
   if (waits.length === 0) return undefined
