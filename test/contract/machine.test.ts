@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.js'
 import { createLocalMachine } from '../../src/machine/local/local-machine.js'
@@ -323,24 +322,5 @@ describe.runIf(root).each(remote)('a %s machine that loses its connection', (_ki
     await sleep(300)
     expect((await machine.run('echo back')).stdout).toBe('back\n')
     await machine.close()
-  })
-})
-
-describe.runIf(root).each(['ssh', 'openssh'])('uploads to eight machines at once over %s', (transport) => {
-  it('take less than 200 MB of memory', () => {
-    const content = randomBytes(64 << 20)
-    const file = join(dir, 'upload')
-    writeFileSync(file, content)
-    const sha256 = createHash('sha256').update(content).digest('hex')
-    const fixture = fileURLToPath(new URL('upload-fixture.ts', import.meta.url))
-    const args = [String(own().port), own().identity, transport, file, sha256, join(dir, 'uploaded'), '8']
-    const printed = execFileSync(process.execPath, ['--import', 'tsx', fixture, ...args], {
-      encoding: 'utf8',
-    })
-    expect(JSON.parse(printed).afterMb).toBeLessThan(200)
-    for (let i = 0; i < 8; i++) {
-      expect(statSync(join(dir, `uploaded-${i}`)).size).toBe(content.length)
-      rmSync(join(dir, `uploaded-${i}`))
-    }
   })
 })

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -82,9 +82,14 @@ describe.skipIf(labMissing())('containers that join', () => {
   it(
     'and were killed are finished by the same command, and nothing comes twice',
     async () => {
-      expect(await killAt(add('--nodes', '1'), home, 'step.done', 1)).toMatchObject({ killed: true })
+      // Slow enough to be killed before it has joined, also where the tests share two processors with others.
+      writeFileSync(`${home}/slow.json`, JSON.stringify({ join_ms: 8000 }))
+      const slowly = real ? [] : ['--file', `${home}/slow.json:/etc/rancher/standin.json`]
+      expect(await killAt(add('--nodes', '1', ...slowly), home, 'step.done', 1)).toMatchObject({
+        killed: true,
+      })
       expect((await left()).join(' ')).toContain(`airlift-${NAME}-worker-1`)
-      const again = await json(...add('--nodes', '1'))
+      const again = await json(...add('--nodes', '1', ...slowly))
       expect(again, JSON.stringify(again.error)).toMatchObject({ exit: 0, outcome: 'done' })
       expect(again.machines?.map(({ node }) => node)).toEqual([`airlift-${NAME}-worker-1`])
       expect(await nodes()).toEqual(['master-0 true', 'worker-0 true', 'worker-1 true'])
