@@ -1,7 +1,7 @@
 // Puts the command line into a few files, with the packages that it uses: node needs a third of the time to load them, on
 // every call. The library, dist/index.js, is what the compiler wrote, and takes packages from node_modules.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, sep } from 'node:path'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, sep } from 'node:path'
 import { build } from 'esbuild'
 
 const ROOT = dirname(import.meta.dirname)
@@ -55,6 +55,13 @@ for (const { entryPoint, exports } of Object.values(metafile.outputs)) {
   if (!entryPoint?.includes('node_modules/') || entryPoint.includes('node_modules/dockerode/')) continue
   if (!exports.some((name) => name !== 'default'))
     throw new Error(`${entryPoint} is CommonJS: import it at the top of a module that is itself loaded late`)
+}
+
+// Files of earlier builds go after an hour: a program that runs from this tree may still load parts of its own.
+const made = new Set([...Object.keys(metafile.outputs).map((path) => basename(path)), 'THIRD_PARTY_LICENSES'])
+for (const name of readdirSync(OUT)) {
+  const path = join(OUT, name)
+  if (!made.has(name) && Date.now() - statSync(path).mtimeMs > 3_600_000) rmSync(path)
 }
 
 const packages = new Set(
