@@ -30,6 +30,7 @@ export async function runAction(
     events: createEvents([(event) => renderer.onEvent(event)]),
     env: deps.env,
     limits,
+    offline: flags.offline === true,
   })
   const canAsk = deps.stdin.isTTY === true && deps.stderr.isTTY === true
   const say = (level: 'info' | 'warn', text: string): void => {

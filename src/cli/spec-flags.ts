@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { repeatable } from './shared.js'
 
 /** Adds the flags that say where the runtime's files come from. */
@@ -10,7 +10,24 @@ export function addRootfsFlags(command: Command): Command {
       '--version <release>',
       'the published release, or a channel such as stable or v1.33; of containers its image, if it can be had',
     )
+    .addOption(offlineOption())
     .optionsGroup('Options:')
+}
+
+/** --offline, of every command that could fetch something. */
+export function offlineOption(): Option {
+  return new Option(
+    '--offline',
+    'pull and download nothing, and ask no registry: what is missing is told before anything is made',
+  ).default(false)
+}
+
+/** --docker-logins, beside --registries. */
+export function dockerLoginsOption(): Option {
+  return new Option(
+    '--docker-logins',
+    'nodes pull with what docker is logged in with on this computer, beside --registries',
+  )
 }
 
 /** Adds the flags that say what the nodes are to be like. */

@@ -41,6 +41,8 @@ export interface Context {
   readonly events: Events
   readonly clock: Clock
   readonly limits: Limits
+  /** Nothing is pulled, downloaded or asked of a registry; what cannot be had without is an error. */
+  readonly offline: boolean
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -72,6 +74,7 @@ export function createContext(parts: Partial<Context> = {}): Context {
     events: parts.events ?? silentEvents,
     clock: parts.clock ?? systemClock,
     limits: parts.limits ?? defaultLimits,
+    offline: parts.offline ?? false,
     env: parts.env ?? process.env,
   }
 }

@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   E_BUNDLE_DAMAGED: code(1),
   E_BUNDLE_RUNTIME: code(2),
   E_DOWNLOAD: code(1, true),
+  E_OFFLINE: code(5),
   E_JOIN: code(1),
   E_START: code(1),
   E_VERIFY: code(1),

@@ -20,6 +20,7 @@ import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkMachineOwnership } from './ownership.js'
 import { recordSteps } from './record-steps.js'
 import { type OperationReport, reportOf } from './report.js'
+import { requireHere } from './require-here.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { rollBackAdd, rollbackAddHint, unmadeNodes } from './rollback-add.js'
 import type { OperationDeps } from './session.js'
@@ -70,6 +71,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   if (adding.some((node) => node.role === 'master')) requireHealthyMasters(through, machines)
   const planOf = (now: World): Plan => planAdd(runtime, spec, now, adding)
   const plan = planOf(world)
+  requireHere(plan, ctx)
   const problems = world.engine ? checkWorld(spec, world) : preflight(spec, world, adding, rootfs)
   if (plan.steps.length > 0) refuse(problems, spec.ignore)
   if (adding.some((node) => node.role === 'master')) warnOfTwoMasters(spec.masters.length, ctx)

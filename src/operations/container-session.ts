@@ -4,6 +4,7 @@ import { containerName } from '../cluster/container-spec.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { type Context, createContext } from '../core/context.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
+import { offlineEngine } from '../machine/docker/offline-engine.js'
 import type { Machine } from '../machine/machine.js'
 import { type ExplainLog, watchedMachine } from './container-machine.js'
 import type { OperationDeps, Session } from './session.js'
@@ -17,7 +18,7 @@ export interface ContainerSession extends Session {
 
 /**
  * Connects to a container engine. The calls of an operation are not cut off when it is interrupted: what was asked for is
- * then certainly done or not, so that exactly that can be undone.
+ * then certainly done or not, so that exactly that can be undone. Offline it neither pulls nor asks registries.
  */
 export async function connectToEngine(ctx: Context, deps: OperationDeps): Promise<Engine> {
   const own = new AbortController()
@@ -26,9 +27,9 @@ export async function connectToEngine(ctx: Context, deps: OperationDeps): Promis
   ctx.signal.addEventListener('abort', onAbort, { once: true })
   try {
     const detached = createContext({ ...ctx, signal: own.signal })
-    if (deps.connectEngine) return await deps.connectEngine(detached)
-    const { connectEngine } = await import('../machine/docker/connect-engine.js')
-    return await connectEngine(detached)
+    const connect = deps.connectEngine ?? (await import('../machine/docker/connect-engine.js')).connectEngine
+    const engine = await connect(detached)
+    return ctx.offline ? offlineEngine(engine) : engine
   } finally {
     ctx.signal.removeEventListener('abort', onAbort)
   }

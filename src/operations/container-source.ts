@@ -5,6 +5,7 @@ import type { Context } from '../core/context.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import { unlessAborted } from '../core/unless-aborted.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
+import { imageNotHere } from '../machine/docker/offline-engine.js'
 import { resolveVersion } from '../rootfs/download/resolve-version.js'
 import type { Arch, Rootfs } from '../rootfs/manifest.js'
 import type { NodeImages, Runtime } from '../runtime/runtime.js'
@@ -20,7 +21,8 @@ const DEFAULT_CHANNEL = 'stable'
  * What containers are to run where no rootfs was given: what those of the cluster run already; else the image or the release
  * that was named; else the newest k3s that the engine has; else the stable release. Nothing is changed and nothing pulled: an
  * image that is not there, and that its registry has, is left to the plan.
- * @throws AirliftError E_IMAGE_MISSING where nothing can be had, E_UNSUPPORTED for another release than the cluster's, E_USAGE
+ * @throws AirliftError E_IMAGE_MISSING where nothing can be had, E_OFFLINE where nobody may be asked which release is meant,
+ * E_UNSUPPORTED for another release than the cluster's, E_USAGE
  */
 export async function containerSource(
   { spec, version }: SourceInput,
@@ -33,7 +35,7 @@ export async function containerSource(
   try {
     const containers = await engine.containers([`${LABELS.cluster}=${spec.name}`])
     const arch = images.arch((await engine.info()).arch)
-    const wanted = version === undefined ? undefined : await resolveVersion(version, {}, ctx)
+    const wanted = version === undefined ? undefined : await releaseOf(version, spec, engine, ctx)
     const look = { spec, version, wanted, engine, arch, images, minors }
     const nodes = containers.filter(({ labels }) => nodeOfLabels(labels) && recordOfLabels(labels))
     if (nodes.length > 0) return await ofCluster(look, nodes, ctx)
@@ -45,7 +47,28 @@ export async function containerSource(
   }
 }
 
-/** Without a rootfs k3s' own pods wait for images that the nodes must pull. */
+/** The release that --version means. Offline all that is missing is told at once. */
+async function releaseOf(version: string, spec: ClusterSpec, engine: Engine, ctx: Context): Promise<string> {
+  try {
+    return await resolveVersion(version, {}, ctx)
+  } catch (error) {
+    const ref = spec.containers?.image
+    if (ref === undefined || !isAirliftError(error) || error.code !== 'E_OFFLINE') throw error
+    if (await engine.image(ref)) throw error
+    const image = imageNotHere(ref)
+    throw new AirliftError(image.code, 'two things are not here, and --offline lets nothing be fetched', {
+      log: [image.message, error.message],
+      hint: [image.hint, error.hint].join('; '),
+      data: { missing: [ref, version] },
+      cause: error,
+    })
+  }
+}
+
+/**
+ * Without a rootfs k3s' own pods wait for images that the nodes must pull. What nodes do is their own affair, and a registry
+ * that they reach may be near them: so offline it is a warning.
+ */
 function sayOfPods({ images, arch }: Look, { spec }: FoundSource, ctx: Context): void {
   const ref = spec.containers?.image ?? ''
   const [level, message] = images.isMade(ref, arch)
@@ -53,7 +76,15 @@ function sayOfPods({ images, arch }: Look, { spec }: FoundSource, ctx: Context):
         'warn',
         `${ref} holds neither images of pods nor certificates of public registries: give the rootfs that it was made of, or --ca for nodes that are to pull`,
       ] as const)
-    : (['info', 'the nodes pull the images of their pods: give --rootfs where they have no way out'] as const)
+    : ctx.offline && !spec.registries
+      ? ([
+          'warn',
+          '--offline keeps airlift from the internet, not the nodes: no rootfs brings the images of their pods (CoreDNS, pause), which they will try to pull. Give --rootfs, or --registries with a registry that they reach, or bring them with airlift image import',
+        ] as const)
+      : ([
+          'info',
+          'the nodes pull the images of their pods: give --rootfs where they have no way out',
+        ] as const)
   ctx.events.emit({ level, code: 'image.pods', message })
 }
 
@@ -94,11 +125,13 @@ async function ofCluster(look: Look, nodes: readonly EngineContainer[], ctx: Con
 async function named(look: Look, ctx: Context): Promise<FoundSource> {
   const { spec, version, wanted, engine, images } = look
   const ref = spec.containers?.image ?? ''
-  const told = images.versionOf(ref, await engine.image(ref))
+  const image = await engine.image(ref)
+  const told = images.versionOf(ref, image)
   if (told !== undefined && wanted !== undefined && told !== wanted)
     throw new AirliftError('E_USAGE', `--image ${ref} holds ${told}, and --version ${version} is another`, {
       hint: 'leave one of them out',
     })
+  if (ctx.offline && !image && !images.isMade(ref, look.arch)) throw imageNotHere(ref)
   return withImage(look, { ref, version: told ?? wanted }, ctx)
 }
 
@@ -117,9 +150,13 @@ async function chosen(look: Look, ctx: Context): Promise<FoundSource> {
   try {
     return await fromOutside(look, ctx)
   } catch (error) {
-    if (ctx.signal.aborted || !isAirliftError(error) || error.code !== 'E_DOWNLOAD') throw error
-    throw nothingThere(wanted, error)
+    if (ctx.signal.aborted || !isAirliftError(error) || !cannotBeHad(error)) throw error
+    throw nothingThere(wanted, error, ctx)
   }
+}
+
+function cannotBeHad({ code }: AirliftError): boolean {
+  return code === 'E_DOWNLOAD' || code === 'E_OFFLINE'
 }
 
 /** The image of k3s itself where a registry has it, else the published release, of which airlift makes one. */
@@ -137,8 +174,9 @@ async function fromOutside(look: Look, ctx: Context): Promise<FoundSource> {
   try {
     return { spec, rootfs: await openReleasedRootfs('k3s', release, ctx, { arch }), version: release }
   } catch (error) {
-    if (!isAirliftError(error) || error.code !== 'E_DOWNLOAD') throw error
-    throw new AirliftError('E_DOWNLOAD', error.message, { log: [refusal, error.message], cause: error })
+    if (!isAirliftError(error) || !cannotBeHad(error)) throw error
+    const log = [refusal, error.message, ...error.log]
+    throw new AirliftError(error.code, error.message, { log, cause: error })
   }
 }
 
@@ -189,10 +227,11 @@ async function rootfsOf(
   return undefined
 }
 
-function nothingThere(wanted: string | undefined, cause: AirliftError): AirliftError {
+function nothingThere(wanted: string | undefined, cause: AirliftError, ctx: Context): AirliftError {
   const what = wanted === undefined ? 'no image of k3s' : `no image of k3s ${wanted}`
   const log = cause.log.length > 0 ? cause.log : [cause.message]
-  return new AirliftError('E_IMAGE_MISSING', `the engine has ${what}, and none can be had`, {
+  const why = ctx.offline ? '--offline lets none be fetched' : 'none can be had'
+  return new AirliftError('E_IMAGE_MISSING', `the engine has ${what}, and ${why}`, {
     hint: 'give a bundle, --rootfs k3s.airlift; or name an image that the engine has, --image NAME; or bring one: docker save rancher/k3s:v1.33.1-k3s1 where there is internet, docker load here',
     log,
     cause,

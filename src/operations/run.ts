@@ -19,6 +19,7 @@ import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkOwnership } from './ownership.js'
 import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 import { type OperationReport, reportOf } from './report.js'
+import { requireHere } from './require-here.js'
 import { isUnmade, rollBack, rollbackHint } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { isAwaited, settle } from './settle.js'
@@ -72,6 +73,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   // A cluster that is as it must be is not refused for a disk that has become full since.
   if (!isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
   const plan = planRun(runtime, spec, world)
+  requireHere(plan, ctx)
   if (input.dryRun) return { plan, problems }
 
   const handlers: Parameters<typeof executePlan>[1] = {

@@ -11,7 +11,7 @@ import { assembleBundle } from './assemble.js'
 import type { InputFile } from './build-inputs.js'
 import { checkArchs, inspectPrograms, programFor, readInput, readTemplates } from './build-inputs.js'
 import { sha256 } from './digest.js'
-import { fetchReleaseFiles } from './download/fetch-release.js'
+import { type FetchRequest, fetchReleaseFiles, missingReleaseFiles } from './download/fetch-release.js'
 import { resolveVersion } from './download/resolve-version.js'
 import type { Arch, RootfsManifest } from './manifest.js'
 import { collectImages } from './oci/collect-images.js'
@@ -50,7 +50,8 @@ export interface BuildResult {
 
 /**
  * Builds a bundle. Two builds of the same inputs are equal byte for byte, wherever and whenever they run.
- * @throws AirliftError E_USAGE, E_UNSUPPORTED, E_LOCAL_FILE, E_DOWNLOAD, E_DISK_FULL, E_READ_ONLY; then there is no output
+ * @throws AirliftError E_USAGE, E_UNSUPPORTED, E_LOCAL_FILE, E_DOWNLOAD, E_OFFLINE, E_DISK_FULL, E_READ_ONLY; then there is
+ * no output
  */
 export async function buildBundle(request: BuildRequest, ctx: Context): Promise<BuildResult> {
   if (request.runtime !== 'k3s') {
@@ -74,20 +75,20 @@ export async function buildBundle(request: BuildRequest, ctx: Context): Promise<
     checkArchs(registries, archs, '--registry')
     const files: InputFile[] = await readTemplates(request.runtime, request.template)
     const many = archs.length > 1
-    for (const arch of archs) {
-      const given = archives.slice(0, request.images?.length ?? 0)
-      const hasImages = given.some((archive) => archive.images.some((image) => image.arch === arch))
+    const wanted = archs.map(
+      (arch): FetchRequest => ({
+        version,
+        arch,
+        binary: programFor(programs, arch) === undefined,
+        images: !archives.some((archive) => archive.images.some((image) => image.arch === arch)),
+        ...(request.from ? { from: request.from } : {}),
+      }),
+    )
+    if (ctx.offline) await requireDownloaded(version, wanted, ctx)
+    for (const each of wanted) {
+      const { arch } = each
       const binary = programFor(programs, arch)
-      const fetched = await fetchReleaseFiles(
-        {
-          version,
-          arch,
-          binary: binary === undefined,
-          images: !hasImages,
-          ...(request.from ? { from: request.from } : {}),
-        },
-        ctx,
-      )
+      const fetched = await fetchReleaseFiles(each, ctx)
       const program = binary ?? fetched.binary ?? ''
       if (binary === undefined) checkArchs(await inspectPrograms([program], '--binary'), [arch], '--binary')
       const path = many ? `bin/${arch}/k3s` : 'bin/k3s'
@@ -112,6 +113,21 @@ export async function buildBundle(request: BuildRequest, ctx: Context): Promise<
     await rm(temp, { recursive: true, force: true })
     await noted.forget()
   }
+}
+
+/** Names all that is not here, before anything is made. @throws AirliftError E_OFFLINE */
+async function requireDownloaded(
+  version: string,
+  wanted: readonly FetchRequest[],
+  ctx: Context,
+): Promise<void> {
+  const missing = (await Promise.all(wanted.map((each) => missingReleaseFiles(each, ctx)))).flat()
+  if (missing.length === 0) return
+  throw new AirliftError('E_OFFLINE', `${version} is not here, and --offline lets nothing be downloaded`, {
+    log: missing.map((url) => `not here: ${url}`),
+    data: { missing },
+    hint: `build a bundle where there is internet (airlift rootfs build --version ${version} --output k3s.airlift) and give it with --rootfs; or give rootfs build the files: --binary, --images, or --from DIRECTORY`,
+  })
 }
 
 /** The architectures of the bundle: as asked, else those of the programs, of the images, of this computer. */

@@ -14,7 +14,7 @@ const HASH = 'ab'.repeat(32)
 const REF = 'airlift/k3s:v1.33.1-k3s1-0123456789ab'
 
 function context(signal: AbortSignal = new AbortController().signal): Context {
-  return { signal, events: silentEvents, clock: systemClock, limits: defaultLimits, env: {} }
+  return { signal, events: silentEvents, clock: systemClock, limits: defaultLimits, offline: false, env: {} }
 }
 
 /** The first bytes of a static program for x86-64, and more than one chunk of others. */

@@ -23,6 +23,7 @@ const ctx = {
   events: silentEvents,
   clock: systemClock,
   limits: defaultLimits,
+  offline: false,
   env: process.env,
 }
 

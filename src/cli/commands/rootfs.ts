@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { addResultFlags } from '../result-flags.js'
 import { addOutputFlags, type CliDeps, onAction, repeatable } from '../shared.js'
+import { offlineOption } from '../spec-flags.js'
 
 /** `airlift rootfs build|inspect|verify`: bundles, made and looked into. */
 export function registerRootfs(program: Command, deps: CliDeps): void {
@@ -36,6 +37,7 @@ function registerBuild(parent: Command, deps: CliDeps): void {
     .option('--registry <files...>', 'program of a registry to carry along')
     .option('--from <place>', 'mirror URL or directory with the files of the release')
     .option('--template <dir>', 'templates that replace the packaged ones of the same name')
+    .addOption(offlineOption())
   addResultFlags(command, {
     flag: '--output <file>',
     description: 'the bundle to write, such as k3s.airlift',

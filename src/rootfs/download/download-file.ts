@@ -24,11 +24,11 @@ const PAUSES = [500, 2_000, 5_000, 10_000]
 /**
  * Brings a file into the cache and resolves with its path. What is there and right is not asked for again; what an earlier
  * run left, even one that was killed, is continued where the server allows it, and begun anew where the file has changed.
- * @throws AirliftError E_DOWNLOAD with the URL and the reason, E_DISK_FULL
+ * @throws AirliftError E_DOWNLOAD with the URL and the reason, E_DISK_FULL, E_OFFLINE
  */
 export async function downloadFile(request: DownloadRequest, ctx: Context): Promise<string> {
   const { target } = request
-  if (await isRight(request)) return target
+  if (await isDownloaded(request)) return target
   await mkdir(dirname(target), { recursive: true })
   const onWait = (): void =>
     ctx.events.emit({
@@ -38,7 +38,7 @@ export async function downloadFile(request: DownloadRequest, ctx: Context): Prom
     })
   return withFileLock(`${target}.lock`, ctx, onWait, async () => {
     // The one that we waited for may have brought it.
-    if (await isRight(request)) return target
+    if (await isDownloaded(request)) return target
     for (let attempt = 1; ; attempt++) {
       await fetchAll(request, ctx)
       const found = await digestOfFile(`${target}.part`)
@@ -57,7 +57,8 @@ export async function downloadFile(request: DownloadRequest, ctx: Context): Prom
   })
 }
 
-async function isRight(request: DownloadRequest): Promise<boolean> {
+/** Whether a file is in the cache already, whole and right. */
+export async function isDownloaded(request: DownloadRequest): Promise<boolean> {
   try {
     if (request.sha256 !== undefined) return (await digestOfFile(request.target)) === request.sha256
     return (await stat(request.target)).size > 0
@@ -118,7 +119,7 @@ async function fetchOnce(request: DownloadRequest, ctx: Context): Promise<void> 
   const headers: Record<string, string> =
     info && have > 0 ? { range: `bytes=${have}-`, 'if-range': info.validator } : {}
   const idle = request.idleMs === undefined ? {} : { idleMs: request.idleMs }
-  const response = await httpGet(request.url, { headers, signal: ctx.signal, env: ctx.env, ...idle })
+  const response = await httpGet(request.url, { headers, ...idle }, ctx)
   const start = startOf(response, have)
   if (start === undefined) {
     response.body.resume()

@@ -8,7 +8,7 @@ import { sha256 } from '../digest.js'
 import type { Arch } from '../manifest.js'
 import { parseSums, releaseFiles, releaseUrl } from '../release.js'
 import { digestOfFile } from './digest-file.js'
-import { downloadFile } from './download-file.js'
+import { type DownloadRequest, downloadFile, isDownloaded } from './download-file.js'
 
 /** What is wanted of a release. */
 export interface FetchRequest {
@@ -31,28 +31,66 @@ const IMAGE_SUFFIXES = ['.zst', '.gz', ''] as const
 
 /**
  * Brings files of a k3s release, from where it is published, a mirror or a directory, and checks them against its sums.
- * @throws AirliftError E_DOWNLOAD, E_LOCAL_FILE
+ * @throws AirliftError E_DOWNLOAD, E_LOCAL_FILE, E_OFFLINE
  */
 export async function fetchReleaseFiles(request: FetchRequest, ctx: Context): Promise<FetchedFiles> {
   if (!request.binary && !request.images) return {}
-  const { from } = request
-  if (from !== undefined && !/^https?:\/\//.test(from)) return fromDirectory(request, resolve(from), ctx)
-  const base = from === undefined ? releaseUrl(request.version) : from.replace(/\/+$/, '')
-  return fromUrl(request, base, ctx)
+  const directory = directoryOf(request)
+  if (directory !== undefined) return fromDirectory(request, directory, ctx)
+  return fromUrl(request, baseOf(request), ctx)
+}
+
+/** URLs of what would have to be downloaded: none for a directory, or where earlier commands have brought all of it. */
+export async function missingReleaseFiles(request: FetchRequest, ctx: Context): Promise<string[]> {
+  if ((!request.binary && !request.images) || directoryOf(request) !== undefined) return []
+  const names = releaseFiles(request.arch)
+  const at = requestsAt(request, baseOf(request), ctx)
+  const text = await readFile(at(names.sums).target, 'utf8').catch(() => undefined)
+  const sums = parseSums(text ?? '')
+  const wanted = [
+    ...(request.binary ? [names.binary] : []),
+    ...(request.images ? [imagesNamed(names.images, sums)] : []),
+  ]
+  const lacking = text === undefined ? [at(names.sums).url.href] : []
+  for (const name of wanted) {
+    const sum = sums.get(name)
+    if (sum === undefined || !(await isDownloaded(at(name, sum)))) lacking.push(at(name).url.href)
+  }
+  return lacking
+}
+
+function directoryOf({ from }: FetchRequest): string | undefined {
+  return from === undefined || /^https?:\/\//.test(from) ? undefined : resolve(from)
+}
+
+function baseOf({ from, version }: FetchRequest): string {
+  return from === undefined ? releaseUrl(version) : from.replace(/\/+$/, '')
+}
+
+/** How each file of a release is downloaded, and where it is kept. */
+function requestsAt(
+  { version }: FetchRequest,
+  base: string,
+  ctx: Context,
+): (name: string, sum?: string) => DownloadRequest {
+  const cache = join(cacheDir(ctx.env), 'downloads', sha256(base).slice(0, 16), version)
+  return (name, sum) => ({
+    url: new URL(`${base}/${name}`),
+    target: join(cache, name),
+    ...(sum === undefined ? {} : { sha256: sum }),
+  })
+}
+
+/** The smallest archive of images that a release has and that can be read here. */
+function imagesNamed(name: string, sums: ReadonlyMap<string, string>): string {
+  const readable = IMAGE_SUFFIXES.filter((suffix) => suffix !== '.zst' || canReadZstd())
+  return `${name}${readable.find((suffix) => sums.has(`${name}${suffix}`)) ?? '.gz'}`
 }
 
 async function fromUrl(request: FetchRequest, base: string, ctx: Context): Promise<FetchedFiles> {
   const names = releaseFiles(request.arch)
-  const cache = join(cacheDir(ctx.env), 'downloads', sha256(base).slice(0, 16), request.version)
-  const get = (name: string, sum?: string): Promise<string> =>
-    downloadFile(
-      {
-        url: new URL(`${base}/${name}`),
-        target: join(cache, name),
-        ...(sum === undefined ? {} : { sha256: sum }),
-      },
-      ctx,
-    )
+  const at = requestsAt(request, base, ctx)
+  const get = (name: string, sum?: string): Promise<string> => downloadFile(at(name, sum), ctx)
   const attempt = async (): Promise<FetchedFiles> => {
     const sums = parseSums(await readFile(await get(names.sums), 'utf8'))
     const sumOf = (name: string): string => {
@@ -65,14 +103,13 @@ async function fromUrl(request: FetchRequest, base: string, ctx: Context): Promi
     const found: { binary?: string; images?: string } = {}
     if (request.binary) found.binary = await get(names.binary, sumOf(names.binary))
     if (request.images) {
-      const readable = IMAGE_SUFFIXES.filter((suffix) => suffix !== '.zst' || canReadZstd())
-      const suffix = readable.find((candidate) => sums.has(`${names.images}${candidate}`)) ?? '.gz'
-      const name = `${names.images}${suffix}`
+      const name = imagesNamed(names.images, sums)
       found.images = await get(name, sumOf(name))
     }
     return found
   }
-  const cached = await access(join(cache, names.sums)).then(
+  const kept = at(names.sums).target
+  const cached = await access(kept).then(
     () => true,
     () => false,
   )
@@ -80,8 +117,8 @@ async function fromUrl(request: FetchRequest, base: string, ctx: Context): Promi
     return await attempt()
   } catch (error) {
     // A release does not change, but a mirror may be corrected: then the cached sums are the wrong ones.
-    if (!cached || !isAirliftError(error) || error.code !== 'E_DOWNLOAD') throw error
-    await rm(join(cache, names.sums), { force: true })
+    if (!cached || ctx.offline || !isAirliftError(error) || error.code !== 'E_DOWNLOAD') throw error
+    await rm(kept, { force: true })
     return attempt()
   }
 }

@@ -2,16 +2,19 @@ import * as http from 'node:http'
 import * as https from 'node:https'
 import type { Socket } from 'node:net'
 import * as tls from 'node:tls'
+import type { Context } from '../../core/context.js'
+import { AirliftError } from '../../core/errors.js'
 import { proxyFor, proxyHeaders } from './proxy.js'
 
 /** What a GET is told. */
 export interface GetOptions {
   readonly headers?: Readonly<Record<string, string>>
-  readonly signal: AbortSignal
-  readonly env: Readonly<Record<string, string | undefined>>
   /** Fails when nothing arrives for so long. Default 30000. */
   readonly idleMs?: number
 }
+
+/** What a GET needs of the context. */
+export type HttpContext = Pick<Context, 'signal' | 'env' | 'offline'>
 
 /** A response; the body is not read yet. */
 export interface GetResponse {
@@ -24,11 +27,16 @@ export interface GetResponse {
 
 const MAX_REDIRECTS = 8
 
-/** Gets a URL, through a proxy where the environment names one, and follows redirects. @throws Error of the network */
-export async function httpGet(url: URL, options: GetOptions): Promise<GetResponse> {
+/**
+ * Gets a URL, through a proxy where the environment names one, and follows redirects. Everything that airlift itself wants
+ * from outside goes through here.
+ * @throws Error of the network, AirliftError E_OFFLINE
+ */
+export async function httpGet(url: URL, options: GetOptions, ctx: HttpContext): Promise<GetResponse> {
+  if (ctx.offline) throw new AirliftError('E_OFFLINE', `--offline: ${url.host} is not asked`)
   let current = url
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const body = await getOnce(current, options)
+    const body = await getOnce(current, options, ctx)
     const status = body.statusCode ?? 0
     const location = body.headers.location
     if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
@@ -44,8 +52,12 @@ export async function httpGet(url: URL, options: GetOptions): Promise<GetRespons
   throw new Error(`more than ${MAX_REDIRECTS} redirects`)
 }
 
-async function getOnce(url: URL, options: GetOptions): Promise<http.IncomingMessage> {
-  const { signal, env, idleMs = 30_000 } = options
+async function getOnce(
+  url: URL,
+  options: GetOptions,
+  { signal, env }: HttpContext,
+): Promise<http.IncomingMessage> {
+  const { idleMs = 30_000 } = options
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw new Error(`cannot download from ${url.protocol}//`)
   const proxy = proxyFor(url, env)

@@ -38,7 +38,7 @@ export function isChannel(text: string): boolean {
  * The release that a version names: itself, or the one that its channel has now. The answer is kept under
  * `$XDG_CACHE_HOME/airlift/channels`, and used where the server cannot be asked, with a warning that says how old it is.
  * @throws AirliftError E_USAGE for what is neither, and for a channel that does not exist; E_DOWNLOAD, E_LOCAL_FILE where
- * nobody can be asked and nothing is kept; E_UNSUPPORTED for a release that airlift does not know
+ * nobody can be asked and nothing is kept, E_OFFLINE where nobody may be; E_UNSUPPORTED for a release that airlift does not know
  */
 export async function resolveVersion(text: string, source: VersionSource, ctx: Context): Promise<string> {
   const name = CHANNEL.exec(text)?.[1]
@@ -72,7 +72,8 @@ async function channelsOf(channel: string, { from }: VersionSource, ctx: Context
     const reason = error instanceof Error ? error.message : String(error)
     const before = await readKept(kept)
     if (before?.releases[channel] === undefined) {
-      throw new AirliftError('E_DOWNLOAD', `cannot ask ${url} which release "${channel}" is: ${reason}`, {
+      const code = ctx.offline ? 'E_OFFLINE' : 'E_DOWNLOAD'
+      throw new AirliftError(code, `cannot ask ${url} which release "${channel}" is: ${reason}`, {
         hint: 'name the release, such as --version v1.33.1+k3s1, or a bundle: --rootfs k3s.airlift',
         cause: error,
       })
@@ -106,8 +107,7 @@ async function fromDirectory(dir: string): Promise<Channels> {
 }
 
 async function download(url: string, ctx: Context): Promise<string> {
-  const { signal, env } = ctx
-  const { status, body } = await httpGet(new URL(url), { signal, env, idleMs: IDLE_MS })
+  const { status, body } = await httpGet(new URL(url), { idleMs: IDLE_MS }, ctx)
   if (status !== 200) {
     body.destroy()
     throw new Error(`it answers ${status}`)
