@@ -98,7 +98,13 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
     seconds: (ctx.clock.now() - started) / 1000,
     nodeName: (machine) => machine.facts.hostname.toLowerCase(),
   })
-  const made = unmadeNodes(adding, world)
+  // What another command is making is not of this one.
+  const others = new Set(
+    result.steps.filter(({ error }) => error?.code === 'E_LOCKED').map(({ step }) => step.machine),
+  )
+  const isOfOthers = (node: NodeSpec): boolean =>
+    world.machines.some((machine) => machine.node === node && others.has(machine.id))
+  const made = unmadeNodes(adding, world).filter((node) => !isOfOthers(node))
   if ((failed || result.interrupted || ctx.signal.aborted) && made.length > 0 && !spec.containers?.keep)
     return takeBack({ plan, report, problems, error: failed?.error }, spec, made, ctx, deps)
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0)

@@ -9,6 +9,7 @@ import { fillVolume } from '../rootfs/fill-volume.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { buildNodeImage } from '../rootfs/node-image.js'
 import { packEntries } from '../rootfs/tar/pack-entries.js'
+import { refuseMaker } from './being-made.js'
 import { makerLabels } from './maker.js'
 
 /** Containers that are started at once: more make an engine slower, not quicker. */
@@ -33,9 +34,7 @@ export function engineHandler(
       case 'network':
         return action.op === 'create' ? createNetwork(engine, action, ctx) : engine.removeNetwork(action.name)
       case 'volume':
-        return action.op === 'create'
-          ? engine.createVolume(action.name, { ...action.labels, ...makerLabels(ctx) })
-          : engine.removeVolume(action.name)
+        return action.op === 'create' ? createVolume(engine, action, ctx) : engine.removeVolume(action.name)
       case 'image':
         return imageAction(engine, action, rootfs, options, ctx, onSent)
       case 'container':
@@ -59,6 +58,15 @@ async function createNetwork(engine: Engine, action: Create<'network'>, ctx: Con
   if (!found) return engine.createNetwork({ ...action, labels: { ...action.labels, ...makerLabels(ctx) } })
   if (found.labels[LABELS.cluster] !== action.labels[LABELS.cluster])
     throw taken('network', action.name, 'docker network rm')
+}
+
+/**
+ * An engine gives the volume that is there, with the labels of whoever made it: of two commands that make a cluster of one
+ * name at the same moment, one finds its own name there. It is the first thing that is made.
+ */
+async function createVolume(engine: Engine, action: Create<'volume'>, ctx: Context): Promise<void> {
+  const labels = await engine.createVolume(action.name, { ...action.labels, ...makerLabels(ctx) })
+  refuseMaker(action.labels[LABELS.cluster] ?? '', labels, ctx)
 }
 
 /** One that is there and does not run gets its files once more: the run that made it may have died before. */

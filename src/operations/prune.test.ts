@@ -136,9 +136,10 @@ describe('on a container engine', () => {
     const minutes = (n: number): number => n * 60_000
 
     it.each([
-      ['in a process of this computer', made(process.pid, hostname(), minutes(30)), 'kept'],
+      ['in a process of this computer', made(process.pid, hostname(), 0), 'kept'],
       ['in one that is gone', made(DEAD, hostname(), 0), 'removed'],
-      ['in one whose number was given again', made(process.pid, hostname(), minutes(61)), 'removed'],
+      ['in one whose number was given again', made(process.pid, hostname(), minutes(30)), 'removed'],
+      ['in one of which that cannot be known', made(1, hostname(), minutes(61)), 'removed'],
       ['on another computer, a moment ago', made(DEAD, 'elsewhere', minutes(9)), 'kept'],
       ['on another computer, long ago', made(process.pid, 'elsewhere', minutes(11)), 'removed'],
     ])('%s: %s', async (_, labels, fate) => {

@@ -142,7 +142,7 @@ describe('a run that creates a cluster and fails', () => {
     const own = lab()
     await up(testContainers(1, 0, {}, { name: 'other' }), own)
     const before = await belongings(own.engine, 'other')
-    own.engine.fail({ method, match: 'dev', error })
+    own.engine.fail({ method, match: 'dev', error, times: 9 })
     const outcome = await up(testContainers(1, 2), own)
     expect(outcome.error).toBeDefined()
     expect(outcome.error?.hint).toContain('what this run made was removed')

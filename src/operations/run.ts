@@ -12,6 +12,7 @@ import { newRuntime } from '../runtime/new-runtime.js'
 import { checkWorld } from '../runtime/preflight/check-world.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
+import { requireNotBeingMade } from './being-made.js'
 import { madeMachines } from './made-machines.js'
 import { observeCluster } from './observe-cluster.js'
 import { openSource, stagerOf } from './open-source.js'
@@ -23,7 +24,11 @@ import { requireHere } from './require-here.js'
 import { isUnmade, rollBack, rollbackHint } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { isAwaited, settle } from './settle.js'
+import { takenMeanwhile } from './taken-meanwhile.js'
 import { withHint } from './with-hint.js'
+
+/** How often it is tried where what was chosen is taken by others in the same moment. */
+const TRIES = 3
 
 /** What `run` is asked for. */
 export interface RunInput {
@@ -66,25 +71,37 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const { runtime, session, spec } = cluster
   requireAll(cluster.world)
   const free = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
-  const world = withToken(free)
+  let world = withToken(free)
   checkOwnership(spec, world)
   warnOfNewerOptions(spec, source.version ?? '', ctx)
   const problems = checkWorld(spec, world)
   // A cluster that is as it must be is not refused for a disk that has become full since.
   if (!isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
-  const plan = planRun(runtime, spec, world)
+  let plan = planRun(runtime, spec, world)
   requireHere(plan, ctx)
   if (input.dryRun) return { plan, problems }
+  requireNotBeingMade(spec, world, ctx)
 
-  const handlers: Parameters<typeof executePlan>[1] = {
+  const handlersFor = (now: World): Parameters<typeof executePlan>[1] => ({
     machines: session.byId,
-    secrets: world.secrets,
+    secrets: now.secrets,
     stage: stagerOf(rootfs),
-    lock: operationLock('run', world, ctx),
+    lock: operationLock('run', now, ctx),
     ...(cluster.engine ? { engine: cluster.engine } : {}),
     ...(cluster.ask ? { ask: cluster.ask } : {}),
+  })
+  let handlers = handlersFor(world)
+  let result = await executePlan(plan, handlers, ctx)
+  for (let tries = 1; tries < TRIES && isUnmade(spec, cluster.world); tries++) {
+    const taken = takenMeanwhile(spec, result)
+    if (!taken || ctx.signal.aborted || (await rollBack(spec, cluster, ctx)).error) break
+    const message = `${taken.message} since a moment ago: once more, with another`
+    ctx.events.emit({ level: 'warn', code: 'run.again', message })
+    world = withToken(await cluster.observe())
+    plan = planRun(runtime, spec, world)
+    handlers = handlersFor(world)
+    result = await executePlan(plan, handlers, ctx)
   }
-  const result = await executePlan(plan, handlers, ctx)
   let error = result.steps.find((step) => step.outcome === 'failed')?.error
   let after = world
   if (plan.steps.length > 0 && !result.interrupted) {
@@ -112,7 +129,9 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const report: OperationReport = error && done.outcome === 'done' ? { ...done, outcome: 'failed' } : done
   const broken =
     result.interrupted || ctx.signal.aborted || result.steps.some((step) => step.outcome === 'failed')
-  if (broken && isUnmade(spec, cluster.world) && spec.containers?.keep !== true) {
+  // What another command is making is not of this run.
+  const ours = isUnmade(spec, cluster.world) && error?.code !== 'E_LOCKED'
+  if (broken && ours && spec.containers?.keep !== true) {
     const undone = rollbackHint(await rollBack(spec, cluster, ctx))
     ctx.events.emit({ level: 'warn', code: 'rollback.done', message: undone })
     if (result.interrupted || ctx.signal.aborted) throw interrupted(report, undone)

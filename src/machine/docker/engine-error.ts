@@ -27,6 +27,14 @@ interface Verdict {
   readonly code: ErrorCode
   readonly message: string
   readonly hint: string
+  readonly taken?: Taken
+}
+
+/** What somebody else has; `data.taken` of the error. */
+export interface Taken {
+  readonly kind: 'port' | 'subnet' | 'address'
+  /** Where the engine names it. */
+  readonly port?: number
 }
 
 type Rule = (failure: EngineFailure, subject: EngineSubject) => Verdict | undefined
@@ -57,7 +65,14 @@ export function engineError(failure: EngineFailure, subject: EngineSubject): Air
     const verdict = rule(failure, subject)
     if (verdict) {
       const log = verdict.message.includes(failure.text) ? [] : [failure.text]
-      return new AirliftError(verdict.code, verdict.message, { machine, hint: verdict.hint, log, ...cause })
+      const { code, message, hint, taken } = verdict
+      return new AirliftError(code, message, {
+        machine,
+        hint,
+        log,
+        ...cause,
+        ...(taken ? { data: { taken } } : {}),
+      })
     }
   }
   const status = failure.status === undefined ? '' : ` (HTTP ${failure.status})`
@@ -140,8 +155,10 @@ function takenPort({ text }: EngineFailure): Verdict | undefined {
     /cannot listen on the TCP port: listen tcp[46]? (\S+):/i.exec(text)
   if (!found && !/port is already allocated|ports are not available/i.test(text)) return undefined
   const port = found?.[1]?.replace(/:$/, '')
+  const number = Number(/\d+$/.exec(port ?? '')?.[0])
   return {
     code: 'E_ENGINE_CONFLICT',
+    taken: { kind: 'port', ...(number > 0 ? { port: number } : {}) },
     message: `${port ? `port ${port}` : 'a port'} is taken on the engine's computer`,
     hint: 'give another port, or stop what listens there',
   }
@@ -165,6 +182,7 @@ function takenAddress({ text }: EngineFailure, subject: EngineSubject): Verdict 
   }
   return {
     code: 'E_ENGINE_CONFLICT',
+    taken: { kind: 'address' },
     message: `cannot ${what(subject)}: its address is taken by another container of the network`,
     hint: 'remove that container from the network, or create the cluster with another --subnet',
   }
@@ -180,6 +198,7 @@ function takenSubnet({ text }: EngineFailure, subject: EngineSubject): Verdict |
   }
   return {
     code: 'E_ENGINE_CONFLICT',
+    taken: { kind: 'subnet' },
     message: `cannot ${what(subject)}: its subnet overlaps one that is in use`,
     hint: 'give another with --subnet, or remove the network that has it ("docker network ls")',
   }

@@ -92,10 +92,13 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
     async createVolume(name, labels) {
       try {
         const body = { Name: name, Driver: 'local', Labels: labels }
-        await http.json('POST', '/volumes/create', { ...about('volume', name, 'create'), body })
+        const question = { ...about('volume', name, 'create'), body }
+        return labelsOf(await http.json('POST', '/volumes/create', question))
       } catch (error) {
         // Docker gives the volume that is there, Podman refuses.
         if (!isAirliftError(error) || !/exists|is taken/.test(error.message)) throw error
+        const question = about('volume', name, 'look at')
+        return labelsOf(await http.json('GET', `/volumes/${encodeURIComponent(name)}`, question))
       }
     },
     async removeVolume(name) {
@@ -128,6 +131,10 @@ async function triedAddress(http: EngineHttp, network: string, subnet: string): 
   } finally {
     await http.json('DELETE', path, { subject, query: { force: true }, absent: 404 }).catch(() => {})
   }
+}
+
+function labelsOf(answer: unknown): Readonly<Record<string, string>> {
+  return (answer as { readonly Labels?: Readonly<Record<string, string>> | null } | undefined)?.Labels ?? {}
 }
 
 function readNetwork(answer: NetworkAnswer): EngineNetwork {

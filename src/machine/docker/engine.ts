@@ -185,7 +185,11 @@ export interface Engine {
   keepsAddresses(name: string): Promise<boolean | undefined>
 
   volumes(labels: readonly string[]): Promise<readonly EngineVolume[]>
-  createVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void>
+  /** Gives the labels that it has: one that is there already keeps its own. */
+  createVolume(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+  ): Promise<Readonly<Record<string, string>>>
   removeVolume(name: string): Promise<void>
 
   image(ref: string): Promise<EngineImage | undefined>

@@ -227,6 +227,7 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
     async createVolume(name, labels) {
       await enter('createVolume', name, labels)
       if (!store.volumes.has(name)) store.volumes.set(name, { labels, files: new Map() })
+      return store.volumes.get(name)?.labels ?? {}
     },
     async removeVolume(name) {
       await enter('removeVolume', name)

@@ -27,12 +27,13 @@ function networkStep(spec: ClusterSpec, world: World, layout: Layout): Step[] {
   const labels = clusterLabels(spec.name)
   const volume = objectNames.images(spec.name)
   const actions: Action[] = []
+  // First: it tells two commands that make a cluster of this name from each other.
+  if (!engine.volumes.some((entry) => entry.name === volume))
+    actions.push({ kind: 'volume', op: 'create', name: volume, labels })
   if (!external && !engine.networks.some((network) => network.name === name)) {
     const gateway = addressAt(subnet, 1) ?? ''
     actions.push({ kind: 'network', op: 'create', name, subnet, gateway, labels })
   }
-  if (!engine.volumes.some((entry) => entry.name === volume))
-    actions.push({ kind: 'volume', op: 'create', name: volume, labels })
   if (actions.length === 0) return []
   return [
     {

@@ -9,7 +9,7 @@ describe('a new cluster', () => {
     const spec = testContainers(1, 2)
     const plan = planAll(spec, testContainerWorld(spec))
     expect(outline(plan)).toEqual([
-      'engine/network [network.create volume.create]',
+      'engine/network [volume.create network.create]',
       'engine/image [image.build]',
       'engine/images [image.fill] after engine/network, engine/image',
       'master-0/create [volume.create volume.create container.create] after engine/network, engine/image',
@@ -70,7 +70,7 @@ describe('a new cluster', () => {
       routes: ['0.0.0.0/0', '10.118.156.128/25'],
     })
     const [step] = planAll(spec, testContainerWorld(spec, engine)).steps
-    expect(step?.actions[0]).toMatchObject({ subnet: '10.118.157.0/24', gateway: '10.118.157.1' })
+    expect(step?.actions[1]).toMatchObject({ subnet: '10.118.157.0/24', gateway: '10.118.157.1' })
   })
 
   it('uses the image of k3s itself where the engine has it, and builds none', () => {
@@ -94,7 +94,7 @@ describe('a new cluster', () => {
     const { rootfs: _, ...world } = testContainerWorld(spec, engine)
     const plan = planAll(spec, world)
     expect(outline(plan)).toEqual([
-      'engine/network [network.create volume.create]',
+      'engine/network [volume.create network.create]',
       'engine/image [image.pull]',
       'master-0/create [volume.create volume.create container.create] after engine/network, engine/image',
       'master-0/start [container.start wait] after master-0/create',
