@@ -59,6 +59,6 @@ export function throughRef(flags: Readonly<Record<string, unknown>>): Promise<Cl
 
 /** A cluster that exists has its configuration already, and its containers have theirs. */
 function pick(flags: Readonly<Record<string, unknown>>): SpecFlags {
-  const had = new Set(['config', 'set', 'registries', 'manifests', ...containerFlagNames()])
+  const had = new Set(['config', 'set', 'registries', 'dockerLogins', 'manifests', ...containerFlagNames()])
   return Object.fromEntries(Object.entries(flags).filter(([name]) => !had.has(name))) as SpecFlags
 }

@@ -42,6 +42,7 @@ export function addConfigFlags(command: Command): Command {
       [],
     )
     .option('--registries <file>', 'a registries.yaml, for every node')
+    .addOption(dockerLoginsOption())
     .option(
       '--manifests <path>',
       'file or directory, applied when the cluster is up (repeatable)',

@@ -14,7 +14,7 @@ const io = (files: Record<string, string> = {}, directories: Record<string, stri
   listDirectory: async (path) => directories[path],
   loadRegistries: async (path) => {
     if (path === 'bad') throw new AirliftError('E_REGISTRIES_INVALID', 'bad:3: typo', { hint: 'repair it' })
-    return { registries: { content: new Secret(path), files: [], mirrors: [] }, warnings: ['doubt'] }
+    return { registries: { content: new Secret(path ?? ''), files: [], mirrors: [] }, warnings: ['doubt'] }
   },
 })
 const failure = async (flags: SpecFlags, given = io()) => {

@@ -24,6 +24,7 @@ export interface SpecFlags extends SshFlags, NodeDecoration, ContainerFlags {
   readonly config?: string
   readonly set?: readonly string[]
   readonly registries?: string
+  readonly dockerLogins?: boolean
   readonly manifests?: readonly string[]
   readonly ignore?: readonly string[]
   readonly wait?: string
@@ -100,9 +101,9 @@ export async function buildSpec(
   )
   warnings.push(...doubts)
   checkConfigFits(config, masters.length, nodes.length, counted, problems)
-  const registries = await readRegistries(flags.registries, io, warnings, problems)
+  const registries = await readRegistries(flags, io, warnings, problems)
   const manifests = await readManifests(flags.manifests ?? [], io, problems)
-  const registriesGiven = flags.registries !== undefined
+  const registriesGiven = flags.registries !== undefined || flags.dockerLogins === true
   const joining = options.places !== undefined
   const subject = { cluster: name, config, registries: registriesGiven, joining }
   const containers = counted
@@ -255,14 +256,14 @@ function checkConfigFits(
 }
 
 async function readRegistries(
-  path: string | undefined,
+  { registries: path, dockerLogins = false }: SpecFlags,
   io: SpecIo,
   warnings: string[],
   problems: SpecProblem[],
 ): Promise<RegistriesSpec | undefined> {
-  if (path === undefined) return undefined
+  if (path === undefined && !dockerLogins) return undefined
   try {
-    const loaded = await io.loadRegistries(path)
+    const loaded = await io.loadRegistries(path, { dockerLogins })
     warnings.push(...loaded.warnings)
     return loaded.registries
   } catch (error) {
@@ -272,7 +273,7 @@ async function readRegistries(
       ...(inner ?? [
         {
           code: error.code,
-          path: '--registries',
+          path: path === undefined ? '--docker-logins' : '--registries',
           message: error.message,
           ...(error.hint ? { hint: error.hint } : {}),
         },

@@ -13,8 +13,15 @@ export interface SpecIo {
   readFile(path: string): Promise<Buffer>
   /** Names of the files in a directory, sorted; undefined when the path is no directory. */
   listDirectory(path: string): Promise<readonly string[] | undefined>
-  /** Reads and checks a registries.yaml; rejects with an AirliftError. */
-  loadRegistries(path: string): Promise<LoadedRegistries>
+  /**
+   * Reads and checks a registries.yaml, or begins with an empty one; rejects with an AirliftError.
+   *
+   * @param options.dockerLogins - adds what docker on this computer is logged in with, where the file says nothing of a host
+   */
+  loadRegistries(
+    path: string | undefined,
+    options?: { readonly dockerLogins?: boolean },
+  ): Promise<LoadedRegistries>
   /** What only containers need to know. Absent: an empty environment, and no path is checked. */
   readonly local?: LocalFacts
 }

@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { LocalFacts, SpecIo } from '../cluster/spec-io.js'
-import { loadRegistries } from './registries.js'
+import { type DockerLogins, loadRegistries } from './registries.js'
 
 /** What {@link createSpecIo} may be told. */
 export interface LocalSpecOptions {
@@ -25,10 +25,20 @@ export function createSpecIo(directory = process.cwd(), options: LocalSpecOption
         return undefined
       }
     },
-    loadRegistries: (path) => loadRegistries(path, io),
+    async loadRegistries(path, { dockerLogins = false } = {}) {
+      return loadRegistries(path, io, dockerLogins ? await readDockerLogins(options.env) : undefined)
+    },
     local: localFacts(directory, options),
   }
   return io
+}
+
+/** What docker of this computer is logged in with, by host. @throws AirliftError E_CONFIG_INVALID, E_LOCAL_FILE */
+async function readDockerLogins(env: LocalSpecOptions['env'] = process.env): Promise<DockerLogins> {
+  const { readDockerConfig } = await import('../machine/docker/docker-context.js')
+  const { registryLogins } = await import('../machine/docker/registry-auth.js')
+  const dir = env.DOCKER_CONFIG || join(env.HOME ?? homedir(), '.docker')
+  return registryLogins(await readDockerConfig(dir))
 }
 
 function localFacts(directory: string, options: LocalSpecOptions): LocalFacts {

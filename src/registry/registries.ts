@@ -6,12 +6,16 @@ import type { RegistriesSpec, SpecFile } from '../cluster/spec.js'
 import { type LoadedRegistries, reasonOf, type SpecIo } from '../cluster/spec-io.js'
 import { yamlMessage } from '../cluster/yaml-problem.js'
 import { Secret } from '../core/secret.js'
+import type { RegistryLogin } from '../machine/docker/registry-auth.js'
 import { checkConfigs } from './check-configs.js'
 import { checkMirrors } from './check-mirrors.js'
 import { crossCheck } from './cross-check.js'
 import { RegistriesReader } from './reader.js'
 import { checkTlsFile } from './tls-file.js'
 import type { Registries, RegistryTls } from './types.js'
+
+/** What docker of this computer is logged in with, by the host that is contacted. */
+export type DockerLogins = ReadonlyMap<string, RegistryLogin>
 
 /** Where the CA, certificate and key files of a registry go on every machine. */
 export const REGISTRY_FILES_DIR = '/etc/rancher/k3s/registries.d'
@@ -20,9 +24,16 @@ export const REGISTRY_FILES_DIR = '/etc/rancher/k3s/registries.d'
  * Reads a registries.yaml: checks all of it against k3s' schema and reads the TLS files that it names from this computer,
  * so that the machines need nothing that is not carried along. The result names the files at their paths on the machines.
  *
+ * @param path - absent: nothing but `logins`
+ * @param logins - of docker on this computer, for hosts of which the file has none
  * @throws AirliftError E_REGISTRIES_INVALID with every problem, its line and the remedy; never with a password
  */
-export async function loadRegistries(path: string, io: Pick<SpecIo, 'readFile'>): Promise<LoadedRegistries> {
+export async function loadRegistries(
+  path: string | undefined,
+  io: Pick<SpecIo, 'readFile'>,
+  logins?: DockerLogins,
+): Promise<LoadedRegistries> {
+  if (path === undefined) return readRegistries('', { name: '--docker-logins', directory: '.' }, io, logins)
   let text: string
   try {
     text = (await io.readFile(path)).toString('utf8')
@@ -38,7 +49,7 @@ export async function loadRegistries(path: string, io: Pick<SpecIo, 'readFile'>)
     ])
     throw error
   }
-  return readRegistries(text, { name: path, directory: dirname(path) }, io)
+  return readRegistries(text, { name: path, directory: dirname(path) }, io, logins)
 }
 
 /** As {@link loadRegistries}, for the `registries` part of a cluster file. `directory` is what its paths are relative to. */
@@ -61,6 +72,7 @@ async function readRegistries(
   text: string,
   source: Source,
   io: Pick<SpecIo, 'readFile'>,
+  logins?: DockerLogins,
 ): Promise<LoadedRegistries> {
   const problems: SpecProblem[] = []
   const lines = new LineCounter()
@@ -85,11 +97,12 @@ async function readRegistries(
   const files = await readTlsFiles(registries, source.directory, io, reader)
   throwProblems(problems)
   const spec: RegistriesSpec = {
-    content: new Secret(renderConfig(toPlain(registries, files))),
+    content: new Secret(renderConfig(withLogins(toPlain(registries, files), logins))),
     files: files.map(({ file }) => file),
     mirrors: [...registries.mirrors.keys()],
   }
-  return { registries: spec, warnings: reader.warnings }
+  const none = logins?.size === 0 ? ['--docker-logins: docker is logged in nowhere on this computer'] : []
+  return { registries: spec, warnings: [...reader.warnings, ...none] }
 }
 
 function readDocument(reader: RegistriesReader): Registries {
@@ -170,6 +183,20 @@ function toPlain(
     ...(registries.mirrors.size > 0 ? { mirrors } : {}),
     ...(registries.configs.size > 0 ? { configs } : {}),
   }
+}
+
+/** Docker's logins beside what the file says: its own word of a host counts. */
+function withLogins(
+  plain: Record<string, Record<string, Plain>>,
+  logins: DockerLogins = new Map(),
+): Record<string, Record<string, Plain>> {
+  const configs = { ...plain.configs }
+  for (const [host, login] of [...logins].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (configs[host]?.auth !== undefined) continue
+    const auth = 'identitytoken' in login ? { identity_token: login.identitytoken } : { ...login }
+    configs[host] = { auth, ...configs[host] }
+  }
+  return Object.keys(configs).length > 0 ? { ...plain, configs } : plain
 }
 
 type Plain = { [key: string]: string | boolean | string[] | Record<string, string | boolean> }

@@ -6,6 +6,7 @@ import type { LeavingWords } from '../../operations/find-leaving.js'
 import { createSpecIo } from '../../registry/local-spec-io.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { finishOperation } from '../finish.js'
+import { kubeconfigFile } from '../kubeconfig-file.js'
 import { operationDeps, throughRef } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
 import { type ActionIo, UsageError } from '../shared.js'
@@ -19,6 +20,7 @@ export async function deleteCommand(
   const leaving = await leavingWords(flags)
   const drainTimeoutMs = durationOf(flags.drainTimeout, '--drain-timeout')
   const timeoutMs = durationOf(flags.timeout, '--timeout')
+  const kubeconfig = kubeconfigFile(flags)
   const outcome = await deleteNodes(
     {
       cluster: await throughRef(flags),
@@ -28,7 +30,7 @@ export async function deleteCommand(
         ...(drainTimeoutMs === undefined ? {} : { drainTimeoutMs }),
       },
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(typeof flags.kubeconfig === 'string' ? { kubeconfig: flags.kubeconfig } : {}),
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
       dryRun: planOnly,
       ...(flags.yes === true ? {} : { confirm: (name, machines) => requireConsent(io, name, machines) }),
     },
@@ -41,11 +43,10 @@ export async function deleteCommand(
     return 0
   }
   if (outcome.left.length > 0) io.warn(problemLines(outcome.left).join('\n'))
-  const { kubeconfig } = outcome
-  if (kubeconfig)
-    io.note(`the context ${kubeconfig.context} in ${kubeconfig.path} now names ${kubeconfig.server}`)
+  const { kubeconfig: moved } = outcome
+  if (moved) io.note(`the context ${moved.context} in ${moved.path} now names ${moved.server}`)
   return finishOperation(io, outcome.report, outcome.error, {
-    extra: { left: outcome.left, ...(kubeconfig ? { kubeconfig } : {}) },
+    extra: { left: outcome.left, ...(moved ? { kubeconfig: moved } : {}) },
   })
 }
 

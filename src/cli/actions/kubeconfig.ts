@@ -7,8 +7,10 @@ export async function kubeconfigCommand(
   io: ActionIo,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<number> {
-  const path = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : undefined
+  const named = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : undefined
   const merge = flags.merge === true
+  if (named === '-' && merge) throw new UsageError('--kubeconfig - is stdout, where --merge cannot merge')
+  const path = named === '-' ? undefined : named
   if (path !== undefined && !merge) {
     throw new UsageError(`--kubeconfig ${path} needs --merge; without it the kubeconfig goes to stdout`)
   }

@@ -4,6 +4,7 @@ import { reset } from '../../operations/reset.js'
 import { resolveCluster } from '../../operations/resolve-cluster.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { finishOperation } from '../finish.js'
+import { kubeconfigFile } from '../kubeconfig-file.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
 import type { ActionIo } from '../shared.js'
@@ -14,10 +15,11 @@ export async function resetCommand(
   flags: Readonly<Record<string, unknown>>,
   planOnly: boolean,
 ): Promise<number> {
+  const kubeconfig = kubeconfigFile(flags)
   const spec = await resolveCluster(await clusterRef(flags), io.ctx, operationDeps(io))
   if (!planOnly && flags.yes !== true) await requireConsent(io, spec)
-  const kubeconfig = typeof flags.kubeconfig === 'string' ? { kubeconfig: flags.kubeconfig } : {}
-  const outcome = await reset({ spec, dryRun: planOnly, ...kubeconfig }, io.ctx, operationDeps(io))
+  const input = { spec, dryRun: planOnly, ...(kubeconfig === undefined ? {} : { kubeconfig }) }
+  const outcome = await reset(input, io.ctx, operationDeps(io))
   if (planOnly || !outcome.report) {
     if (io.json) io.printJson(outcome.plan)
     else io.print(renderPlan(outcome.plan, io.style.out))

@@ -9,7 +9,7 @@ import {
   onAction,
   repeatable,
 } from '../shared.js'
-import { addDryRunFlag, addExecutionFlags, addRootfsFlags } from '../spec-flags.js'
+import { addDryRunFlag, addExecutionFlags, addRootfsFlags, dockerLoginsOption } from '../spec-flags.js'
 
 /** `airlift add`. */
 export function registerAdd(program: Command, deps: CliDeps): void {
@@ -34,6 +34,7 @@ export function defineAdd(command: Command, deps: CliDeps, planOnly: boolean): C
   command
     .optionsGroup('Configuration:')
     .option('--registries <file>', 'a registries.yaml for the new nodes, instead of that of the cluster')
+    .addOption(dockerLoginsOption())
     .option('--node-label <k=v[@filter]>', 'label of the new nodes (repeatable)', repeatable, [])
     .option('--node-taint <k=v:effect[@filter]>', 'taint of the new nodes (repeatable)', repeatable, [])
     .optionsGroup('Options:')

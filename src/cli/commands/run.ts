@@ -35,7 +35,7 @@ export function defineRun(command: Command, deps: CliDeps, planOnly: boolean): C
     .optionsGroup('Kubeconfig:')
     .option(
       '--kubeconfig <path>',
-      'file to merge the context into, or none (default KUBECONFIG or ~/.kube/config)',
+      'file to merge the context into, - for stdout, or none (default KUBECONFIG or ~/.kube/config)',
     )
     .option('--no-switch', 'leave the current context alone')
     .optionsGroup('Options:')

@@ -15,7 +15,7 @@ const io = (local: Partial<LocalFacts> = {}): SpecIo => ({
   },
   listDirectory: async () => undefined,
   loadRegistries: async (path) => ({
-    registries: { content: new Secret(path), files: [], mirrors: [] },
+    registries: { content: new Secret(path ?? ''), files: [], mirrors: [] },
     warnings: [],
   }),
   local: {
