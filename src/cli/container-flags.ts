@@ -31,8 +31,8 @@ const CONTAINER_FLAGS: readonly Flag[] = [
     flags: '--image <image>',
     text: 'image of the node containers (default: that of the release, or made from the rootfs)',
   },
-  { flags: '--memory <size>', text: 'memory of each node: 2g, 512Mi' },
-  { flags: '--cpus <n>', text: 'processors of each node: 2, 0.5' },
+  { flags: '--memory <size[@filter]>', text: 'memory of each node: 2g, 512Mi (repeatable)', many: true },
+  { flags: '--cpus <n[@filter]>', text: 'processors of each node: 2, 0.5 (repeatable)', many: true },
   { flags: '--gpus <spec>', text: 'GPUs of each node: all, 2, device=0' },
   {
     flags: '--ulimit <name=soft:hard>',
@@ -44,6 +44,7 @@ const CONTAINER_FLAGS: readonly Flag[] = [
     text: 'line of /etc/hosts: 10.1.2.3:git.lan,dev.lan (repeatable)',
     many: true,
   },
+  { flags: '--dns <ip>', text: 'resolver for names outside of the cluster (repeatable)', many: true },
   { flags: '--ca <file>', text: 'certificates that every node trusts, PEM (repeatable)', many: true },
   { flags: '--network <name>', text: 'join this network, and leave it alone (default: one of its own)' },
   { flags: '--subnet <cidr>', text: 'subnet of its own network (default: a free one)' },

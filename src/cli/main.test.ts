@@ -95,6 +95,7 @@ describe('a wrong command line is exit 2 with one clear error', () => {
     ['--cpus', '2'],
     ['--gpus', 'all'],
     ['--host-alias', '1.2.3.4:a'],
+    ['--dns', '10.0.0.53'],
     ['--ulimit', 'nofile=1:1'],
     ['--file', 'a:/b'],
     ['--ingress'],

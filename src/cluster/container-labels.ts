@@ -49,6 +49,7 @@ export interface ContainerRecord {
   }
   readonly ulimits: readonly UlimitSpec[]
   readonly hostAliases: readonly { readonly ip: string; readonly names: readonly string[] }[]
+  readonly dns?: readonly string[]
   readonly mounts: readonly MountSpec[]
   /** Names of variables. */
   readonly env: readonly string[]

@@ -45,6 +45,9 @@ export interface ContainerNodeSpec {
   readonly files: readonly ContainerFileSpec[]
   /** Docker labels. */
   readonly runtimeLabels: Readonly<Record<string, string>>
+  readonly memoryBytes?: number
+  /** May be a fraction. */
+  readonly cpus?: number
 }
 
 /** `--ulimit nofile=1024:2048`; -1 is without limit. */
@@ -69,9 +72,6 @@ export interface ContainerSpec {
   /** Where the API is published. `host` is the name that goes into the kubeconfig and the certificate. */
   readonly api: { readonly host?: string; readonly address: string; readonly port?: number }
   readonly ports: readonly PortSpec[]
-  readonly memoryBytes?: number
-  /** May be a fraction. */
-  readonly cpus?: number
   /** As `docker run --gpus` takes it, parsed: -1 is all. */
   readonly gpus?: {
     readonly count: number
@@ -80,6 +80,8 @@ export interface ContainerSpec {
   }
   readonly ulimits: readonly UlimitSpec[]
   readonly hostAliases: readonly { readonly ip: string; readonly names: readonly string[] }[]
+  /** `--dns`: resolvers that are asked for names outside of the cluster; absent: those of the engine. */
+  readonly dns?: readonly string[]
   /** Of the load balancer. */
   readonly lb: ContainerNodeSpec
   /** `--keep`: a run that fails leaves what it made. */

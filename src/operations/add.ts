@@ -12,7 +12,7 @@ import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.
 import type { MachineWorld, Runtime, World } from '../runtime/runtime.js'
 import { requireAnswering, requireHealthyMasters, requireReached, sourceToAdd } from './add-checks.js'
 import { existingSpec } from './existing-spec.js'
-import { joiningOptions } from './joining-options.js'
+import { joiningOptions, withKnownLimits } from './joining-options.js'
 import { knownMachines } from './made-machines.js'
 import { observeCluster } from './observe-cluster.js'
 import { type OpenSource, stagerOf } from './open-source.js'
@@ -149,15 +149,23 @@ interface Found extends OpenSource {
 
 /** Looks for the cluster, and makes one spec of what it is and of what is to join. */
 async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): Promise<Found> {
-  const { cluster: ref, joining } = input
-  const adding = [...joining.masters, ...joining.nodes]
+  const { cluster: ref } = input
   const told =
     ref.masters.length + ref.nodes.length > 0 || (await readRecord(ref.name, ctx.env)) !== undefined
   // Without a record and without being told, a machine that was named may be of the cluster already and lead to it. Containers
   // are found by their labels.
   const where =
-    told || joining.runtime === 'k3d' ? ref : { ...ref, masters: joining.masters, nodes: joining.nodes }
+    told || input.joining.runtime === 'k3d'
+      ? ref
+      : { ...ref, masters: input.joining.masters, nodes: input.joining.nodes }
   const known = await observeKnownCluster(await resolveCluster(where, ctx, deps), ctx, deps)
+  const sized = (node: NodeSpec): NodeSpec => withKnownLimits(node, known.spec)
+  const joining = {
+    ...input.joining,
+    masters: input.joining.masters.map(sized),
+    nodes: input.joining.nodes.map(sized),
+  }
+  const adding = [...joining.masters, ...joining.nodes]
   await using found = known.cluster
   const through = requireAnswering(known.spec, found.world)
   const machine = found.session.byId.get(through.id)

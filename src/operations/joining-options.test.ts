@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type ContainerSpec, PLAIN_CONTAINERS, type PortSpec } from '../cluster/container-spec.js'
-import { joiningOptions } from './joining-options.js'
+import { testContainers, withNodes } from '../runtime/k3d/world.fixture.js'
+import { joiningOptions, withKnownLimits } from './joining-options.js'
 
-const GIB = 1024 ** 3
 const port = (hostPort: number, via: PortSpec['via'], node: string): PortSpec => ({
   address: '127.0.0.1',
   hostPort,
@@ -18,7 +18,6 @@ const known: ContainerSpec = {
   subnet: '10.118.154.0/24',
   api: { address: '127.0.0.1', port: 6550 },
   ports: [port(8080, 'proxy', 'airlift-dev-master-0')],
-  memoryBytes: 2 * GIB,
   hostAliases: [{ ip: '10.1.2.3', names: ['git.lan'] }],
 }
 const ask = (more: Partial<ContainerSpec>) => joiningOptions('dev', known, { ...PLAIN_CONTAINERS, ...more })
@@ -28,11 +27,10 @@ describe('a flag of the whole cluster', () => {
     ['--image', { image: 'other:1' }],
     ['--network', { network: 'mine' }],
     ['--subnet', { subnet: '10.9.0.0/24' }],
-    ['--memory', { memoryBytes: GIB }],
-    ['--cpus', { cpus: 2 }],
     ['--gpus', { gpus: { count: -1, ids: [], capabilities: [] } }],
     ['--ulimit', { ulimits: [{ name: 'nofile', soft: 1, hard: 2 }] }],
     ['--host-alias', { hostAliases: [{ ip: '10.1.2.4', names: ['git.lan'] }] }],
+    ['--dns', { dns: ['10.0.0.53'] }],
     ['--api-port', { api: { address: '127.0.0.1', port: 6551 } }],
     ['--api-port', { api: { address: '0.0.0.0', port: 6550 } }],
     ['--no-lb', { loadBalancer: false }],
@@ -47,15 +45,15 @@ describe('a flag of the whole cluster', () => {
   })
 
   it('is fine where it says what is so already', () => {
-    const { image, subnet, api, memoryBytes, hostAliases } = known
-    const same = { image, subnet, api, memoryBytes, hostAliases, network: 'airlift-dev' } as ContainerSpec
+    const { image, subnet, api, hostAliases } = known
+    const same = { image, subnet, api, hostAliases, network: 'airlift-dev' } as ContainerSpec
     expect(ask(same)).toEqual(known)
     const without = { ...known, loadBalancer: false }
     expect(joiningOptions('dev', without, { ...PLAIN_CONTAINERS, loadBalancer: false })).toEqual(without)
   })
 
   it('is told with all others that are wrong, the value that it has, and what to do', () => {
-    const wrong = { memoryBytes: GIB, cpus: 2, ports: [port(9090, 'proxy', 'x')] }
+    const wrong = { subnet: '10.9.0.0/24', dns: ['10.0.0.53'], ports: [port(9090, 'proxy', 'x')] }
     const thrown = (() => {
       try {
         return ask(wrong)
@@ -64,8 +62,8 @@ describe('a flag of the whole cluster', () => {
       }
     })()
     if (!(thrown instanceof Error)) throw new Error('nothing was refused')
-    expect(thrown.data.errors.map(({ path }) => path)).toEqual(['--memory', '--cpus', '--port'])
-    expect(thrown.data.errors[0]?.message).toMatch(/^1\.1 GB is not .* \(2\.1 GB\)/)
+    expect(thrown.data.errors.map(({ path }) => path)).toEqual(['--subnet', '--dns', '--port'])
+    expect(thrown.data.errors[0]?.message).toMatch(/^10\.9\.0\.0\/24 is not .* \(10\.118\.154\.0\/24\)/)
     expect(thrown.data.errors[2]?.hint).toContain('airlift ports add 9090:80 --name dev')
   })
 })
@@ -80,5 +78,24 @@ it('takes ports that a new node publishes itself, and what comes from this compu
     keep: true,
     caCertificates,
     proxy,
+  })
+})
+
+describe('memory and processors of a node that joins', () => {
+  const [joining] = testContainers(0, 3).nodes.slice(2)
+  if (!joining) throw new Error('no node joins')
+  const masters = withNodes(testContainers(1, 0), { memoryBytes: 2e9, cpus: 2 })
+  const both = { ...masters, nodes: withNodes(testContainers(0, 2), { memoryBytes: 1e9 }).nodes }
+
+  it('are those of its role, or of the masters where it is the first', () => {
+    expect(withKnownLimits(joining, both).container).toMatchObject({ memoryBytes: 1e9 })
+    expect(withKnownLimits(joining, both).container).not.toHaveProperty('cpus')
+    expect(withKnownLimits(joining, masters).container).toMatchObject({ memoryBytes: 2e9, cpus: 2 })
+    expect(withKnownLimits(joining, testContainers(1, 0))).toEqual(joining)
+  })
+
+  it('are its own where it was given some', () => {
+    const [own] = withNodes({ ...both, nodes: [joining] }, { memoryBytes: 3e9 }).nodes
+    expect(own && withKnownLimits(own, both).container).toMatchObject({ memoryBytes: 3e9 })
   })
 })

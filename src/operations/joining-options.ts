@@ -1,7 +1,7 @@
 import { portText } from '../cluster/container/published-ports.js'
 import type { ContainerSpec, PortSpec } from '../cluster/container-spec.js'
 import { type SpecProblem, throwProblems } from '../cluster/problems.js'
-import { formatBytes } from '../core/bytes.js'
+import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 
 /**
  * The options of a cluster in containers that others join. Those of the whole cluster stay as they are; asking for another
@@ -41,16 +41,10 @@ function differences(cluster: string, known: ContainerSpec, now: ContainerSpec):
     { flag: '--image', asked: now.image, is: known.image, text: plain },
     { flag: '--network', asked: now.network, is: known.network ?? `airlift-${cluster}`, text: plain },
     { flag: '--subnet', asked: now.subnet, is: known.subnet, text: plain },
-    {
-      flag: '--memory',
-      asked: now.memoryBytes,
-      is: known.memoryBytes,
-      text: (value) => formatBytes(Number(value)),
-    },
-    { flag: '--cpus', asked: now.cpus, is: known.cpus, text: plain },
     { flag: '--gpus', asked: now.gpus, is: known.gpus, text: json },
     { flag: '--ulimit', asked: list(now.ulimits), is: list(known.ulimits), text: json },
     { flag: '--host-alias', asked: list(now.hostAliases), is: list(known.hostAliases), text: json },
+    { flag: '--dns', asked: now.dns, is: known.dns, text: json },
     { flag: '--api-port', asked: now.api.port, is: known.api.port, text: plain },
     ...(now.api.port === undefined || now.api.port !== known.api.port
       ? []
@@ -108,4 +102,25 @@ function portProblems(cluster: string, known: ContainerSpec, now: ContainerSpec)
       problem('--port', `port ${port.hostPort} of ${portText(port)} is taken by ${by}`, 'choose another'),
     ]
   })
+}
+
+/**
+ * A container that joins, with the memory and processors of those that are there already, unless it was given its own: as the
+ * last of its role, or as a master where there is none. Pure.
+ */
+export function withKnownLimits(node: NodeSpec, known: ClusterSpec): NodeSpec {
+  if (!node.container) return node
+  const others = (list: readonly NodeSpec[]): readonly NodeSpec[] =>
+    list.filter(({ target }) => target.host !== node.target.host)
+  const like =
+    others(node.role === 'master' ? known.masters : known.nodes).at(-1) ?? others(known.masters).at(-1)
+  const { memoryBytes = like?.container?.memoryBytes, cpus = like?.container?.cpus, ...rest } = node.container
+  return {
+    ...node,
+    container: {
+      ...rest,
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      ...(cpus === undefined ? {} : { cpus }),
+    },
+  }
 }

@@ -103,8 +103,15 @@ function nodeOf(container: EngineContainer, role: Role): NodeSpec {
 function nodeOptionsOf(container: EngineContainer): ContainerNodeSpec {
   const record = recordOfLabels(container.labels)
   if (!record) return PLAIN_CONTAINER
-  const { mounts, k3sArgs, runtimeLabels } = record
-  return { ...PLAIN_CONTAINER, mounts, k3sArgs, runtimeLabels }
+  const { mounts, k3sArgs, runtimeLabels, memoryBytes, cpus } = record
+  return {
+    ...PLAIN_CONTAINER,
+    mounts,
+    k3sArgs,
+    runtimeLabels,
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(cpus === undefined ? {} : { cpus }),
+  }
 }
 
 function optionsOf(containers: readonly EngineContainer[]): ContainerSpec {
@@ -114,7 +121,7 @@ function optionsOf(containers: readonly EngineContainer[]): ContainerSpec {
   )
   const [any] = nodes
   const lb = containers.find((container) => container.labels[LABELS.role] === 'lb')
-  const { memoryBytes, cpus, gpus } = any ?? {}
+  const { gpus, dns } = any ?? {}
   return {
     ...(any ? { image: any.image } : {}),
     ...(any?.external ? { network: any.network } : {}),
@@ -122,11 +129,10 @@ function optionsOf(containers: readonly EngineContainer[]): ContainerSpec {
     loadBalancer: records.some((record) => record.loadBalancer),
     api: records.find((record) => record.api)?.api ?? { address: '127.0.0.1' },
     ports: records.flatMap((record) => record.ports),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
-    ...(cpus === undefined ? {} : { cpus }),
     ...(gpus === undefined ? {} : { gpus }),
     ulimits: any?.ulimits ?? [],
     hostAliases: any?.hostAliases ?? [],
+    ...(dns === undefined ? {} : { dns }),
     lb: lb ? nodeOptionsOf(lb) : PLAIN_CONTAINER,
     keep: false,
   }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { packEntries } from '../rootfs/tar/pack-entries.js'
-import { testContainers } from '../runtime/k3d/world.fixture.js'
+import { testContainers, withNodes } from '../runtime/k3d/world.fixture.js'
 import {
   belongings,
   type ContainerLab,
@@ -228,10 +228,9 @@ describe('before anything is made', () => {
     const spec = testContainers(1, 0, {
       api: { address: '127.0.0.1', port: 7000 },
       subnet: '10.118.0.0/16',
-      memoryBytes: 100e6,
     })
     const before = own.engine.calls.filter((call) => call.method.startsWith('create')).length
-    const error = await up(spec, own).catch((thrown) => thrown)
+    const error = await up(withNodes(spec, { memoryBytes: 100e6 }), own).catch((thrown) => thrown)
     expect(error).toMatchObject({ code: 'E_PREFLIGHT', exit: 5 })
     expect(error.data.problems.map((problem: { code: string }) => problem.code).sort()).toEqual([
       'memory-low',

@@ -127,6 +127,8 @@ export interface EngineWorld {
 export interface EngineComputer {
   /** fs.inotify.max_user_instances, which all containers share. */
   readonly inotifyInstances?: number
+  /** fs.inotify.max_user_watches, too. */
+  readonly inotifyWatches?: number
   /** The file system of the engine's data. */
   readonly disk?: { readonly path: string; readonly sizeBytes: number; readonly freeBytes: number }
   /** Paths that the spec mounts and that are not there. */

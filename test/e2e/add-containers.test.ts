@@ -117,11 +117,13 @@ describe.skipIf(labMissing())('containers that join', () => {
 
   it('are refused what only the whole cluster has', async () => {
     const before = await left()
-    const refused = await json(...add('--nodes', '1', '--memory', '3g', '--network', 'other', '--user', 'me'))
+    const refused = await json(
+      ...add('--nodes', '1', '--dns', '10.9.9.9', '--network', 'other', '--user', 'me'),
+    )
     expect(refused).toMatchObject({ exit: 2, error: { code: 'E_USAGE' } })
-    const both = await json(...add('--nodes', '1', '--memory', '3g', '--network', 'other'))
+    const both = await json(...add('--nodes', '1', '--dns', '10.9.9.9', '--network', 'other'))
     expect(both).toMatchObject({ exit: 2, error: { code: 'E_USAGE' } })
-    expect(both.error?.message).toMatch(/--network: other[\s\S]*--memory: /)
+    expect(both.error?.message).toMatch(/--network: other[\s\S]*--dns: /)
     expect(await left()).toEqual(before)
   })
 

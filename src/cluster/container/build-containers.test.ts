@@ -193,10 +193,11 @@ it('takes everything that holds for all containers', async () => {
     apiPort: '0.0.0.0:6550',
     subnet: '172.28.0.0/16',
     lb: true,
-    memory: '2g',
-    cpus: '1.5',
+    memory: ['2g'],
+    cpus: ['1.5'],
     gpus: 'all',
     hostAlias: ['10.0.0.1:a', '10.0.0.1:b'],
+    dns: ['10.0.0.53,[fd00::53]', '10.0.0.53', '9.9.9.9'],
     ulimit: ['nofile=1:2', 'core=-1'],
     ca: ['corporate.pem'],
     keep: true,
@@ -206,10 +207,9 @@ it('takes everything that holds for all containers', async () => {
     image: 'rancher/k3s:v1.33.1-k3s1',
     subnet: '172.28.0.0/16',
     api: { address: '0.0.0.0', port: 6550 },
-    memoryBytes: 2 * 1024 ** 3,
-    cpus: 1.5,
     gpus: { count: -1 },
     hostAliases: [{ ip: '10.0.0.1', names: ['a', 'b'] }],
+    dns: ['10.0.0.53', 'fd00::53', '9.9.9.9'],
     ulimits: [{ name: 'nofile' }, { name: 'core' }],
     keep: true,
     proxy: { except: expect.arrayContaining(['10.50.0.0/16', '10.43.0.0/16', 'airlift-dev-lb']) },
@@ -221,6 +221,10 @@ it('takes everything that holds for all containers', async () => {
     [80, 80, 'proxy'],
     [443, 443, 'proxy'],
   ])
+  expect(spec.masters.map(({ container }) => [container?.memoryBytes, container?.cpus])).toEqual(
+    Array(3).fill([2 * 1024 ** 3, 1.5]),
+  )
+  expect(spec.containers?.lb).not.toHaveProperty('memoryBytes')
   expect(spec.containers?.caCertificates?.map(String)).toEqual([CERTIFICATE_ONE])
   expect((await build({ masters: '3', lb: false })).spec.containers?.loadBalancer).toBe(false)
   expect((await build({ masters: '1', network: 'mine' })).spec.containers).toMatchObject({ network: 'mine' })
@@ -241,11 +245,12 @@ it('tells everything that is wrong at once, each with its flag and remedy', asyn
     file: ['gone:/x'],
     network: 'host',
     subnet: '10.42.0.0/16',
-    memory: '2x',
-    cpus: 'x',
+    memory: ['2x', '2g@worker:7'],
+    cpus: ['x'],
     gpus: 'x',
     hostAlias: ['x', '10.0.0.1:a', '10.0.0.2:a'],
     ulimit: ['x', 'core=1', 'core=2'],
+    dns: ['dns.lan', '127.0.0.53'],
     ca: ['gone'],
   })
   expect(problems.map(({ path, message }) => `${path}: ${message}`).sort()).toEqual(
@@ -253,6 +258,8 @@ it('tells everything that is wrong at once, each with its flag and remedy', asyn
       '--api-port: "x" is not a port, in "x"',
       '--ca: cannot read "gone": no such file',
       '--cpus: "x" is not a number of processors',
+      '--dns: "127.0.0.53" is the loopback of each container, and not of the computer',
+      '--dns: "dns.lan" is not an IP address',
       '--env: "1" is not the name of a variable',
       '--env: the filter "worker:7" matches nothing at 7, in "A"',
       '--file: cannot read "gone": no such file',
@@ -264,6 +271,7 @@ it('tells everything that is wrong at once, each with its flag and remedy', asyn
       '--k3s-arg: only masters have the option --disable, and airlift-dev-worker-0 is a worker, in "--disable=x"',
       '--k3s-arg: the filter "loadbalancer" matches nothing: there is no load balancer, in "--debug"',
       '--memory: "2x" is not an amount of memory',
+      '--memory: the filter "worker:7" matches nothing at 7, in "2g@worker:7"',
       '--network: containers have no fixed addresses in the network "host"',
       '--port: "x" is not a port (1 to 65535), in "x"',
       '--port: the filter "worker:7" matches nothing at 7, in "80:80@worker:7"',

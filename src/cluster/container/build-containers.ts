@@ -5,13 +5,12 @@ import type { LocalFacts, SpecIo } from '../spec-io.js'
 import { type ApiPort, parseApiPort } from './api-port.js'
 import { loadCertificates } from './ca-certificates.js'
 import type { ContainerFlags, ContainerSubject } from './container-flags.js'
-import { parseCpus } from './cpus.js'
+import { parseDns } from './dns.js'
 import { createDrafts, finishDraft } from './drafts.js'
 import type { ContainerView } from './filter.js'
 import { parseGpus } from './gpus.js'
 import { mergeHostAliases, parseHostAlias } from './host-aliases.js'
 import { checkImage } from './image.js'
-import { parseMemory } from './memory.js'
 import { checkNetworkName, parseSubnet } from './network.js'
 import { atFlag, isOptionProblem, type OptionProblem } from './option-problem.js'
 import { placePerNode } from './per-node.js'
@@ -84,8 +83,6 @@ export async function buildContainers(
     network: await one('--network', flags.network, (text) => checkNetworkName(text) ?? text),
     subnet: (await one('--subnet', flags.subnet, (text) => parseSubnet(text, subject.nodes.length, inside)))
       ?.subnet,
-    memoryBytes: await one('--memory', flags.memory, parseMemory),
-    cpus: await one('--cpus', flags.cpus, parseCpus),
     gpus: await one('--gpus', flags.gpus, parseGpus),
   }
   const names = [containerName(subject.cluster, 'lb'), ...masters.map((node) => node.names[0] ?? '')]
@@ -96,6 +93,7 @@ export async function buildContainers(
     ports,
     ulimits: await readUlimits(flags.ulimit ?? [], problems),
     hostAliases: await readHostAliases(flags.hostAlias ?? [], problems),
+    ...(await readDns(flags.dns ?? [], problems)),
     lb: finishDraft(drafts.lb),
     keep: flags.keep ?? false,
     proxy: await readProxy(io, [...inside, ...names], warnings),
@@ -153,6 +151,19 @@ async function readHostAliases(
   if (!isOptionProblem(merged)) return merged
   problems.push(atFlag('--host-alias', merged))
   return []
+}
+
+/** Resolvers in the order in which they are asked. */
+async function readDns(
+  texts: readonly string[],
+  problems: SpecProblem[],
+): Promise<Pick<ContainerSpec, 'dns'>> {
+  const one = reader(problems)
+  const found = await Promise.all(
+    texts.flatMap((text) => text.split(',')).map((text) => one('--dns', text, parseDns)),
+  )
+  const dns = [...new Set(found.filter((address) => address !== undefined))]
+  return dns.length > 0 ? { dns } : {}
 }
 
 /** Values of a configuration key that holds subnets, as text or as a list. */

@@ -16,10 +16,11 @@ export interface ContainerFlags {
   readonly subnet?: string
   /** False with `--no-lb`. */
   readonly lb?: boolean
-  readonly memory?: string
-  readonly cpus?: string
+  readonly memory?: readonly string[]
+  readonly cpus?: readonly string[]
   readonly gpus?: string
   readonly hostAlias?: readonly string[]
+  readonly dns?: readonly string[]
   readonly ulimit?: readonly string[]
   readonly ca?: readonly string[]
   readonly keep?: boolean

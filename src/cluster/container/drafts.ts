@@ -13,6 +13,7 @@ export interface Draft {
   readonly k3sArgs: Set<string>
   readonly files: Map<string, ContainerNodeSpec['files'][number]>
   readonly runtimeLabels: Map<string, string>
+  readonly limits: Map<'memoryBytes' | 'cpus', number>
 }
 
 /** The drafts of all containers of a cluster; that of the load balancer is there even where there is none. */
@@ -31,6 +32,7 @@ export function createDrafts(view: ContainerView): Drafts {
     k3sArgs: new Set(),
     files: new Map(),
     runtimeLabels: new Map(),
+    limits: new Map(),
   })
   return {
     nodes: view.nodes.map((node) => draft(node.names[0] ?? '', node.role)),
@@ -101,5 +103,6 @@ export function finishDraft(draft: Draft): ContainerNodeSpec {
     k3sArgs: [...draft.k3sArgs],
     files: [...draft.files.values()],
     runtimeLabels: Object.fromEntries(draft.runtimeLabels),
+    ...Object.fromEntries(draft.limits),
   }
 }

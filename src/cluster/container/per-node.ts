@@ -1,17 +1,22 @@
 import type { SpecProblem } from '../problems.js'
 import type { LocalFacts, SpecIo } from '../spec-io.js'
 import type { ContainerFlags, ContainerSubject } from './container-flags.js'
-import { chooseDrafts, type Drafts, placeValue, putOnce } from './drafts.js'
+import { parseCpus } from './cpus.js'
+import { chooseDrafts, type Draft, type Drafts, placeValue, putOnce } from './drafts.js'
 import { parseEnv } from './env.js'
 import { parseFile } from './files.js'
-import { type ContainerView, selectContainers } from './filter.js'
+import { type ContainerView, selectContainers, splitFilteredText } from './filter.js'
 import { type K3sArg, parseK3sArg } from './k3s-args.js'
+import { parseMemory } from './memory.js'
 import { atFlag, isOptionProblem, type OptionProblem } from './option-problem.js'
 import { parseRuntimeLabel } from './runtime-labels.js'
 import { parseVolume } from './volumes.js'
 
 /** The flags that take filters, other than ports. */
-export type PerNodeFlags = Pick<ContainerFlags, 'volume' | 'env' | 'k3sArg' | 'runtimeLabel' | 'file'>
+export type PerNodeFlags = Pick<
+  ContainerFlags,
+  'volume' | 'env' | 'k3sArg' | 'runtimeLabel' | 'file' | 'memory' | 'cpus'
+>
 
 /** The subject with the drafts that are filled. */
 export interface PerNodeSubject extends ContainerSubject {
@@ -61,6 +66,7 @@ export async function placePerNode(
         problems,
       )
   }
+  placeLimits(flags, subject, problems)
   for (const text of flags.k3sArg ?? []) {
     const arg = parseK3sArg(text)
     if (isOptionProblem(arg)) problems.push(atFlag('--k3s-arg', arg))
@@ -101,6 +107,30 @@ export async function placePerNode(
         drafts,
         problems,
       )
+    }
+  }
+}
+
+/** Memory and processors. The load balancer, which `all` names too, has no limits: it works in the kernel. */
+function placeLimits(
+  flags: Pick<PerNodeFlags, 'memory' | 'cpus'>,
+  { view, drafts }: PerNodeSubject,
+  problems: SpecProblem[],
+): void {
+  const limits = [
+    { flag: '--memory', key: 'memoryBytes', texts: flags.memory ?? [], parse: parseMemory },
+    { flag: '--cpus', key: 'cpus', texts: flags.cpus ?? [], parse: parseCpus },
+  ] as const
+  for (const { flag, key, texts, parse } of limits) {
+    for (const text of texts) {
+      const { body, filter } = splitFilteredText(text)
+      const value = parse(body)
+      if (isOptionProblem(value)) {
+        problems.push(atFlag(flag, value))
+        continue
+      }
+      const place = (draft: Draft): boolean => draft.role === 'lb' || putOnce(draft.limits, key, value)
+      placeValue(flag, { shown: text, filter, place }, view, drafts, problems)
     }
   }
 }

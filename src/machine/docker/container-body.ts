@@ -81,6 +81,7 @@ export function containerBody(config: ContainerConfig): ContainerBody {
       PortBindings: bindings,
       NetworkMode: config.network,
       ExtraHosts: config.extraHosts,
+      ...(config.dns ? { Dns: config.dns } : {}),
       RestartPolicy: { Name: config.restart },
       ...(config.memoryBytes ? { Memory: config.memoryBytes } : {}),
       ...(config.cpus ? { NanoCpus: Math.round(config.cpus * 1e9) } : {}),

@@ -115,6 +115,8 @@ export interface ContainerConfig {
   /** Fixed address in the network. */
   readonly address?: string
   readonly extraHosts: readonly string[]
+  /** Resolvers that the engine's own asks; absent: those of its computer. */
+  readonly dns?: readonly string[]
   readonly restart: 'no' | 'always'
   readonly stopTimeoutSeconds: number
   readonly memoryBytes?: number

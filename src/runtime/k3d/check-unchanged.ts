@@ -16,6 +16,7 @@ const FLAGS: Partial<Record<keyof ContainerRecord, string>> = {
   gpus: '--gpus',
   ulimits: '--ulimit',
   hostAliases: '--host-alias',
+  dns: '--dns',
   mounts: '--volume',
   env: '--env',
   files: '--file',

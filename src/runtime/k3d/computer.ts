@@ -15,14 +15,16 @@ export async function lookAtComputer(
   spec: ClusterSpec,
   own: readonly EngineContainer[],
 ): Promise<EngineComputer> {
-  const [inotifyInstances, disk, missingPaths, busyPorts] = await Promise.all([
+  const [inotifyInstances, inotifyWatches, disk, missingPaths, busyPorts] = await Promise.all([
     readNumber('/proc/sys/fs/inotify/max_user_instances'),
+    readNumber('/proc/sys/fs/inotify/max_user_watches'),
     diskOf(DATA),
     missing(spec),
     busy(spec, own),
   ])
   return {
     ...(inotifyInstances === undefined ? {} : { inotifyInstances }),
+    ...(inotifyWatches === undefined ? {} : { inotifyWatches }),
     ...(disk ? { disk } : {}),
     missingPaths,
     busyPorts,

@@ -4,7 +4,7 @@ import { unitName } from '../k3s/paths.js'
 import { k3sRelease, parseK3sVersion } from '../k3s/versions.js'
 import type { World } from '../runtime.js'
 import { CONTAINER } from './contract.js'
-import { containersOf, engineOf, type Layout } from './layout.js'
+import { engineOf, type Layout } from './layout.js'
 
 /** Whether a node founds the cluster, and through which master it joins where it does not. */
 export interface Joining {
@@ -35,7 +35,7 @@ export function containerConfig(
       log: `/var/log/${unitName(node.role)}.log`,
       alsologtostderr: true,
       'resolv-conf': CONTAINER.resolvConf,
-      ...kubeletArgs(spec, world, layout),
+      ...kubeletArgs(spec, world, layout, node),
     },
   })
 }
@@ -61,12 +61,17 @@ function certificateNames(world: World, layout: Layout, name: string): string[] 
 }
 
 /** What the kubelet has to be told about the engine's computer and the limits of the container. */
-function kubeletArgs(spec: ClusterSpec, world: World, layout: Layout): Record<string, ConfigValue> {
+function kubeletArgs(
+  spec: ClusterSpec,
+  world: World,
+  layout: Layout,
+  node: NodeSpec,
+): Record<string, ConfigValue> {
   const args: string[] = []
   const version = layout.image.version ?? ''
   const v1 = engineOf(world).info.cgroupVersion === '1'
   if (v1 && parseK3sVersion(version) && k3sRelease(version).refusesCgroupV1) args.push('fail-cgroupv1=false')
-  const { cpus } = containersOf(spec)
+  const cpus = node.container?.cpus
   const given = JSON.stringify(spec.config['kubelet-arg'] ?? '')
   if (cpus !== undefined && !Number.isInteger(cpus) && !given.includes('kube-reserved=')) {
     // Capacity is in whole processors; what the container does not have of the last one is reserved.

@@ -34,8 +34,8 @@ export function nodeContainer(
   const wanted = containersOf(spec)
   const own = nodeOptions(node)
   const limits: Record<string, string> = {
-    ...(wanted.memoryBytes === undefined ? {} : { AIRLIFT_MEMORY_BYTES: String(wanted.memoryBytes) }),
-    ...(wanted.cpus === undefined ? {} : { AIRLIFT_CPUS: String(wanted.cpus) }),
+    ...(own.memoryBytes === undefined ? {} : { AIRLIFT_MEMORY_BYTES: String(own.memoryBytes) }),
+    ...(own.cpus === undefined ? {} : { AIRLIFT_CPUS: String(own.cpus) }),
   }
   return {
     ...baseOf(spec, world, layout, name, own),
@@ -60,9 +60,10 @@ export function nodeContainer(
       `${CONTAINER.hostAlias}:host-gateway`,
       ...wanted.hostAliases.flatMap(({ ip, names }) => names.map((alias) => `${alias}:${ip}`)),
     ],
+    ...(wanted.dns === undefined ? {} : { dns: wanted.dns }),
     stopTimeoutSeconds: 20,
-    ...(wanted.memoryBytes === undefined ? {} : { memoryBytes: wanted.memoryBytes }),
-    ...(wanted.cpus === undefined ? {} : { cpus: wanted.cpus }),
+    ...(own.memoryBytes === undefined ? {} : { memoryBytes: own.memoryBytes }),
+    ...(own.cpus === undefined ? {} : { cpus: own.cpus }),
     ...(wanted.gpus === undefined ? {} : { gpus: wanted.gpus }),
     ulimits: wanted.ulimits,
     // A remapped root may not do what k3s must.
@@ -231,11 +232,12 @@ export function recordOf(
     ...(founder ? { founder } : {}),
     ...(layout.apiAt === name ? { api: layout.api } : {}),
     ports: layout.ports.get(name) ?? [],
-    ...(isLb || wanted.memoryBytes === undefined ? {} : { memoryBytes: wanted.memoryBytes }),
-    ...(isLb || wanted.cpus === undefined ? {} : { cpus: wanted.cpus }),
+    ...(isLb || own.memoryBytes === undefined ? {} : { memoryBytes: own.memoryBytes }),
+    ...(isLb || own.cpus === undefined ? {} : { cpus: own.cpus }),
     ...(isLb || wanted.gpus === undefined ? {} : { gpus: wanted.gpus }),
     ulimits: isLb ? [] : wanted.ulimits,
     hostAliases: isLb ? [] : wanted.hostAliases,
+    ...(isLb || wanted.dns === undefined ? {} : { dns: wanted.dns }),
     mounts: own.mounts,
     env: Object.keys(own.env).sort(),
     files: own.files.map((file) => file.path).sort(),

@@ -38,6 +38,12 @@ describe('the proxy', () => {
   })
 })
 
+it('gives nodes the resolvers that the user named', () => {
+  const { config } = creation(planOf(testContainers(1, 0, { dns: ['10.0.0.53'] })))
+  expect(config.dns).toEqual(['10.0.0.53'])
+  expect(creation(planOf(testContainers(1, 0))).config).not.toHaveProperty('dns')
+})
+
 it('puts each certificate into the directory that every program of the node reads', () => {
   const spec = testContainers(1, 0, { caCertificates: [Buffer.from('one\n'), Buffer.from('two\n')] })
   expect(creation(planOf(spec)).files).toEqual(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { PLAIN_CONTAINER } from '../../cluster/container-spec.js'
 import { testManifest } from '../k3s/world.fixture.js'
 import { configOf, creations, outline, planAll, settled } from './plan.fixture.js'
-import { testContainers, testContainerWorld, testEngine, testInfo } from './world.fixture.js'
+import { testContainers, testContainerWorld, testEngine, testInfo, withNodes } from './world.fixture.js'
 
 describe('a new cluster', () => {
   it('of one master and two workers makes all containers at once', async () => {
@@ -280,10 +280,32 @@ describe('run again', () => {
   it.each([
     ['--memory', { memoryBytes: 1e9 }],
     ['--cpus', { cpus: 1.5 }],
+  ] as const)('refuses a changed %s by its name, and another for new nodes is fine', (flag, own) => {
+    const spec = testContainers(1, 1)
+    const world = settled(spec, testContainerWorld(spec))
+    expect(() => planAll(withNodes(spec, own), world)).toThrow(
+      expect.objectContaining({ code: 'E_REMOVE_REFUSED', message: expect.stringContaining(flag) }),
+    )
+    const grown = testContainers(1, 2)
+    const [first, second] = grown.nodes
+    if (!first || !second) throw new Error('no workers')
+    const more = { ...grown, nodes: [first, { ...second, container: { ...PLAIN_CONTAINER, ...own } }] }
+    const before = testContainerWorld(more, world.engine, (name) => {
+      const { node: _, ...rest } = world.machines.find((machine) => machine.name === name) ?? {}
+      return rest
+    })
+    const made = planAll(more, before)
+      .steps.flatMap(({ actions }) => actions)
+      .flatMap((action) => (action.kind === 'container' && action.op === 'create' ? [action.config] : []))
+    expect(made).toMatchObject([{ name: 'airlift-dev-worker-1', ...own }])
+  })
+
+  it.each([
     ['--api-port', { api: { address: '127.0.0.1', port: 7000 } }],
     ['--network', { network: 'mine' }],
     ['--subnet', { subnet: '10.9.0.0/24' }],
     ['--image', { image: 'other:1' }],
+    ['--dns', { dns: ['10.0.0.53'] }],
     ['--host-alias', { hostAliases: [{ ip: '10.0.0.9', names: ['nas'] }] }],
     ['--ulimit', { ulimits: [{ name: 'nofile', soft: 1, hard: 2 }] }],
     [

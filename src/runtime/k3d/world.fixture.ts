@@ -1,4 +1,5 @@
 import {
+  type ContainerNodeSpec,
   type ContainerSpec,
   containerName,
   PLAIN_CONTAINER,
@@ -39,6 +40,12 @@ export function testContainers(
     containers: { ...PLAIN_CONTAINERS, ...more },
     ...spec,
   }
+}
+
+/** The same with these options for every node. */
+export function withNodes(spec: ClusterSpec, own: Partial<ContainerNodeSpec>): ClusterSpec {
+  const all = (node: NodeSpec): NodeSpec => ({ ...node, container: { ...PLAIN_CONTAINER, ...own } })
+  return { ...spec, masters: spec.masters.map(all), nodes: spec.nodes.map(all) }
 }
 
 /** An engine of today on a computer with 2 processors. */

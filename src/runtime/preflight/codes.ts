@@ -128,8 +128,8 @@ export const PREFLIGHT_CODES = {
     '`sysctl -w NAME=VALUE`, and write it to /etc/sysctl.d.',
   ),
   inotify: warning(
-    'fs.inotify.max_user_instances is low; containers on one machine share it, and the kubelet ends without it.',
-    '`sysctl -w fs.inotify.max_user_instances=8192` on the machine that runs the containers.',
+    'fs.inotify.max_user_instances or max_user_watches is low; containers on one machine share it, and the kubelet ends without it.',
+    '`sysctl -w fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=524288` on the machine that runs the containers.',
   ),
   'disk-space': error(
     'A file system has too little room for what will be put there, or would be more than 95 % full, which taints the node.',

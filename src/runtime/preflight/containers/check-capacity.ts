@@ -11,6 +11,8 @@ const DISK_PER_NODE = 600 * MIB
 const FREE_SHARE = 0.05
 /** What one node takes of fs.inotify.max_user_instances: kubelet, containerd and the first pods. */
 const INOTIFY_PER_NODE = 64
+/** And of fs.inotify.max_user_watches, with some room for pods that watch their configuration. */
+const WATCHES_PER_NODE = 2048
 
 /** Memory, disk and inotify instances, as far as they can be known. */
 export function checkCapacity(input: EngineCheck): Problem[] {
@@ -18,19 +20,12 @@ export function checkCapacity(input: EngineCheck): Problem[] {
 }
 
 function checkMemory({ spec, engine, name }: EngineCheck): Problem[] {
-  const limit = spec.containers?.memoryBytes
-  const least = spec.nodes.length > 0 && spec.masters.length === 0 ? NEEDED.worker : NEEDED.master
-  if (limit !== undefined && limit < least)
-    return [
-      problem(
-        'memory-low',
-        name,
-        `--memory gives each node ${sizeText(limit)}, and k3s needs ${sizeText(least)}`,
-        {
-          fix: 'give more: --memory 2g',
-        },
-      ),
-    ]
+  for (const { role, target, container } of [...spec.masters, ...spec.nodes]) {
+    const limit = container?.memoryBytes
+    if (limit === undefined || limit >= NEEDED[role]) continue
+    const message = `--memory gives ${target.host} ${sizeText(limit)}, and k3s needs ${sizeText(NEEDED[role])}`
+    return [problem('memory-low', name, message, { fix: 'give more: --memory 2g' })]
+  }
   const all = spec.masters.length * NEEDED.master + spec.nodes.length * NEEDED.worker
   if (engine.info.memoryBytes === 0 || engine.info.memoryBytes >= all) return []
   return [
@@ -60,25 +55,25 @@ function checkDisk({ spec, engine, rootfs, name }: EngineCheck): Problem[] {
 }
 
 function checkInotify({ spec, engine, name }: EngineCheck): Problem[] {
-  const instances = engine.computer?.inotifyInstances
-  if (instances === undefined) return []
+  const { inotifyInstances, inotifyWatches } = engine.computer ?? {}
   const nodes = spec.masters.length + spec.nodes.length
   const running = engine.others.filter((other) => other.labels['airlift.role'] !== undefined).length
-  if (instances >= (nodes + running) * INOTIFY_PER_NODE) return []
-  return [
-    problem(
-      'inotify',
-      name,
-      `fs.inotify.max_user_instances is ${instances}, and ${nodes + running} nodes on this computer may need ${(nodes + running) * INOTIFY_PER_NODE}`,
-      { fix: 'sysctl -w fs.inotify.max_user_instances=8192' },
-    ),
+  const limits = [
+    { key: 'max_user_instances', is: inotifyInstances, each: INOTIFY_PER_NODE, fix: 8192 },
+    { key: 'max_user_watches', is: inotifyWatches, each: WATCHES_PER_NODE, fix: 524288 },
   ]
+  return limits.flatMap(({ key, is, each, fix }) => {
+    const needed = (nodes + running) * each
+    if (is === undefined || is >= needed) return []
+    const message = `fs.inotify.${key} is ${is}, and ${nodes + running} nodes on this computer may need ${needed}`
+    return [problem('inotify', name, message, { fix: `sysctl -w fs.inotify.${key}=${fix}` })]
+  })
 }
 
 /** More processors than there are: Docker refuses it when the container is made. */
 function checkLimits({ spec, engine, name }: EngineCheck): Problem[] {
-  const { cpus } = spec.containers ?? {}
-  if (cpus === undefined || engine.info.cpus === 0 || cpus <= engine.info.cpus) return []
+  const cpus = Math.max(0, ...[...spec.masters, ...spec.nodes].map(({ container }) => container?.cpus ?? 0))
+  if (engine.info.cpus === 0 || cpus <= engine.info.cpus) return []
   return [
     problem('cores-missing', name, `--cpus ${cpus}, and the engine's computer has ${engine.info.cpus}`, {
       fix: `give at most ${engine.info.cpus}`,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ContainerSpec } from '../../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../../cluster/spec.js'
 import type { EngineContainer, EngineNetwork } from '../../../machine/docker/engine.js'
-import { testContainers, testEngine, testInfo } from '../../k3d/world.fixture.js'
+import { testContainers, testEngine, testInfo, withNodes } from '../../k3d/world.fixture.js'
 import type { EngineWorld } from '../../runtime.js'
 import { checkContainers } from './check-containers.js'
 
@@ -14,6 +14,7 @@ const engine = testEngine({
   routes: ['192.168.1.0/24'],
   computer: {
     inotifyInstances: 8192,
+    inotifyWatches: 524288,
     disk: { path: '/var/lib/docker', sizeBytes: 100 * GIB, freeBytes: 50 * GIB },
     missingPaths: [],
     busyPorts: [],
@@ -110,7 +111,7 @@ describe('each check finds what it is for, and nothing else does', () => {
       spec({ api: { address: '127.0.0.1', port: 6550 } }),
       /--api-port/,
     ],
-    ['memory-low', 'error', {}, spec({ memoryBytes: 100e6 }), /--memory/],
+    ['memory-low', 'error', {}, withNodes(spec(), { memoryBytes: 100e6 }), /--memory gives airlift-dev-/],
     ['memory-low', 'error', { info: { ...engine.info, memoryBytes: GIB } }, spec({}, 3), /the nodes need/],
     [
       'disk-space',
@@ -127,7 +128,8 @@ describe('each check finds what it is for, and nothing else does', () => {
       /95 %/,
     ],
     ['inotify', 'warning', computer({ inotifyInstances: 128 }), spec({}, 3), /128/],
-    ['cores-missing', 'error', {}, spec({ cpus: 8 }), /--cpus 8/],
+    ['inotify', 'warning', computer({ inotifyWatches: 4096 }), spec({}, 3), /max_user_watches is 4096/],
+    ['cores-missing', 'error', {}, withNodes(spec(), { cpus: 8 }), /--cpus 8/],
   ]
   it.each(cases)('%s (%s)', (code, severity, change, wanted, message) => {
     const problems = checkContainers(wanted, { ...engine, ...change })
