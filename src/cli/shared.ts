@@ -120,6 +120,11 @@ export function addClusterFlags(command: Command): Command {
     .option('--nodes <hosts>', 'the workers, written in the same way')
 }
 
+/** Adds --all, for verbs that can do the same with every cluster in containers. */
+export function addAllFlag(command: Command): Command {
+  return command.option('--all', 'every cluster in containers, one after the other', false)
+}
+
 /** Adds --through, for verbs whose --masters and --nodes name what joins or leaves. */
 export function addThroughFlag(command: Command): Command {
   return command.option(

@@ -4,6 +4,7 @@ import { reset } from '../../operations/reset.js'
 import { resolveCluster } from '../../operations/resolve-cluster.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { finishOperation } from '../finish.js'
+import { forAll } from '../for-all.js'
 import { kubeconfigFile } from '../kubeconfig-file.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
@@ -15,6 +16,12 @@ export async function resetCommand(
   flags: Readonly<Record<string, unknown>>,
   planOnly: boolean,
 ): Promise<number> {
+  if (flags.all === true) {
+    const verb = (each: ActionIo, own: typeof flags): Promise<number> =>
+      resetCommand(each, { ...own, all: false }, planOnly)
+    const question = planOnly ? {} : { question: 'remove these clusters and all their data' }
+    return forAll(io, flags, { operation: 'reset', ...question, verb })
+  }
   const kubeconfig = kubeconfigFile(flags)
   const spec = await resolveCluster(await clusterRef(flags), io.ctx, operationDeps(io))
   if (!planOnly && flags.yes !== true) await requireConsent(io, spec)

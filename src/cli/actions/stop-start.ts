@@ -4,6 +4,7 @@ import { AirliftError } from '../../core/errors.js'
 import { resolveCluster } from '../../operations/resolve-cluster.js'
 import { type StopStartOutcome, start, stop } from '../../operations/stop-start.js'
 import { finishOperation } from '../finish.js'
+import { forAll } from '../for-all.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
 import type { ActionIo } from '../shared.js'
@@ -12,6 +13,12 @@ type Flags = Readonly<Record<string, unknown>>
 
 /** `airlift stop` and, with `planOnly`, `airlift plan stop`. */
 export async function stopCommand(io: ActionIo, flags: Flags, planOnly: boolean): Promise<number> {
+  if (flags.all === true) {
+    const verb = (each: ActionIo, own: Flags): Promise<number> =>
+      stopCommand(each, { ...own, all: false }, planOnly)
+    const question = planOnly ? {} : { question: 'stop these clusters and everything that runs in them' }
+    return forAll(io, flags, { operation: 'stop', ...question, verb })
+  }
   const spec = await knownSpec(io, flags)
   if (!planOnly && flags.yes !== true) {
     const answer = await io.confirm(`stop the cluster "${spec.name}" and everything that runs in it?`)
@@ -24,6 +31,11 @@ export async function stopCommand(io: ActionIo, flags: Flags, planOnly: boolean)
 
 /** `airlift start` and, with `planOnly`, `airlift plan start`. */
 export async function startCommand(io: ActionIo, flags: Flags, planOnly: boolean): Promise<number> {
+  if (flags.all === true) {
+    const verb = (each: ActionIo, own: Flags): Promise<number> =>
+      startCommand(each, { ...own, all: false }, planOnly)
+    return forAll(io, flags, { operation: 'start', verb })
+  }
   const spec = await knownSpec(io, flags)
   const outcome = await start({ spec, dryRun: planOnly }, io.ctx, operationDeps(io))
   return finish(io, outcome, `airlift status --name ${spec.name}`)

@@ -1,6 +1,13 @@
 import type { Command } from 'commander'
 import { addContainerFlags } from '../container-flags.js'
-import { addClusterFlags, addOutputFlags, addSshFlags, type CliDeps, onAction } from '../shared.js'
+import {
+  addAllFlag,
+  addClusterFlags,
+  addOutputFlags,
+  addSshFlags,
+  type CliDeps,
+  onAction,
+} from '../shared.js'
 import { addDryRunFlag, addExecutionFlags } from '../spec-flags.js'
 
 /** `airlift reset`. */
@@ -16,7 +23,7 @@ export function registerReset(program: Command, deps: CliDeps): void {
 
 /** Gives a command the flags and the action of `reset`; `planOnly` prints the plan and changes nothing. */
 export function defineReset(command: Command, deps: CliDeps, planOnly: boolean): Command {
-  addClusterFlags(command)
+  addAllFlag(addClusterFlags(command))
   command.option(
     '--kubeconfig <path>',
     'file to remove the context from, or none (default KUBECONFIG or ~/.kube/config)',

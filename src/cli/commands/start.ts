@@ -1,5 +1,12 @@
 import type { Command } from 'commander'
-import { addClusterFlags, addOutputFlags, addSshFlags, type CliDeps, onAction } from '../shared.js'
+import {
+  addAllFlag,
+  addClusterFlags,
+  addOutputFlags,
+  addSshFlags,
+  type CliDeps,
+  onAction,
+} from '../shared.js'
 import { addDryRunFlag, addExecutionFlags } from '../spec-flags.js'
 
 /** `airlift start`. */
@@ -15,7 +22,11 @@ export function registerStart(program: Command, deps: CliDeps): void {
 
 /** Gives a command the flags and the action of `start`; `planOnly` prints the plan and changes nothing. */
 export function defineStart(command: Command, deps: CliDeps, planOnly: boolean): Command {
-  addClusterFlags(command).option('--wait <what>', 'until what is up: none, api, nodes or system', 'nodes')
+  addAllFlag(addClusterFlags(command)).option(
+    '--wait <what>',
+    'until what is up: none, api, nodes or system',
+    'nodes',
+  )
   addExecutionFlags(command)
   addOutputFlags(command)
   addSshFlags(command)

@@ -1,5 +1,12 @@
 import type { Command } from 'commander'
-import { addClusterFlags, addOutputFlags, addSshFlags, type CliDeps, onAction } from '../shared.js'
+import {
+  addAllFlag,
+  addClusterFlags,
+  addOutputFlags,
+  addSshFlags,
+  type CliDeps,
+  onAction,
+} from '../shared.js'
 import { addDryRunFlag, addExecutionFlags } from '../spec-flags.js'
 
 /** `airlift stop`. */
@@ -15,7 +22,7 @@ export function registerStop(program: Command, deps: CliDeps): void {
 
 /** Gives a command the flags and the action of `stop`; `planOnly` prints the plan and changes nothing. */
 export function defineStop(command: Command, deps: CliDeps, planOnly: boolean): Command {
-  addClusterFlags(command).option(
+  addAllFlag(addClusterFlags(command)).option(
     '--drain',
     'move pods off the workers first; the next start lets them be used again',
     false,
