@@ -112,11 +112,13 @@ function lookInside(engine: FakeEngine, name: string, script: string, ready: Rea
   })
   const master = name.includes('-master-')
   const up = ready.has(name)
+  const cluster = (node: string): string => node.replace(/-(master|worker)-\d+$/, '')
+  const isBeside = (node: string): boolean => cluster(node) === cluster(name)
   const fragments: Record<string, string> = {
     'k3s-version': 'k3s version v1.33.1+k3s1 (abc)',
     'k3s-initialized': up ? 'yes' : '',
     'k3s-api': master && up ? 'ok' : '',
-    'k3s-nodes': master && up ? JSON.stringify({ items: [...ready].map(nodeOf) }) : '',
+    'k3s-nodes': master && up ? JSON.stringify({ items: [...ready].filter(isBeside).map(nodeOf) }) : '',
     'k3s-token': files.get('/etc/rancher/k3s/token')?.content.toString('utf8') ?? '',
     'k3d-archives': [...files.keys()]
       .filter((path) => path.startsWith('/var/lib/airlift/images/.airlift/'))
