@@ -10,22 +10,30 @@ const OUT = join(ROOT, 'dist', 'bin')
 
 /** Parts of packages that airlift never calls, and that take longer to load than all that it does call. */
 const UNUSED = [
-  // dockerode: image builds over gRPC. docker-modem: its own SSH; airlift reaches such engines through OpenSSH.
-  { from: /[\\/]dockerode[\\/]lib[\\/]/, path: './session' },
-  { from: /[\\/]dockerode[\\/]lib[\\/]/, path: './buildkit' },
-  { from: /[\\/]docker-modem[\\/]lib[\\/]/, path: './ssh' },
+  // dockerode: what it is for more than its modem is, and image builds over gRPC; only the modem speaks for airlift.
+  {
+    from: /[\\/]dockerode[\\/]lib[\\/]/,
+    paths:
+      /^\.\/(container|image|volume|network|service|plugin|secret|config|task|node|exec|session|buildkit)$|^@balena\/dockerignore$|^tar-fs$/,
+  },
+  // docker-modem: its own SSH, since airlift reaches such engines through OpenSSH, streams for both ways, and a log.
+  { from: /[\\/]docker-modem[\\/]lib[\\/]/, paths: /^\.\/(ssh|http_duplex)$|^debug$/ },
 ]
+/** What is asked for when a module that was left out is loaded, and not only when it is called. */
+const ASKED = { debug: 'module.exports = () => () => {}' }
 
 const leaveOut = {
   name: 'leave-out',
   setup(builder) {
-    builder.onResolve({ filter: /^\.\/(session|buildkit|ssh)$/ }, ({ path, importer }) =>
-      UNUSED.some((entry) => entry.path === path && entry.from.test(importer))
+    builder.onResolve({ filter: /./ }, ({ path, importer }) =>
+      UNUSED.some((entry) => entry.from.test(importer) && entry.paths.test(path))
         ? { path, namespace: 'left-out' }
         : undefined,
     )
     builder.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
-      contents: `module.exports = () => { throw new Error(${JSON.stringify(`${path} is not part of airlift's command line`)}) }`,
+      contents:
+        ASKED[path] ??
+        `module.exports = () => { throw new Error(${JSON.stringify(`${path} is not part of airlift's command line`)}) }`,
     }))
   },
 }
@@ -44,6 +52,8 @@ const { metafile } = await build({
   banner: {
     js: "import { createRequire as airliftRequire } from 'node:module'; const require = airliftRequire(import.meta.url);",
   },
+  minifyWhitespace: true,
+  minifySyntax: true,
   legalComments: 'none',
   logLevel: 'warning',
   metafile: true,

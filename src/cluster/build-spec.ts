@@ -8,7 +8,6 @@ import { filterNames } from './filters.js'
 import { findHostConflicts } from './host-conflicts.js'
 import { collectHostList, type HostList } from './host-list.js'
 import { K3S_OPTIONS } from './k3s-options.js'
-import { readManifests } from './manifests.js'
 import { decorateNodes, type NodeDecoration } from './node-decorations.js'
 import { type SpecProblem, throwProblems } from './problems.js'
 import type { ClusterSpec, NodeSpec, RegistriesSpec, Role, RuntimeName } from './spec.js'
@@ -90,7 +89,7 @@ export async function buildSpec(
   const decorated = decorateNodes(flags, masters, nodes, problems, places)
   const file =
     flags.config === undefined ? undefined : await readForFlag(io, '--config', flags.config, problems)
-  const { config, warnings: doubts } = readConfig(
+  const { config, warnings: doubts } = await readConfig(
     {
       ...(flags.config === undefined || file === undefined
         ? {}
@@ -102,7 +101,9 @@ export async function buildSpec(
   warnings.push(...doubts)
   checkConfigFits(config, masters.length, nodes.length, counted, problems)
   const registries = await readRegistries(flags, io, warnings, problems)
-  const manifests = await readManifests(flags.manifests ?? [], io, problems)
+  const manifests = flags.manifests?.length
+    ? await (await import('./manifests.js')).readManifests(flags.manifests, io, problems)
+    : []
   const registriesGiven = flags.registries !== undefined || flags.dockerLogins === true
   const joining = options.places !== undefined
   const subject = { cluster: name, config, registries: registriesGiven, joining }

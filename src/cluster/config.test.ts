@@ -6,15 +6,15 @@ import { isSecretOption, K3S_OPTIONS, newerOptions } from './k3s-options.js'
 import type { SpecProblem } from './problems.js'
 import type { ConfigValue } from './spec.js'
 
-function read(text: string, set: string[] = []) {
+async function read(text: string, set: string[] = []) {
   const problems: SpecProblem[] = []
   const file = text === '' ? {} : { file: { path: 'k3s.yaml', text } }
-  return { ...readConfig({ ...file, set }, problems), problems }
+  return { ...(await readConfig({ ...file, set }, problems)), problems }
 }
 
 describe('readConfig', () => {
-  it('gives each value the type of the option, as it was written', () => {
-    const { config, problems, warnings } = read(
+  it('gives each value the type of the option, as it was written', async () => {
+    const { config, problems, warnings } = await read(
       [
         'write-kubeconfig-mode: 0644',
         'cluster-domain: yes',
@@ -41,8 +41,8 @@ describe('readConfig', () => {
     })
   })
 
-  it('lets --set win over the file, adds up the items of a list and takes escaped commas', () => {
-    const { config, problems } = read('disable: [coredns]\ndebug: true\n', [
+  it('lets --set win over the file, adds up the items of a list and takes escaped commas', async () => {
+    const { config, problems } = await read('disable: [coredns]\ndebug: true\n', [
       'disable=traefik,servicelb',
       'disable=metrics-server',
       'debug=false',
@@ -58,8 +58,8 @@ describe('readConfig', () => {
     })
   })
 
-  it('keeps unknown keys with a warning and the key that was meant', () => {
-    const { config, warnings, problems } = read('tls-sans: [a]\n', [
+  it('keeps unknown keys with a warning and the key that was meant', async () => {
+    const { config, warnings, problems } = await read('tls-sans: [a]\n', [
       'flannel-bakend=none',
       'zzz=0644',
       'yyy=5',
@@ -88,8 +88,8 @@ describe('readConfig', () => {
     ['x: [*s3cret]', 'has to be in quotes', 1],
     ['x:', '"x" has no value', 1],
     ['debug: true\ndebug: false', 'keys must be unique', 2],
-  ])('refuses %j with its line', (text, message, line) => {
-    const { problems } = read(text)
+  ])('refuses %j with its line', async (text, message, line) => {
+    const { problems } = await read(text)
     const found = problems.find((problem) => problem.message.includes(message))
     expect(found, JSON.stringify(problems)).toMatchObject({
       code: 'E_CONFIG_INVALID',
@@ -99,23 +99,23 @@ describe('readConfig', () => {
     expect(found?.hint).toBeTruthy()
   })
 
-  it('keeps the structure of what it does not know', () => {
-    expect(read('x: {a: [1, yes], b: 2020-01-01}\nz: 012\n').config).toEqual({
+  it('keeps the structure of what it does not know', async () => {
+    expect((await read('x: {a: [1, yes], b: 2020-01-01}\nz: 012\n')).config).toEqual({
       x: { a: [1, true], b: '2020-01-01T00:00:00.000Z' },
       z: 10,
     })
   })
 
-  it('refuses a --set that is not key=value', () => {
-    expect(read('', ['traefik', '=x', 'a b=c']).problems.map((problem) => problem.message)).toEqual([
+  it('refuses a --set that is not key=value', async () => {
+    expect((await read('', ['traefik', '=x', 'a b=c'])).problems.map((problem) => problem.message)).toEqual([
       '"traefik" is not key=value',
       '"" is not key=value',
       '"a b" is not key=value',
     ])
   })
 
-  it('takes the token, and never shows a secret', () => {
-    const { config, problems } = read('token: [hunter2]\ndatastore-endpoint: [pg-hunter2]\n', [
+  it('takes the token, and never shows a secret', async () => {
+    const { config, problems } = await read('token: [hunter2]\ndatastore-endpoint: [pg-hunter2]\n', [
       'token=s3cret',
     ])
     expect(config.token).toBe('s3cret')

@@ -5,10 +5,7 @@ import { AirliftError } from '../core/errors.js'
 import { unlessAborted } from '../core/unless-aborted.js'
 import type { ContainerConfig, Engine } from '../machine/docker/engine.js'
 import type { EngineAction, EngineHandler } from '../plan/engine-action.js'
-import { fillVolume } from '../rootfs/fill-volume.js'
 import type { Rootfs } from '../rootfs/manifest.js'
-import { buildNodeImage } from '../rootfs/node-image.js'
-import { packEntries } from '../rootfs/tar/pack-entries.js'
 import { refuseMaker } from './being-made.js'
 import { makerLabels } from './maker.js'
 
@@ -77,6 +74,8 @@ async function createContainer(
   ctx: Context,
   onSent: (bytes: number) => void,
 ): Promise<void> {
+  // Loaded while the engine is asked: only this needs it.
+  const loading = import('../rootfs/tar/pack-entries.js')
   const found = await engine.container(config.name)
   if (found && found.labels[LABELS.cluster] !== config.labels[LABELS.cluster])
     throw taken('container', config.name, 'docker rm')
@@ -84,6 +83,7 @@ async function createContainer(
   if (!found) await engine.createContainer(filled(config, fill, ctx))
   else if (found.restart === 'no' && config.restart === 'always')
     await engine.setRestart(config.name, 'always')
+  const { packEntries } = await loading
   const archive = packEntries(files, fill)
   await engine.putArchive(config.name, '/', archive)
   onSent(archive.length)
@@ -126,6 +126,7 @@ async function imageAction(
       sent = bytes
       options.onProgress(bytes, total)
     }
+    const { fillVolume } = await import('../rootfs/fill-volume.js')
     await fillVolume(engine, action, rootfs, { signal: options.signal, onProgress })
     return onSent(sent)
   }
@@ -133,6 +134,7 @@ async function imageAction(
     (file) => file.role === 'binary' && (file.arch === undefined || file.arch === action.arch),
   )
   if (!binary) throw new AirliftError('E_BUNDLE_INVALID', `the rootfs holds no binary for ${action.arch}`)
+  const { buildNodeImage } = await import('../rootfs/node-image.js')
   await buildNodeImage(
     engine,
     {

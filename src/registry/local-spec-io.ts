@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { LocalFacts, SpecIo } from '../cluster/spec-io.js'
-import { type DockerLogins, loadRegistries } from './registries.js'
+import type { DockerLogins } from './registries.js'
 
 /** What {@link createSpecIo} may be told. */
 export interface LocalSpecOptions {
@@ -26,6 +26,7 @@ export function createSpecIo(directory = process.cwd(), options: LocalSpecOption
       }
     },
     async loadRegistries(path, { dockerLogins = false } = {}) {
+      const { loadRegistries } = await import('./registries.js')
       return loadRegistries(path, io, dockerLogins ? await readDockerLogins(options.env) : undefined)
     },
     local: localFacts(directory, options),

@@ -1,5 +1,4 @@
 import type { Engine } from '../../machine/docker/engine.js'
-import { readMembers } from './read-file.js'
 
 /**
  * One small file of a container, also of one that does not run; undefined where it is not there.
@@ -10,6 +9,8 @@ export async function readContainerFile(
   name: string,
   path: string,
 ): Promise<Buffer | undefined> {
+  // Loaded late: most commands read no file of a container.
+  const { readMembers } = await import('./read-file.js')
   const tar = await engine.getArchive(name, path)
   return tar && (await readMembers(tar))[0]?.content
 }
