@@ -33,8 +33,12 @@ export async function containerSource(
   if (!images) throw new AirliftError('E_INTERNAL', `nothing is known of images of ${spec.runtime}`)
   const engine = await connectToEngine(ctx, deps)
   try {
-    const containers = await engine.containers([`${LABELS.cluster}=${spec.name}`])
-    const arch = images.arch((await engine.info()).arch)
+    // What the engine tells of itself takes it longest.
+    const [info, containers] = await Promise.all([
+      engine.info(),
+      engine.containers([`${LABELS.cluster}=${spec.name}`]),
+    ])
+    const arch = images.arch(info.arch)
     const wanted = version === undefined ? undefined : await releaseOf(version, spec, engine, ctx)
     const look = { spec, version, wanted, engine, arch, images, minors }
     const nodes = containers.filter(({ labels }) => nodeOfLabels(labels) && recordOfLabels(labels))

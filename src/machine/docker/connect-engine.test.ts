@@ -27,28 +27,48 @@ async function connect(url: string, signal?: AbortSignal): Promise<Engine> {
 }
 
 describe('connectEngine', () => {
+  const PODMAN_5 = {
+    Version: '5.4.0',
+    ApiVersion: '1.41',
+    MinAPIVersion: '1.24',
+    Components: [{ Name: 'Podman Engine', Version: '5.4.0' }],
+  }
+
   it.each([
-    ['Docker 20.10', { Version: '20.10.24', ApiVersion: '1.41', MinAPIVersion: '1.12' }, '1.41'],
-    ['Docker 28', { Version: '28.0.0', ApiVersion: '1.48', MinAPIVersion: '1.24' }, '1.48'],
-    ['Docker 29', { Version: '29.0.1', ApiVersion: '1.52', MinAPIVersion: '1.44' }, '1.48'],
-    ['a later Docker', { Version: '35.0.0', ApiVersion: '1.70', MinAPIVersion: '1.60' }, '1.60'],
-    [
-      'Podman 5',
-      {
-        Version: '5.4.0',
-        ApiVersion: '1.41',
-        MinAPIVersion: '1.24',
-        Components: [{ Name: 'Podman Engine', Version: '5.4.0' }],
-      },
-      '1.41',
-    ],
-  ])('speaks to %s in a version that both know', async (_name, version, api) => {
-    const server = await serve({ 'GET /version': version, 'GET /info': {}, [`GET /v${api}/info`]: {} })
+    ['Docker 20.10', { ApiVersion: '1.41' }, '1.41', []],
+    ['Docker 28', { ApiVersion: '1.48' }, '1.48', []],
+    ['Docker 29', { ApiVersion: '1.52' }, '1.48', ['GET /v1.48/_ping']],
+    ['Podman 5', PODMAN_5, '1.41', ['GET /version']],
+  ])('speaks to %s in a version that both know', async (name, version, api, asked) => {
+    const server = await serve({ 'GET /version': version, 'GET /info': { ServerVersion: '1.2.3' } })
     const engine = await connect(server.url)
-    const info = await engine.info()
-    expect(info.apiVersion).toBe(api)
-    expect(server.requests).toEqual(['GET /version', `GET /v${api}/info`])
-    expect(info.kind).toBe(version.Version === '5.4.0' ? 'podman' : 'docker')
+    const podman = name.startsWith('Podman')
+    expect(await engine.info()).toMatchObject({
+      apiVersion: api,
+      kind: podman ? 'podman' : 'docker',
+      version: podman ? '5.4.0' : '1.2.3',
+    })
+    expect(server.requests).toEqual(['GET /_ping', ...asked, `GET /v${api}/info`])
+  })
+
+  it.each<[string, Answers]>([
+    ['is not answered', { 'GET /_ping': (_, response) => response.writeHead(403).end() }],
+    ['tells no version', { 'GET /_ping': {} }],
+    [
+      'tells one that has forgotten ours',
+      {
+        'GET /_ping': (request, response) => {
+          const known = request.url === '/_ping'
+          response.writeHead(known ? 200 : 400, { 'Api-Version': '1.70' }).end()
+        },
+      },
+    ],
+  ])('asks for the version where a ping %s', async (_what, answers) => {
+    const version = { Version: '35.0.0', ApiVersion: '1.70', MinAPIVersion: '1.60' }
+    const server = await serve({ 'GET /version': version, 'GET /info': {}, ...answers })
+    const engine = await connect(server.url)
+    expect(await engine.info()).toMatchObject({ apiVersion: '1.60', version: '35.0.0' })
+    expect(server.requests.slice(-2)).toEqual(['GET /version', 'GET /v1.60/info'])
   })
 
   it.each([
@@ -75,6 +95,7 @@ describe('connectEngine', () => {
   it('reads what the engine says of itself', async () => {
     const server = await serve({
       'GET /info': {
+        ServerVersion: '29.0.1',
         Architecture: 'aarch64',
         OSType: 'linux',
         CgroupVersion: '2',

@@ -8,11 +8,11 @@ import type { EndpointCandidate, EndpointFacts } from './endpoint.js'
 import { defaultPaths, endpointFacts, findEndpoints } from './endpoint.js'
 import type { Engine, EngineEndpoint } from './engine.js'
 import { containerMethods } from './engine-containers.js'
-import type { EngineHttp } from './engine-http.js'
+import type { EngineHttp, EngineQuestion } from './engine-http.js'
 import { imageMethods } from './engine-images.js'
 import { readInfo, type VersionAnswer } from './engine-info.js'
 import { networkMethods } from './engine-networks.js'
-import { chooseApi } from './engine-version.js'
+import { chooseApi, pingedApi } from './engine-version.js'
 import { createModemHttp } from './modem-http.js'
 import { registryAuth } from './registry-auth.js'
 
@@ -81,17 +81,20 @@ async function open(
     await tunnel?.close()
   }
   try {
-    const version = (await http.json('GET', '/version', {
+    const first: EngineQuestion = {
       subject: { kind: 'engine', name: url, verb: 'tell its version' },
       signal: AbortSignal.any([ctx.signal, AbortSignal.timeout(FIRST_ANSWER_MS)]),
-    })) as VersionAnswer
-    const apiVersion = chooseApi(version, url)
+    }
+    const pinged = await pingedApi(http, first)
+    const version =
+      pinged === undefined ? ((await http.json('GET', '/version', first)) as VersionAnswer) : undefined
+    const apiVersion = pinged ?? chooseApi(version ?? {}, url)
     http.useApi(apiVersion)
     const host = tunnel ? { ...endpoint, host: tunnel.host } : endpoint
     return createEngine({
       endpoint: host,
       http,
-      version,
+      ...(version ? { version } : {}),
       apiVersion,
       ctx,
       close,
@@ -110,7 +113,8 @@ function configDir({ env, home }: EndpointFacts): string {
 interface EngineParts {
   readonly endpoint: EngineEndpoint
   readonly http: EngineHttp
-  readonly version: VersionAnswer
+  /** Absent where it was not asked for. */
+  readonly version?: VersionAnswer
   readonly apiVersion: string
   readonly ctx: Context
   readonly configDir: string

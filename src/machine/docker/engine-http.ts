@@ -22,6 +22,8 @@ export interface EngineHttp {
   useApi(version: string): void
   /** The answer as JSON; undefined when the status is the one of `absent`, and where there is no body. */
   json(method: 'GET' | 'POST' | 'DELETE' | 'PUT', path: string, question: EngineQuestion): Promise<unknown>
+  /** The answer's headers, their names in lower case. */
+  headers(path: string, question: EngineQuestion): Promise<Readonly<Record<string, unknown>>>
   /** The answer's body as it comes; undefined when the status is the one of `absent`. */
   stream(method: 'GET' | 'POST', path: string, question: EngineQuestion): Promise<Readable | undefined>
   /** Takes the connection over: both directions, each of which can be ended alone. */

@@ -10,6 +10,7 @@ export interface VersionAnswer {
 
 /** What is read of `GET /info`. */
 interface InfoAnswer {
+  readonly ServerVersion?: string
   readonly Architecture?: string
   readonly OSType?: string
   readonly CgroupVersion?: string
@@ -36,14 +37,18 @@ export function engineKind(version: VersionAnswer): EngineInfo['kind'] {
   return version.Components?.some((one) => /podman/i.test(one.Name ?? '')) ? 'podman' : 'docker'
 }
 
-/** Reads what an engine says of itself. */
-export function readInfo(version: VersionAnswer, apiVersion: string, answer: unknown): EngineInfo {
+/** Reads what an engine says of itself. Where it was not asked for its version it is Docker. */
+export function readInfo(
+  version: VersionAnswer | undefined,
+  apiVersion: string,
+  answer: unknown,
+): EngineInfo {
   const info = (answer ?? {}) as InfoAnswer
   const security = (info.SecurityOptions ?? []).join(' ')
   const storage = (info.DriverStatus ?? []).map((pair) => pair.join('='))
   return {
-    kind: engineKind(version),
-    version: version.Version ?? '',
+    kind: version ? engineKind(version) : 'docker',
+    version: version?.Version ?? info.ServerVersion ?? '',
     apiVersion,
     arch: ARCHES[info.Architecture ?? ''] ?? info.Architecture ?? '',
     os: info.OSType ?? 'linux',

@@ -39,7 +39,11 @@ export async function startEngineServer(
   const socket = join(dir, 's')
   const requests: string[] = []
   let connections = 0
-  const all: Answers = { 'GET /version': DOCKER_29, ...answers }
+  const all: Answers = {
+    'GET /version': DOCKER_29,
+    'GET /_ping': (_, response) => ping(all, response),
+    ...answers,
+  }
   const server: Server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     const { pathname, search } = new URL(request.url ?? '', 'http://engine')
     requests.push(`${request.method} ${pathname}${decodeURIComponent(search)}`)
@@ -74,4 +78,15 @@ export async function startEngineServer(
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** As engines of these versions do. */
+function ping(answers: Answers, response: ServerResponse): void {
+  const version = answers['GET /version'] as Partial<typeof DOCKER_29>
+  const podman = version.Components?.find(({ Name }) => Name.startsWith('Podman')) as
+    | { Version?: string }
+    | undefined
+  if (version.ApiVersion) response.setHeader('Api-Version', version.ApiVersion)
+  if (podman?.Version) response.setHeader('Libpod-Api-Version', podman.Version)
+  response.end('OK')
 }

@@ -1,4 +1,5 @@
-import { AirliftError } from '../../core/errors.js'
+import { AirliftError, isAirliftError } from '../../core/errors.js'
+import type { EngineHttp, EngineQuestion } from './engine-http.js'
 import type { VersionAnswer } from './engine-info.js'
 import { engineKind } from './engine-info.js'
 
@@ -28,6 +29,28 @@ export function chooseApi(version: VersionAnswer, url: string): string {
   if (newest === undefined) throw unsupported(`it tells no version of its API (${version.ApiVersion})`)
   if (newest < OLDEST) throw unsupported(`its API ${version.ApiVersion} is older than 1.${OLDEST}`)
   return `1.${Math.max(Math.min(newest, NEWEST), oldest)}`
+}
+
+/**
+ * The version of the API to speak, as Docker tells it in a millisecond; its answer about its version takes it 40, since it
+ * runs programs of others for it. Undefined where that answer has to be asked for: of Podman, of what is too old or too new,
+ * and where there is no such answer.
+ * @throws AirliftError E_ENGINE_UNREACHABLE, E_INTERRUPTED
+ */
+export async function pingedApi(http: EngineHttp, question: EngineQuestion): Promise<string | undefined> {
+  try {
+    const told = await http.headers('/_ping', question)
+    const newest = minor(String(told['api-version']))
+    if (newest === undefined || newest < OLDEST || told['libpod-api-version'] !== undefined) return undefined
+    const version = `1.${Math.min(newest, NEWEST)}`
+    // One that is much newer may have forgotten that version.
+    if (newest > NEWEST) await http.headers(`/v${version}/_ping`, question)
+    return version
+  } catch (error) {
+    if (!isAirliftError(error) || error.code === 'E_ENGINE_UNREACHABLE' || error.code === 'E_INTERRUPTED')
+      throw error
+    return undefined
+  }
 }
 
 /** Of Podman the version of the engine, which its `Version` is too, except in old releases. */

@@ -1,6 +1,6 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
+import { Agent as HttpAgent, type IncomingMessage } from 'node:http'
 import { Duplex, Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { inspect } from 'node:util'
 import { AirliftError } from '../../core/errors.js'
 import type { EngineSubject } from './engine-error.js'
@@ -41,6 +41,9 @@ interface ModemError extends Error {
   readonly code?: string
 }
 
+/** What {@link inspect} writes as a word. */
+const unwritten = { [inspect.custom]: () => '…' }
+
 const FINE = { 101: true, 200: true, 201: true, 202: true, 204: true, 304: true }
 
 /**
@@ -53,16 +56,17 @@ export async function createModemHttp(parts: ModemHttpParts): Promise<EngineHttp
   const tls = 'host' in address ? address.tls : undefined
   const options = { keepAlive: true, scheduling: 'lifo', maxFreeSockets: 8 } as const
   const agent = tls
-    ? new HttpsAgent({
+    ? new (await import('node:https')).Agent({
         ...options,
         rejectUnauthorized: tls.verify,
         ...(tls.ca ? { ca: tls.ca } : {}),
         ...(tls.cert ? { cert: tls.cert } : {}),
         ...(tls.key ? { key: tls.key } : {}),
       })
-    : new HttpAgent(options)
+    : // Without this it is found out whether the socket's name is an address of IPv6, which takes longer than an answer.
+      new HttpAgent({ ...options, ...({ servername: '' } as object) })
   // The modem writes out all that a request is made of, for a log that nobody reads, sockets and their buffers included.
-  Object.assign(agent, { [inspect.custom]: () => 'agent' })
+  Object.assign(agent, unwritten)
   const modem = new Docker({
     // The modem reads DOCKER_HOST itself and would prefer it to what is not named here.
     ...('socketPath' in address
@@ -102,7 +106,7 @@ export async function createModemHttp(parts: ModemHttpParts): Promise<EngineHttp
           headers: { ...question.headers },
           statusCodes: FINE,
           // A signal of its own: one of a whole command would gather a listener for each call.
-          abortSignal: AbortSignal.any([given]),
+          abortSignal: Object.assign(AbortSignal.any([given]), unwritten),
           ...(question.file === undefined ? {} : { file: question.file }),
           ...extra,
         },
@@ -118,6 +122,12 @@ export async function createModemHttp(parts: ModemHttpParts): Promise<EngineHttp
     async json(method, path, question) {
       const data = await dial(method, path, question, {})
       return Buffer.isBuffer(data) ? undefined : data
+    },
+    async headers(path, question) {
+      const data = (await dial('GET', path, question, { isStream: true })) as IncomingMessage
+      // Read to its end, so that the connection is free for the next question.
+      await finished(data.resume())
+      return data.headers
     },
     async stream(method, path, question) {
       const data = await dial(method, path, question, { isStream: true })
