@@ -38,6 +38,8 @@ export interface ObserveOptions {
   readonly rootfs?: Rootfs
   /** False: containers are not looked into, only at. Default true. */
   readonly inside?: boolean
+  /** True: an engine is asked only for what is the cluster's, whenever it is looked at. Default false. */
+  readonly ownOnly?: boolean
   /** A number of containers means those that are there, whatever their places. Default false. */
   readonly align?: boolean
   /** Machines that have just been looked at: containers among them are not looked into at first. */
@@ -84,6 +86,7 @@ export async function observeCluster(
           ...(options.rootfs ? { rootfs: { manifest: options.rootfs.manifest } } : {}),
           ...(engine ? { engine } : {}),
           inside,
+          ...(options.ownOnly ? { ownOnly: true } : {}),
           ...(readApi && doors ? { readApi, readKubeconfig: kubeconfigOf(doors) } : {}),
           ...known,
         },

@@ -2,7 +2,6 @@ import { removeRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
-import { removeKubeconfig } from '../kubeconfig/merge.js'
 import { executePlan } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
 import { removedProblems } from '../runtime/clean/check-removed.js'
@@ -35,13 +34,15 @@ export interface ResetOutcome {
 export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps): Promise<ResetOutcome> {
   const { spec } = input
   const started = ctx.clock.now()
-  await using cluster = await observeCluster(spec, { inside: false }, ctx, deps)
+  await using cluster = await observeCluster(spec, { inside: false, ownOnly: true }, ctx, deps)
   const { runtime, session } = cluster
   requireAll(cluster.world)
   const world = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   refuseForeign(spec, world)
   const plan = runtime.reset(spec, world)
   if (input.dryRun) return { plan, left: [] }
+  // Loaded while the machines work.
+  const kubeconfigs = import('../kubeconfig/merge.js')
   const result = await executePlan(
     plan,
     {
@@ -87,7 +88,7 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
   if (!failed && left.length === 0) {
     await removeRecord(spec.name, ctx.env)
     if (input.kubeconfig !== 'none')
-      await removeKubeconfig(spec.name, {
+      await (await kubeconfigs).removeKubeconfig(spec.name, {
         ...(input.kubeconfig ? { path: input.kubeconfig } : {}),
         env: ctx.env,
       })

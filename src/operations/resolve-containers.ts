@@ -42,11 +42,9 @@ export async function resolveContainers(
 }
 
 async function hasRemains(engine: Engine, name: string): Promise<boolean> {
-  const [volumes, networks] = await Promise.all([
-    engine.volumes([`${LABELS.cluster}=${name}`]),
-    engine.networks(),
-  ])
-  return volumes.length > 0 || networks.some((network) => network.labels[LABELS.cluster] === name)
+  const labels = [`${LABELS.cluster}=${name}`]
+  const [volumes, networks] = await Promise.all([engine.volumes(labels), engine.networks(labels)])
+  return volumes.length > 0 || networks.length > 0
 }
 
 /** The spec that containers were made from, as far as their labels tell: no values of variables, no secrets. Pure. */

@@ -169,6 +169,8 @@ export interface ObserveInput {
   readonly engine?: Engine
   /** False: containers are not looked into, which is enough to remove them. Default true. */
   readonly inside?: boolean
+  /** True: of an engine only what is the cluster's is asked for, which is enough to remove it. Default false. */
+  readonly ownOnly?: boolean
   /** Reads from the API of a master without its machine's help; absent where that cannot be. */
   readonly readApi?: ReadApi
   /** The kubeconfig of a master as it is there, where `readApi` can ask it; else empty. */

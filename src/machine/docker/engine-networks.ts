@@ -43,8 +43,11 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
     return answer && (answer.Name === name || answer.Id === name) ? readNetwork(answer) : undefined
   }
   return {
-    async networks() {
-      const found = (await http.json('GET', '/networks', about('network', '', 'list'))) as NetworkAnswer[]
+    async networks(labels = []) {
+      const found = (await http.json('GET', '/networks', {
+        ...about('network', '', 'list'),
+        query: { filters: labels.length > 0 ? { label: labels } : undefined },
+      })) as NetworkAnswer[]
       // Who is attached is only in the answer about one network.
       const each = await Promise.all(found.map((one) => network(one.Id)))
       return each.flatMap((one) => (one ? [one] : []))

@@ -170,7 +170,8 @@ export interface Engine {
   /** The same with this process' own stdin, stdout and stderr; resolves with the exit code. */
   execInteractive(name: string, command: readonly string[], tty: boolean): Promise<number>
 
-  networks(): Promise<readonly EngineNetwork[]>
+  /** All networks, or those with all of these labels. */
+  networks(labels?: readonly string[]): Promise<readonly EngineNetwork[]>
   network(name: string): Promise<EngineNetwork | undefined>
   createNetwork(network: {
     readonly name: string

@@ -178,9 +178,11 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       const exit = await child.exit
       return exit.kind === 'code' ? exit.code : 255
     },
-    async networks() {
-      await enter('networks')
-      return [...store.networks.values()].map((one) => ({ ...one, containers: attached(store, one.name) }))
+    async networks(labels = []) {
+      await enter('networks', labels)
+      return [...store.networks.values()]
+        .filter((one) => hasLabels(one.labels, labels))
+        .map((one) => ({ ...one, containers: attached(store, one.name) }))
     },
     async network(name) {
       await enter('network', name)

@@ -1,12 +1,12 @@
 import { LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import { containerName } from '../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
-import type { Engine, EngineContainer } from '../../machine/docker/engine.js'
+import type { Engine, EngineContainer, EngineInfo } from '../../machine/docker/engine.js'
 import { readContainerFile } from '../../rootfs/tar/read-container-file.js'
 import type { EngineWorld, RootfsRef } from '../runtime.js'
 import { candidateImages, engineArch } from './choose-image.js'
 import { freePorts, localRoutes, lookAtComputer } from './computer.js'
-import { CONTAINER } from './contract.js'
+import { CONTAINER, objectNames } from './contract.js'
 import { containersOf } from './layout.js'
 import { withoutNextBalancer } from './next-balancer.js'
 
@@ -30,6 +30,44 @@ export async function listEngine({ name }: ClusterSpec, engine: Engine): Promise
   return { info, all, networks, volumes }
 }
 
+/** Nothing that concerns what a cluster has already depends on it, and an engine takes 40 milliseconds to tell it. */
+const NOT_ASKED: EngineInfo = {
+  kind: 'docker',
+  version: '',
+  apiVersion: '',
+  arch: '',
+  os: '',
+  cgroupVersion: '2',
+  rootless: false,
+  usernsRemap: false,
+  memoryBytes: 0,
+  cpus: 0,
+  storageDriver: '',
+  containerdStore: false,
+  serverName: '',
+}
+
+/** Lists what an engine has of a cluster and nothing else: enough to remove it, and to see that nothing is left. */
+export async function lookAtOwn({ name }: ClusterSpec, engine: Engine): Promise<EngineWorld> {
+  const labels = [`${LABELS.cluster}=${name}`]
+  const [all, networks, volumes] = await Promise.all([
+    engine.containers(labels),
+    engine.networks(labels),
+    engine.volumes(labels),
+  ])
+  return {
+    endpoint: engine.endpoint,
+    info: NOT_ASKED,
+    ...sortedContainers(name, all),
+    others: [],
+    networks,
+    volumes,
+    images: new Map(),
+    routes: [],
+    freePorts: [],
+  }
+}
+
 /** Looks at an engine: what is of the cluster, what others have, what could be chosen. Nothing is changed. */
 export async function lookAtEngine(
   spec: ClusterSpec,
@@ -38,30 +76,29 @@ export async function lookAtEngine(
   { info, all, networks, volumes }: EngineListing,
 ): Promise<EngineWorld> {
   const ours = all.filter((container) => container.labels[LABELS.cluster] === spec.name)
-  const { containers, next, lbNext } = withoutNextBalancer(
-    spec.name,
-    ours.filter((container) => container.labels[LABELS.temporary] === undefined),
-  )
+  const sorted = sortedContainers(spec.name, ours)
+  const { containers, temporary, lbNext } = sorted
   const others = all.filter((container) => container.labels[LABELS.cluster] !== spec.name)
-  const lb = containerName(spec.name, 'lb')
+  const [from, lb] =
+    lbNext === 'rename'
+      ? [temporary, objectNames.lbNext(spec.name)]
+      : [containers, containerName(spec.name, 'lb')]
   const { local, host } = engine.endpoint
   const [automatic, images, routes, ports, lbTargets, computer] = await Promise.all([
     isAutomatic(spec, engine, networks, ours),
     lookAtImages(spec, engine, rootfs, containers, info.arch),
     local ? localRoutes() : [],
     local && /^127\.|^localhost$/.test(host) ? freePorts(wantedPorts(spec)) : remotePorts(spec, others),
-    readTargets(lbNext === 'rename' ? next : containers.find(({ name }) => name === lb), engine),
+    readTargets(
+      from.find(({ name }) => name === lb),
+      engine,
+    ),
     local ? lookAtComputer(spec, ours) : undefined,
   ])
   return {
     endpoint: engine.endpoint,
     info,
-    containers,
-    temporary: [
-      ...ours.filter((container) => container.labels[LABELS.temporary] !== undefined),
-      ...(next ? [next] : []),
-    ],
-    ...(lbNext ? { lbNext } : {}),
+    ...sorted,
     others,
     networks,
     ...(automatic ? { automaticNetwork: true } : {}),
@@ -71,6 +108,23 @@ export async function lookAtEngine(
     freePorts: ports,
     ...(lbTargets === undefined ? {} : { lbTargets }),
     ...(computer ? { computer } : {}),
+  }
+}
+
+/** The containers of a cluster, and apart from them what was left behind and is only removed. */
+function sortedContainers(
+  cluster: string,
+  ours: readonly EngineContainer[],
+): Pick<EngineWorld, 'containers' | 'lbNext'> & { readonly temporary: readonly EngineContainer[] } {
+  const isTemporary = ({ labels }: EngineContainer): boolean => labels[LABELS.temporary] !== undefined
+  const { containers, next, lbNext } = withoutNextBalancer(
+    cluster,
+    ours.filter((container) => !isTemporary(container)),
+  )
+  return {
+    containers,
+    temporary: [...ours.filter(isTemporary), ...(next ? [next] : [])],
+    ...(lbNext ? { lbNext } : {}),
   }
 }
 

@@ -1,6 +1,6 @@
 import { nodeEnvironment } from '../../cluster/container/proxy.js'
 import { recordOfLabels } from '../../cluster/container-labels.js'
-import type { ClusterSpec } from '../../cluster/spec.js'
+import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
 import { AirliftError, toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
@@ -11,7 +11,7 @@ import { worldSecrets } from '../k3s/observe.js'
 import { K3S } from '../k3s/paths.js'
 import type { EngineWorld, MachineWorld, ObserveInput, World } from '../runtime.js'
 import { containerSecret, hiddenValue, nodeOptions } from './container-config.js'
-import { listEngine, lookAtEngine } from './engine-world.js'
+import { listEngine, lookAtEngine, lookAtOwn } from './engine-world.js'
 import { containerState, plannedFacts } from './facts.js'
 import { keptState } from './kept-state.js'
 import { containersOf } from './layout.js'
@@ -24,6 +24,7 @@ import { lookAtMade, lookInside } from './look-inside.js'
 export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Context): Promise<World> {
   const own = input.engine
   if (!own) throw new AirliftError('E_INTERNAL', 'the runtime k3d was given no container engine')
+  if (input.ownOnly) return ownWorld(input, await lookAtOwn(spec, own))
   const listing = await listEngine(spec, own)
   const [engine, looks] = await Promise.all([
     lookAtEngine(spec, own, input.rootfs, listing),
@@ -52,12 +53,10 @@ export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Co
       unreachable.push({ node, id: machine.id, error })
       return []
     }
+    const planned = plannedMachine(machine, node, engine, kept?.get(node.target.host))
+    const facts = seen ?? (managed ? { ...planned.facts, managed } : planned.facts)
     const container = engine.containers.find((entry) => entry.name === node.target.host)
-    const record = container && recordOfLabels(container.labels)
-    const planned = plannedFacts(node, engine.info, record?.address, kept?.get(node.target.host))
-    const facts = seen ?? (managed ? { ...planned, managed } : planned)
-    const about = { id: machine.id, name: machine.name, node }
-    return [{ ...about, facts, installed: containerState(container, facts), ...(made ? { made } : {}) }]
+    return [{ ...planned, facts, installed: containerState(container, facts), ...(made ? { made } : {}) }]
   })
   return {
     machines,
@@ -67,6 +66,30 @@ export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Co
     templates: input.templates,
     engine,
   }
+}
+
+/** A world that is looked at to be removed. */
+function ownWorld({ machines, templates, unreachable = [] }: ObserveInput, engine: EngineWorld): World {
+  return {
+    machines: machines.map(({ machine, node }) => plannedMachine(machine, node, engine)),
+    unreachable,
+    secrets: new Map(),
+    templates,
+    engine,
+  }
+}
+
+/** A container of which only the engine was asked. */
+function plannedMachine(
+  { id, name }: ObserveInput['machines'][number]['machine'],
+  node: NodeSpec,
+  { containers, info }: EngineWorld,
+  fragments?: Readonly<Record<string, string>>,
+): MachineWorld {
+  const container = containers.find((entry) => entry.name === node.target.host)
+  const record = container && recordOfLabels(container.labels)
+  const facts = plannedFacts(node, info, record?.address, fragments)
+  return { id, name, node, facts, installed: containerState(container, facts) }
 }
 
 function seenFacts({ seen }: ObserveInput, id: string): Facts | undefined {
