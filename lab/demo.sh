@@ -9,7 +9,7 @@ work=${AIRLIFT_DEMO_DIR:-/var/tmp/airlift-demo}
 mkdir -p "$work"
 
 command -v node >/dev/null || { echo "demo: Node 20.19 or later is needed (https://nodejs.org)" >&2; exit 1; }
-[ -x node_modules/.bin/tsc ] && [ -f dist/bin/main.js ] || run npm ci --no-audit --no-fund
+[ -x node_modules/.bin/tsc ] && [ -f dist/bin/main.cjs ] || run npm ci --no-audit --no-fund
 airlift() { node bin/airlift.js "$@"; }
 
 run lab/lab.sh up 3 --name demo >"$work/lab.json"

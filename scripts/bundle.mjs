@@ -1,5 +1,6 @@
-// Puts the command line into a few files, with the packages that it uses: node needs a third of the time to load them, on
-// every call. The library, dist/index.js, is what the compiler wrote, and takes packages from node_modules.
+// Puts the command line into one file, with the packages that it uses: each module takes node half a millisecond to find and
+// link, on every call, and compiled code is kept of a whole file (bin/load-main.js). The library, dist/index.js, is what the
+// compiler wrote, and takes packages from node_modules.
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, sep } from 'node:path'
 import { build } from 'esbuild'
@@ -40,18 +41,16 @@ const leaveOut = {
 
 const { metafile } = await build({
   entryPoints: [join(ROOT, 'src', 'cli', 'main.ts')],
-  outdir: OUT,
+  outfile: join(OUT, 'main.cjs'),
   bundle: true,
-  splitting: true,
-  format: 'esm',
+  // Not ESM: node compiles that from kept code only from 22.8 on. What the source loads late is still run late.
+  format: 'cjs',
   platform: 'node',
   target: 'node20.19',
   // It has parts in native code, and finds them beside itself.
   external: ['ssh2'],
-  // Packages in CommonJS ask for node's own modules with require.
-  banner: {
-    js: "import { createRequire as airliftRequire } from 'node:module'; const require = airliftRequire(import.meta.url);",
-  },
+  define: { 'import.meta.url': 'airliftUrl' },
+  banner: { js: "const airliftUrl = require('node:url').pathToFileURL(__filename).href;" },
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'none',
@@ -59,13 +58,6 @@ const { metafile } = await build({
   metafile: true,
   plugins: [leaveOut],
 })
-
-// What `import()` gives of a package in CommonJS has a default alone, once it is bundled: names taken from it are undefined.
-for (const { entryPoint, exports } of Object.values(metafile.outputs)) {
-  if (!entryPoint?.includes('node_modules/') || entryPoint.includes('node_modules/dockerode/')) continue
-  if (!exports.some((name) => name !== 'default'))
-    throw new Error(`${entryPoint} is CommonJS: import it at the top of a module that is itself loaded late`)
-}
 
 // Files of earlier builds go after an hour: a program that runs from this tree may still load parts of its own.
 const made = new Set([...Object.keys(metafile.outputs).map((path) => basename(path)), 'THIRD_PARTY_LICENSES'])

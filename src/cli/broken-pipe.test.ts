@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
 const bin = fileURLToPath(new URL('../../bin/airlift.js', import.meta.url))
-const built = existsSync(fileURLToPath(new URL('../../dist/bin/main.js', import.meta.url)))
+const built = existsSync(fileURLToPath(new URL('../../dist/bin/main.cjs', import.meta.url)))
 
 it.skipIf(!built)('a reader that goes away early is no error', () => {
   const script = `"$0" "$1" completion bash | head -n 1 > /dev/null; echo "\${PIPESTATUS[0]}"`
