@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import { LABELS } from '../cluster/container-labels.js'
 import type { Context } from '../core/context.js'
-import { AirliftError } from '../core/errors.js'
+import { AirliftError, isAirliftError } from '../core/errors.js'
 import { unlessAborted } from '../core/unless-aborted.js'
 import type { ContainerConfig, Engine } from '../machine/docker/engine.js'
 import type { EngineAction, EngineHandler } from '../plan/engine-action.js'
@@ -29,7 +29,7 @@ export function engineHandler(
   return async (action, options) => {
     switch (action.kind) {
       case 'network':
-        return action.op === 'create' ? createNetwork(engine, action, ctx) : engine.removeNetwork(action.name)
+        return action.op === 'create' ? createNetwork(engine, action, ctx) : removeNetwork(engine, action)
       case 'volume':
         return action.op === 'create' ? createVolume(engine, action, ctx) : engine.removeVolume(action.name)
       case 'image':
@@ -64,6 +64,20 @@ async function createNetwork(engine: Engine, action: Create<'network'>, ctx: Con
 async function createVolume(engine: Engine, action: Create<'volume'>, ctx: Context): Promise<void> {
   const labels = await engine.createVolume(action.name, { ...action.labels, ...makerLabels(ctx) })
   refuseMaker(action.labels[LABELS.cluster] ?? '', labels, ctx)
+}
+
+async function removeNetwork(
+  engine: Engine,
+  { name, detach }: Extract<EngineAction, { kind: 'network'; op: 'remove' }>,
+): Promise<void> {
+  if (!detach) return engine.removeNetwork(name)
+  // One that is just ending, or that an engine keeps on it, leaves it with its removal.
+  await Promise.allSettled(detach.map((container) => engine.detach(name, container)))
+  try {
+    await engine.removeNetwork(name)
+  } catch (error) {
+    if (!isAirliftError(error) || error.code !== 'E_ENGINE_CONFLICT') throw error
+  }
 }
 
 /** One that is there and does not run gets its files once more: the run that made it may have died before. */

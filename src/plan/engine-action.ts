@@ -34,7 +34,16 @@ export type EngineAction =
       readonly gateway: string
       readonly labels: Readonly<Record<string, string>>
     }
-  | { readonly kind: 'network'; readonly op: 'remove'; readonly name: string }
+  | {
+      readonly kind: 'network'
+      readonly op: 'remove'
+      readonly name: string
+      /**
+       * Containers to be taken off it first, while they are being removed: both take an engine as long. Where that does not
+       * leave it unused, it stays, and is removed again when they are gone.
+       */
+      readonly detach?: readonly string[]
+    }
   | {
       readonly kind: 'volume'
       readonly op: 'create'

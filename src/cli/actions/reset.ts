@@ -23,10 +23,11 @@ export async function resetCommand(
     return forAll(io, flags, { operation: 'reset', ...question, verb })
   }
   const kubeconfig = kubeconfigFile(flags)
-  const spec = await resolveCluster(await clusterRef(flags), io.ctx, operationDeps(io))
+  const deps = operationDeps(io)
+  const spec = await resolveCluster(await clusterRef(flags), io.ctx, deps)
   if (!planOnly && flags.yes !== true) await requireConsent(io, spec)
   const input = { spec, dryRun: planOnly, ...(kubeconfig === undefined ? {} : { kubeconfig }) }
-  const outcome = await reset(input, io.ctx, operationDeps(io))
+  const outcome = await reset(input, io.ctx, deps)
   if (planOnly || !outcome.report) {
     if (io.json) io.printJson(outcome.plan)
     else io.print(renderPlan(outcome.plan, io.style.out))

@@ -2,6 +2,7 @@ import { parseDuration } from '../../cluster/duration.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { resolveCluster } from '../../operations/resolve-cluster.js'
+import type { OperationDeps } from '../../operations/session.js'
 import { type StopStartOutcome, start, stop } from '../../operations/stop-start.js'
 import { finishOperation } from '../finish.js'
 import { forAll } from '../for-all.js'
@@ -19,13 +20,14 @@ export async function stopCommand(io: ActionIo, flags: Flags, planOnly: boolean)
     const question = planOnly ? {} : { question: 'stop these clusters and everything that runs in them' }
     return forAll(io, flags, { operation: 'stop', ...question, verb })
   }
-  const spec = await knownSpec(io, flags)
+  const deps = operationDeps(io)
+  const spec = await knownSpec(io, flags, deps)
   if (!planOnly && flags.yes !== true) {
     const answer = await io.confirm(`stop the cluster "${spec.name}" and everything that runs in it?`)
     if (answer === false) throw new AirliftError('E_DECLINED', 'not confirmed; nothing was changed')
   }
   const drain = flags.drain === true
-  const outcome = await stop({ spec, drain, dryRun: planOnly }, io.ctx, operationDeps(io))
+  const outcome = await stop({ spec, drain, dryRun: planOnly }, io.ctx, deps)
   return finish(io, outcome, `airlift start --name ${spec.name}`)
 }
 
@@ -36,8 +38,9 @@ export async function startCommand(io: ActionIo, flags: Flags, planOnly: boolean
       startCommand(each, { ...own, all: false }, planOnly)
     return forAll(io, flags, { operation: 'start', verb })
   }
-  const spec = await knownSpec(io, flags)
-  const outcome = await start({ spec, dryRun: planOnly }, io.ctx, operationDeps(io))
+  const deps = operationDeps(io)
+  const spec = await knownSpec(io, flags, deps)
+  const outcome = await start({ spec, dryRun: planOnly }, io.ctx, deps)
   return finish(io, outcome, `airlift status --name ${spec.name}`)
 }
 
@@ -49,8 +52,8 @@ function finish(io: ActionIo, outcome: StopStartOutcome, next: string): number {
 }
 
 /** The cluster that the flags name, with what they say about waiting; `clusterRef` has checked their values. */
-async function knownSpec(io: ActionIo, flags: Flags): Promise<ClusterSpec> {
-  const spec = await resolveCluster(await clusterRef(flags), io.ctx, operationDeps(io))
+async function knownSpec(io: ActionIo, flags: Flags, deps: OperationDeps): Promise<ClusterSpec> {
+  const spec = await resolveCluster(await clusterRef(flags), io.ctx, deps)
   return {
     ...spec,
     timeoutMs: parseDuration(String(flags.timeout)) ?? spec.timeoutMs,

@@ -5,12 +5,14 @@ import type { Engine, EngineNetwork } from './engine.js'
 import type { EngineHttp, EngineQuestion } from './engine-http.js'
 import { ipv4Range, ipv4Text } from './ipv4.js'
 
-type NetworkMethods = Pick<
+/** The methods of an engine that are about networks and volumes. */
+export type NetworkMethods = Pick<
   Engine,
   | 'networks'
   | 'network'
   | 'createNetwork'
   | 'removeNetwork'
+  | 'detach'
   | 'keepsAddresses'
   | 'volumes'
   | 'createVolume'
@@ -72,6 +74,11 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
     async removeNetwork(name) {
       const question: EngineQuestion = { ...about('network', name, 'remove'), absent: 404 }
       await http.json('DELETE', `/networks/${encodeURIComponent(name)}`, question)
+    },
+    async detach(name, container) {
+      const question: EngineQuestion = { ...about('network', name, 'take a container off'), absent: 404 }
+      const body = { Container: container, Force: true }
+      await http.json('POST', `/networks/${encodeURIComponent(name)}/disconnect`, { ...question, body })
     },
     async keepsAddresses(name) {
       const found = await network(name)

@@ -181,6 +181,8 @@ export interface Engine {
     readonly mtu?: number
   }): Promise<void>
   removeNetwork(name: string): Promise<void>
+  /** Takes a container off a network, also while it runs. */
+  detach(network: string, container: string): Promise<void>
   /**
    * Whether containers can have fixed addresses in a network: Docker gives them only where whoever made it chose a subnet.
    * Where the engine does not tell it is tried with a container that is never started; undefined where that cannot be done.

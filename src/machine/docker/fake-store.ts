@@ -173,7 +173,7 @@ export class FakeStore {
     return [...this.containers.values()]
       .filter((one) =>
         kind === 'network'
-          ? one.state === 'running' && one.config.network === name
+          ? one.state === 'running' && one.address !== '' && one.config.network === name
           : one.config.mounts.some((mount) => mount.kind === 'volume' && mount.source === name),
       )
       .map((one) => one.name)

@@ -6,8 +6,8 @@ import { containerId, ENGINE, objectNames } from './contract.js'
 import { engineOf } from './layout.js'
 
 /**
- * Removes all containers of the cluster at the same time, the volumes of each as soon as it is gone, and beside the last of
- * them the network. Images stay.
+ * Removes all containers of the cluster at the same time, the network beside them, and the volumes of each as soon as it is
+ * gone. What was still in use then is removed when all containers are gone. Images stay.
  */
 export function planReset(spec: ClusterSpec, world: World): Plan {
   const engine = engineOf(world)
@@ -29,8 +29,22 @@ export function planReset(spec: ClusterSpec, world: World): Plan {
   }
   const networks = engine.networks.filter((network) => network.labels[LABELS.cluster] === spec.name)
   const removeNetworks = networks.map(({ name }): Action => ({ kind: 'network', op: 'remove', name }))
+  const detach = engine.containers.filter(({ state }) => state === 'running').map(({ name }) => name)
+  const early = removal(
+    'engine/network',
+    'take the containers off the network, and remove it',
+    [],
+    detach.length === 0 ? [] : removeNetworks.map((action) => ({ ...action, detach }) as Action),
+  )
+  const last = [...all, ...early.map((step) => step.id)]
   steps.push(
-    ...removal('engine/network', 'remove the network', all, removeNetworks),
+    ...early,
+    ...removal(
+      early.length > 0 ? 'engine/network-gone' : 'engine/network',
+      early.length > 0 ? 'see that the network is gone' : 'remove the network',
+      last,
+      removeNetworks,
+    ),
     ...removal('engine/volumes', 'remove volumes', all, removeVolumes([...volumes])),
   )
   return { operation: 'reset', name: spec.name, runtime: 'k3d', steps, summary: summarize(steps) }
