@@ -21,6 +21,8 @@ LINKS=$DATA/agent/images
 RESOLV_CONF=/etc/rancher/k3s/resolv.conf
 # Nobody's address: packets to it are caught on the node, whichever pod they come from.
 RESOLVER=169.254.11.53
+# Says that the way there is laid; it is gone with this start of the container, as the rules are.
+LED=/run/airlift-led
 
 say() { echo "airlift-node: $*" >&2; }
 
@@ -143,17 +145,24 @@ lead_to_resolver() {
   [ "$udp $tcp" = "${led_to-}" ] && return 0
   # A loopback address is no destination for packets from elsewhere without this. kube-proxy sets it too.
   echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet || return 1
+  # In one call: each takes ten milliseconds, and k3s waits for it. --noflush empties a chain that is named, and no other.
   # Nothing else of loopback is to be reached by it: the same rule as the kubelet's, which comes later.
-  iptables -w 5 -C INPUT ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP 2>/dev/null ||
-    iptables -w 5 -I INPUT ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP || return 1
-  iptables -w 5 -t nat -N AIRLIFT-DNS 2>/dev/null
-  iptables -w 5 -t nat -F AIRLIFT-DNS || return 1
-  iptables -w 5 -t nat -A AIRLIFT-DNS -p udp --dport 53 -j DNAT --to-destination "127.0.0.11:$udp" || return 1
-  iptables -w 5 -t nat -A AIRLIFT-DNS -p tcp --dport 53 -j DNAT --to-destination "127.0.0.11:$tcp" || return 1
-  for chain in PREROUTING OUTPUT; do
-    iptables -w 5 -t nat -C "$chain" -d "$RESOLVER" -j AIRLIFT-DNS 2>/dev/null ||
-      iptables -w 5 -t nat -I "$chain" -d "$RESOLVER" -j AIRLIFT-DNS || return 1
-  done
+  {
+    if [ ! -e "$LED" ]; then
+      echo '*filter'
+      echo '-I INPUT ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP'
+      echo COMMIT
+    fi
+    echo '*nat'
+    echo ':AIRLIFT-DNS - [0:0]'
+    echo "-A AIRLIFT-DNS -p udp --dport 53 -j DNAT --to-destination 127.0.0.11:$udp"
+    echo "-A AIRLIFT-DNS -p tcp --dport 53 -j DNAT --to-destination 127.0.0.11:$tcp"
+    if [ ! -e "$LED" ]; then
+      for chain in PREROUTING OUTPUT; do echo "-I $chain -d $RESOLVER -j AIRLIFT-DNS"; done
+    fi
+    echo COMMIT
+  } | iptables-restore -w 5 --noflush || return 1
+  : > "$LED"
   led_to="$udp $tcp"
 }
 
