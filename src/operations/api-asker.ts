@@ -8,8 +8,12 @@ import { type ApiDoors, readText } from './api-door.js'
 import { type ApiAnswer, askApi } from './api-request.js'
 import type { ExplainLog } from './container-machine.js'
 
-/** Pause between two questions. A question costs a millisecond or two, where `k3s kubectl` in the container costs 160. */
+/**
+ * Pause between two questions. A question costs a millisecond or two, where `k3s kubectl` in the container costs 160; who waits
+ * alone may ask more often.
+ */
 const PAUSE_MS = 120
+const PAUSE_ALONE_MS = 40
 /** How often the container itself is looked at while its API is silent. */
 const LOOK_MS = 2_000
 /** So often the way to an address may be missing before it is certain that there is none. */
@@ -29,7 +33,9 @@ export interface AskerInput {
  * address. Where neither is open the answer is that it cannot be asked, and the wait's script does it in the container.
  */
 export function createApiAsker(input: AskerInput, ctx: Context): AskHandler {
-  return async (machine, wait, signal) => {
+  let waiting = 0
+  const pause = (): number => Math.min(PAUSE_MS, PAUSE_ALONE_MS * waiting)
+  const ask: AskHandler = async (machine, wait, signal) => {
     const { engine } = input
     if (!engine.endpoint.local || !wait.ask) return 'unavailable'
     const own = machine.id.replace(/^docker:\/\//, '')
@@ -49,7 +55,15 @@ export function createApiAsker(input: AskerInput, ctx: Context): AskHandler {
         looked = now
         await requireHope(input, own, before)
       }
-      await ctx.clock.sleep(PAUSE_MS, signal)
+      await ctx.clock.sleep(pause(), signal)
+    }
+  }
+  return async (...question) => {
+    waiting++
+    try {
+      return await ask(...question)
+    } finally {
+      waiting--
     }
   }
 }

@@ -224,3 +224,15 @@ it('asks for the members of etcd as a server, with the token of the master', asy
   await runMaster(without, NAME, server.port, adminKubeconfig(us))
   expect(await reader(without, 6443)(NAME, '/db/info')).toBe('')
 })
+
+it('reads no keys while nothing listens in the container', async () => {
+  const server = await api()
+  const engine = fakeEngine()
+  await runMaster(engine, NAME, 5, adminKubeconfig(us))
+  const at = (address: string) => withContainer(engine, { addresses: { dev: address } })
+  // Nothing listens at port 9, discard.
+  expect(await createApiDoors(at('127.0.0.1'), 9).open(NAME)).toBeUndefined()
+  expect(readsOfKeys(engine)).toBe(0)
+  expect(await createApiDoors(at('127.0.0.1'), server.port).open(NAME)).toMatchObject({ port: server.port })
+  expect(readsOfKeys(engine)).toBe(1)
+})

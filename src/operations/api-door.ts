@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import type { Context } from '../core/context.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import type { Engine } from '../machine/docker/engine.js'
@@ -6,6 +7,8 @@ import type { ReadApi } from '../runtime/runtime.js'
 import { type ApiAccess, getApi, NO_WAY, readAccess } from './api-request.js'
 
 const KUBECONFIG = '/etc/rancher/k3s/k3s.yaml'
+/** How long an address of this computer may take to answer. */
+const KNOCK_MS = 50
 const TOKEN = '/etc/rancher/k3s/token'
 
 /** A way to the API of a master, and its kubeconfig as it is in the container. Holds the admin's key. */
@@ -29,10 +32,11 @@ export interface ApiDoors {
 /** Opens doors of masters whose API is at this port in their containers. */
 export function createApiDoors(engine: Engine, port: number): ApiDoors {
   const known = new Map<string, ApiDoor>()
+  const silent = new Set<string>()
   const opening = new Map<string, Promise<ApiDoor | 'no-way' | undefined>>()
   const find = async (name: string): Promise<ApiDoor | 'no-way' | undefined> => {
     try {
-      const door = await openApi(engine, name, port)
+      const door = await openApi(engine, name, port, silent)
       if (door && door !== 'no-way') known.set(name, door)
       return door
     } finally {
@@ -50,7 +54,12 @@ export function createApiDoors(engine: Engine, port: number): ApiDoors {
   }
 }
 
-async function openApi(engine: Engine, name: string, port: number): Promise<ApiDoor | 'no-way' | undefined> {
+async function openApi(
+  engine: Engine,
+  name: string,
+  port: number,
+  silent: Set<string>,
+): Promise<ApiDoor | 'no-way' | undefined> {
   const container = await engine.container(name)
   if (container?.state !== 'running') return undefined
   const published = container.ports.find(
@@ -63,10 +72,33 @@ async function openApi(engine: Engine, name: string, port: number): Promise<ApiD
       ? { host: address, port }
       : undefined
   if (!place) return 'no-way'
+  // While nothing listens there its files are left alone: reading them takes an engine longer than anything else that is asked
+  // of it, at a time when k3s needs all the processors.
+  if (engine.endpoint.local && process.platform === 'linux' && address && !silent.has(address)) {
+    const said = await knock(address, port)
+    if (said === 'refused') return undefined
+    // There is no way there from here, or something in between.
+    if (said === 'nothing') silent.add(address)
+  }
   const [text, token] = await Promise.all([readText(engine, name, KUBECONFIG), readText(engine, name, TOKEN)])
   const access = text ? readAccess(text, place) : undefined
   const password = token?.trim().replace(/^K10[0-9a-f]+::server:/, '')
   return access && text ? { ...access, ...(password ? { password } : {}), kubeconfig: text } : undefined
+}
+
+/** Whether something listens there. A published port does not tell: the engine listens on it itself. */
+function knock(host: string, port: number): Promise<'open' | 'refused' | 'nothing'> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: KNOCK_MS })
+    const end = (said: 'open' | 'refused' | 'nothing'): void => {
+      socket.destroy()
+      resolve(said)
+    }
+    socket.once('connect', () => end('open')).once('timeout', () => end('nothing'))
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      end(code === 'ECONNREFUSED' ? 'refused' : 'nothing'),
+    )
+  })
 }
 
 /** A text file of a container; undefined where it is not there. @throws AirliftError E_ENGINE_NOT_FOUND and what the engine throws */
