@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -69,7 +70,9 @@ function readKept(file, made) {
 function writeKept(file, head, script) {
   const temporary = `${file}.${process.pid}`
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    // Not the home directory itself, which may be that of nobody.
+    for (const dir of [dirname(dirname(file)), dirname(file)])
+      if (!existsSync(dir)) mkdirSync(dir, { mode: 0o700 })
     writeFileSync(temporary, Buffer.concat([Buffer.from(`${head}\n`), script.createCachedData()]), {
       mode: 0o600,
     })
