@@ -122,6 +122,11 @@ class Agent:
                 text = said if "rejected" in said else f"https://127.0.0.1:6444{urllib.parse.urlsplit(failure.url).path}: {said}"
             log.info(f"Waiting to retrieve agent configuration; server is not ready: {text}")
             return False
+        try:
+            identity.check_families(self.settings["clusterCIDR"], self.settings["serviceCIDR"],
+                                    [address for kind, address in self.addresses if kind == "InternalIP"])
+        except identity.IdentityError as failure:
+            log.fatal(f"Error: {failure}")
         self.kubelet = http_client.context(self.ca, self.cfg.path("agent/client-kubelet.crt"), self.cfg.path("agent/client-kubelet.key"))
         write_kubelet_kubeconfig(self.cfg, self.port)
         return True

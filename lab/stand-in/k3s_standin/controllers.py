@@ -1,5 +1,7 @@
 """What kube-controller-manager, the scheduler and k3s' own controllers do, as far as airlift can see it."""
 import calendar
+import ipaddress
+import itertools
 import os
 import threading
 import time
@@ -87,14 +89,12 @@ class Controllers:
     def _node_health(self) -> None:
         nodes, leases = self.kube.resource("v1", "Node"), self.kube.resource("coordination.k8s.io/v1", "Lease")
         taken = {node["spec"].get("podCIDR") for node in self.kube.list(nodes)}
-        prefix = self.server.cfg["cluster-cidr"][0].split(".")
         for node in self.kube.list(nodes):
             name = node["metadata"]["name"]
             if not node["spec"].get("podCIDR"):
-                free = next(n for n in range(256) if f"{prefix[0]}.{prefix[1]}.{n}.0/24" not in taken)
-                cidr = f"{prefix[0]}.{prefix[1]}.{free}.0/24"
-                taken.add(cidr)
-                self.kube.patch(nodes, "", name, {"spec": {"podCIDR": cidr, "podCIDRs": [cidr]}})
+                cidrs = next(found for found in _pod_cidrs(self.server.cfg["cluster-cidr"]) if found[0] not in taken)
+                taken.add(cidrs[0])
+                self.kube.patch(nodes, "", name, {"spec": {"podCIDR": cidrs[0], "podCIDRs": list(cidrs)}})
             lease = self.kube.find(leases, "kube-node-lease", name)
             conditions = {c["type"]: c for c in node.get("status", {}).get("conditions", [])}
             if lease is None or "Ready" not in conditions:
@@ -172,6 +172,13 @@ class Controllers:
             if healthy - 1 < floor:
                 raise ApiError(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.")
         self.kube.delete(pods, namespace, name)
+
+
+def _pod_cidrs(networks: list):
+    """What nodes get, one after the other: a /24 or a /64 of each network."""
+    ranges = [ipaddress.ip_network(network, strict=False) for network in networks]
+    sizes = [max(one.prefixlen, 64 if one.version == 6 else 24) for one in ranges]
+    return zip(*(map(str, itertools.islice(one.subnets(new_prefix=size), 256)) for one, size in zip(ranges, sizes)))
 
 
 def _count(value, total: int, default: int) -> int:

@@ -43,6 +43,17 @@ def node_ips(cfg: Config) -> list:
     raise IdentityError("failed to find interface with default route: unable to select an IP from default routes.")
 
 
+def check_families(pods: list, services: list, ips: list) -> None:
+    """IdentityError where k3s' agent ends itself: services of other families than the pods, or a node without one of them."""
+    def families(networks):
+        return {6 if ":" in network else 4 for network in networks}
+    tail = "must share the same IP version (IPv4, IPv6 or dual-stack)"
+    if families(pods) != families(services):
+        raise IdentityError(f"cluster-cidr: {pods} and service-cidr: {services}, {tail}")
+    if not families(pods) <= families(ips):
+        raise IdentityError(f"cluster-cidr: {pods} and node-ip: {ips}, {tail}")
+
+
 def addresses(cfg: Config) -> list:
     """(type, address) pairs of the Node."""
     pairs = [("InternalIP", ip) for ip in node_ips(cfg)] + [("ExternalIP", ip) for ip in cfg["node-external-ip"]]

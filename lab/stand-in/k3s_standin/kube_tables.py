@@ -23,7 +23,7 @@ def _node(obj: dict) -> list:
         state += ",SchedulingDisabled"
     prefix = "node-role.kubernetes.io/"
     roles = sorted(label[len(prefix):] for label in obj["metadata"].get("labels", {}) if label.startswith(prefix))
-    addresses = {a["type"]: a["address"] for a in obj.get("status", {}).get("addresses", [])}
+    addresses = {a["type"]: a["address"] for a in reversed(obj.get("status", {}).get("addresses", []))}
     info = obj.get("status", {}).get("nodeInfo", {})
     return [obj["metadata"]["name"], state, ",".join(roles) or "<none>", age(obj["metadata"].get("creationTimestamp")),
             info.get("kubeletVersion", ""), addresses.get("InternalIP", "<none>"), addresses.get("ExternalIP", "<none>"),

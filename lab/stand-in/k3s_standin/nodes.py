@@ -84,7 +84,7 @@ def new_node(name: str, addresses: list, labels: dict, taints: list, arguments: 
     base = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": arch,
             "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": arch, "node.kubernetes.io/instance-type": "k3s"}
     return {"metadata": {"name": name, "labels": {**base, **labels},
-                         "annotations": {"k3s.io/node-args": arguments, "k3s.io/internal-ip": addresses[0][1],
+                         "annotations": {"k3s.io/node-args": arguments, "k3s.io/internal-ip": ",".join(value for kind, value in addresses if kind == "InternalIP"),
                                          "k3s.io/hostname": name}},
             "spec": {"podCIDR": "", "providerID": f"k3s://{name}", **({"taints": taints} if taints else {})},
             "status": {"addresses": [{"type": kind, "address": value} for kind, value in addresses]

@@ -26,7 +26,8 @@ def merge(base, change, strategic: bool = False):
 
 
 def _merge_key(field: str, value: list) -> str:
-    known = {"conditions": "type", "addresses": "type", "containers": "name", "initContainers": "name",
+    # Not the addresses of a Node, which has two of one type: the kubelet asks for them to be replaced.
+    known = {"conditions": "type", "containers": "name", "initContainers": "name",
              "volumes": "name", "env": "name", "ownerReferences": "uid"}
     key = known.get(field, "")
     return key if key and all(isinstance(item, dict) and key in item for item in value) else ""

@@ -1,5 +1,6 @@
 """`k3s server`: the order of a start, and the state that the listener serves."""
 import base64
+import ipaddress
 import os
 import socket
 import threading
@@ -75,7 +76,8 @@ class Server:
     def agent_config(self) -> dict:
         return {"version": version.VERSION, "clusterDNS": self.cfg["cluster-dns"], "clusterDomain": self.cfg["cluster-domain"],
                 "flannelBackend": self.cfg["flannel-backend"], "systemDefaultRegistry": self.cfg["system-default-registry"],
-                "embeddedRegistry": self.cfg["embedded-registry"], "clusterCIDR": self.cfg["cluster-cidr"]}
+                "embeddedRegistry": self.cfg["embedded-registry"], "clusterCIDR": self.cfg["cluster-cidr"],
+                "serviceCIDR": self.cfg["service-cidr"]}
 
     def rotate_token(self, new: str) -> None:
         """`k3s token rotate`: bootstrap data is sealed anew at once; every server then needs the new token in its config."""
@@ -106,8 +108,9 @@ class Server:
 
     def _sans(self) -> list:
         own = identity.node_ips(self.cfg) + self.cfg["node-external-ip"] + [identity.node_name(self.cfg), socket.gethostname()]
+        first = [str(ipaddress.ip_network(cidr, strict=False)[1]) for cidr in self.cfg["service-cidr"]]
         cluster = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{self.cfg['cluster-domain']}",
-                   "localhost", "127.0.0.1", "::1", self.cfg["service-cidr"][0].rsplit(".", 1)[0] + ".1"]
+                   "localhost", "127.0.0.1", "::1"] + first
         return [name for name in own + cluster + self.cfg["tls-san"] + [self.cfg["advertise-address"]] if name]
 
     def _listen(self) -> None:
@@ -126,7 +129,8 @@ class Server:
         self.api = KubeHttp(self.kube, self.controllers.evict)
         context = server_tls(f"{tls}/serving-kube-apiserver.crt", f"{tls}/serving-kube-apiserver.key", f"{tls}/client-ca.crt")
         try:
-            listener = Listener(self.cfg["bind-address"] or "0.0.0.0", self.cfg.port, Routes(self), context)
+            every = "::" if any(":" in ip for ip in identity.node_ips(self.cfg)) else "0.0.0.0"
+            listener = Listener(self.cfg["bind-address"] or every, self.cfg.port, Routes(self), context)
         except OSError as failure:
             raise BootstrapError(f"listen tcp {self.cfg['bind-address'] or '0.0.0.0'}:{self.cfg.port}: bind: {failure.strerror.lower()}") from None
         threading.Thread(target=listener.serve_forever, daemon=True).start()

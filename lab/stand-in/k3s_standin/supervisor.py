@@ -28,6 +28,12 @@ class Listener(http.server.ThreadingHTTPServer):
         self.stopping = False
         super().__init__((address, port), Request)
 
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            # "::" is every address, as with Go.
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
     def get_request(self):
         sock, peer = super().get_request()
         sock.settimeout(60)

@@ -67,7 +67,8 @@ class Node:
         path = self.root / "etc/rancher/k3s/config.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         listen = f"https-listen-port: {self.port}\n" if self.role == "server" else ""
-        path.write_text(f"node-name: {self.name}\nnode-ip: 127.0.0.1\n{listen}{config}")
+        own = "" if "node-ip:" in config else "node-ip: 127.0.0.1\n"
+        path.write_text(f"node-name: {self.name}\n{own}{listen}{config}")
 
     def environment(self, **more: str) -> dict:
         return {**os.environ, "AIRLIFT_STANDIN_ROOT": str(self.root), "AIRLIFT_STANDIN_CGROUP": "v2", **more}

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import ssl
 import stat
 import tarfile
@@ -47,6 +48,19 @@ class Single(Case):
         labels = json.loads(node.kubectl("get", "node", "m1", "-o", "json"))["metadata"]["labels"]
         self.assertIn("node-role.kubernetes.io/master", labels)
         self.assertNotIn("node-role.kubernetes.io/etcd", labels)
+
+    def test_both_families(self):
+        networks = "cluster-cidr:\n  - 10.42.0.0/16\n  - fd00:42::/56\nservice-cidr: 10.43.0.0/16,fd00:43::/112\n"
+        node = self.server(f"token: secret\nnode-ip: 127.0.0.1,::1\n{networks}")
+        self.until(lambda: json.loads(node.kubectl("get", "node", "m1", "-o", "json"))["spec"].get("podCIDRs") == [
+            "10.42.0.0/24", "fd00:42::/64"])
+        found = json.loads(node.kubectl("get", "node", "m1", "-o", "json"))["status"]["addresses"]
+        self.assertEqual([one["address"] for one in found if one["type"] == "InternalIP"], ["127.0.0.1", "::1"])
+        with socket.create_connection(("::1", node.port), timeout=5):
+            pass
+        for config in (networks, "service-cidr: 10.43.0.0/16,fd00:43::/112\n"):
+            wrong = self.node("m2", config=f"token: secret\n{config}").start()
+            self.until(lambda wrong=wrong: "must share the same IP version (IPv4, IPv6 or dual-stack)" in wrong.log())
 
     def test_version_names_itself_and_unpacking(self):
         node = self.node("m1")
