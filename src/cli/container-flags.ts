@@ -47,7 +47,8 @@ const CONTAINER_FLAGS: readonly Flag[] = [
   { flags: '--dns <ip>', text: 'resolver for names outside of the cluster (repeatable)', many: true },
   { flags: '--ca <file>', text: 'certificates that every node trusts, PEM (repeatable)', many: true },
   { flags: '--network <name>', text: 'join this network, and leave it alone (default: one of its own)' },
-  { flags: '--subnet <cidr>', text: 'subnet of its own network (default: a free one)' },
+  { flags: '--subnet <cidr[,cidr6]>', text: 'subnets of its own network (default: free ones)' },
+  { flags: '--ip-family <family>', text: 'ipv4 (default), or dual for IPv4 and IPv6' },
   { flags: '--no-lb', text: 'no load balancer in front of several masters' },
   { flags: '--keep', text: 'leave what a run made that fails' },
 ]

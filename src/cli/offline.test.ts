@@ -27,7 +27,8 @@ afterEach(async () => {
   await engine.close()
   rmSync(home, { recursive: true, force: true })
   expect(outside.requests, 'requests to the internet').toEqual([])
-  const known = /^GET (\/v1\.\d+)?\/(_ping|version|info|containers\/json|images\/json|images\/[^?]*\/json)(\?|$)/
+  const known =
+    /^GET (\/v1\.\d+)?\/(_ping|version|info|containers\/json|images\/json|images\/[^?]*\/json)(\?|$)/
   expect(engine.requests.filter((request) => !known.test(request))).toEqual([])
 })
 

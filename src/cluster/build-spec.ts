@@ -1,4 +1,5 @@
 import { isAirliftError } from '../core/errors.js'
+import { networkProblems } from './cluster-networks.js'
 import { readConfig } from './config.js'
 import { buildContainers } from './container/build-containers.js'
 import type { ContainerFlags, ContainerSubject } from './container/container-flags.js'
@@ -100,6 +101,8 @@ export async function buildSpec(
   )
   warnings.push(...doubts)
   checkConfigFits(config, masters.length, nodes.length, counted, problems)
+  // Of containers those are checked together with their own network.
+  if (!counted && runtime === 'k3s') problems.push(...networkProblems(config, false))
   const registries = await readRegistries(flags, io, warnings, problems)
   const manifests = flags.manifests?.length
     ? await (await import('./manifests.js')).readManifests(flags.manifests, io, problems)

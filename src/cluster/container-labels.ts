@@ -28,8 +28,12 @@ export interface ContainerRecord {
   /** The network is the user's: airlift never removes it. */
   readonly external: boolean
   readonly subnet?: string
+  /** Of IPv6, where the cluster has both families. */
+  readonly subnet6?: string
   /** Its fixed address in the network. */
   readonly address?: string
+  /** Its fixed address of IPv6. */
+  readonly address6?: string
   /** Whether a load balancer stands before the masters. */
   readonly loadBalancer: boolean
   /** The master that founded the cluster. */

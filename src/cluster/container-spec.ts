@@ -67,6 +67,10 @@ export interface ContainerSpec {
   readonly network?: string
   /** `--subnet` as CIDR; absent: the first free one of airlift's pool. */
   readonly subnet?: string
+  /** The same of IPv6, where the cluster has both families. */
+  readonly subnet6?: string
+  /** `--ip-family`, or `dual` where something else asks for IPv6; absent: as the cluster is, a new one `ipv4`. */
+  readonly ipFamily?: 'ipv4' | 'dual'
   /** False with `--no-lb`. There is none for one master anyway. */
   readonly loadBalancer: boolean
   /** Where the API is published. `host` is the name that goes into the kubeconfig and the certificate. */

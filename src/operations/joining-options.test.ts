@@ -27,6 +27,8 @@ describe('a flag of the whole cluster', () => {
     ['--image', { image: 'other:1' }],
     ['--network', { network: 'mine' }],
     ['--subnet', { subnet: '10.9.0.0/24' }],
+    ['--subnet', { subnet6: 'fd00:9::/64' }],
+    ['--ip-family', { ipFamily: 'dual' }],
     ['--gpus', { gpus: { count: -1, ids: [], capabilities: [] } }],
     ['--ulimit', { ulimits: [{ name: 'nofile', soft: 1, hard: 2 }] }],
     ['--host-alias', { hostAliases: [{ ip: '10.1.2.4', names: ['git.lan'] }] }],

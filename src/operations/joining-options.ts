@@ -41,6 +41,8 @@ function differences(cluster: string, known: ContainerSpec, now: ContainerSpec):
     { flag: '--image', asked: now.image, is: known.image, text: plain },
     { flag: '--network', asked: now.network, is: known.network ?? `airlift-${cluster}`, text: plain },
     { flag: '--subnet', asked: now.subnet, is: known.subnet, text: plain },
+    { flag: '--subnet', asked: now.subnet6, is: known.subnet6, text: plain },
+    { flag: '--ip-family', asked: now.ipFamily, is: known.ipFamily ?? 'ipv4', text: plain },
     { flag: '--gpus', asked: now.gpus, is: known.gpus, text: json },
     { flag: '--ulimit', asked: list(now.ulimits), is: list(known.ulimits), text: json },
     { flag: '--host-alias', asked: list(now.hostAliases), is: list(known.hostAliases), text: json },

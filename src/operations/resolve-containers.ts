@@ -124,6 +124,8 @@ function optionsOf(containers: readonly EngineContainer[]): ContainerSpec {
     ...(any ? { image: any.image } : {}),
     ...(any?.external ? { network: any.network } : {}),
     ...(any?.subnet === undefined ? {} : { subnet: any.subnet }),
+    ...(any?.subnet6 === undefined ? {} : { subnet6: any.subnet6 }),
+    ...(any ? { ipFamily: any.subnet6 === undefined ? 'ipv4' : 'dual' } : {}),
     loadBalancer: records.some((record) => record.loadBalancer),
     api: records.find((record) => record.api)?.api ?? { address: '127.0.0.1' },
     ports: records.flatMap((record) => record.ports),

@@ -14,9 +14,11 @@ export function takenMeanwhile(
   const error = steps.find((step) => step.outcome === 'failed')?.error
   const taken = error?.data?.taken as Taken | undefined
   if (!containers || interrupted || !taken || error?.code !== 'E_ENGINE_CONFLICT') return undefined
-  const { subnet, network, ports, api } = containers
+  const { subnet, subnet6, ipFamily, network, ports, api } = containers
+  // Which of two subnets it is, engines do not say.
+  const left = subnet === undefined || (ipFamily === 'dual' && subnet6 === undefined)
   const chosen = {
-    subnet: subnet === undefined && network === undefined,
+    subnet: left && network === undefined,
     address: true,
     port:
       taken.port !== undefined && api.port !== taken.port && !ports.some((p) => p.hostPort === taken.port),

@@ -32,6 +32,9 @@ export type EngineAction =
       readonly name: string
       readonly subnet: string
       readonly gateway: string
+      /** Of IPv6, for a network of both families. */
+      readonly subnet6?: string
+      readonly gateway6?: string
       readonly labels: Readonly<Record<string, string>>
     }
   | {

@@ -51,6 +51,8 @@ export interface NodeStatus {
   readonly ready: boolean
   readonly version: string
   readonly address: string
+  /** The same of each family, where it has both. */
+  readonly addresses?: readonly string[]
   /** Of the Ready condition, when it is not true. */
   readonly message: string
   /** For members of embedded etcd. */
@@ -129,6 +131,8 @@ export interface EngineComputer {
   readonly inotifyInstances?: number
   /** fs.inotify.max_user_watches, too. */
   readonly inotifyWatches?: number
+  /** False where its kernel has no IPv6; absent where it cannot be known. */
+  readonly ipv6?: boolean
   /** The file system of the engine's data. */
   readonly disk?: { readonly path: string; readonly sizeBytes: number; readonly freeBytes: number }
   /** Paths that the spec mounts and that are not there. */

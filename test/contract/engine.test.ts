@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isAirliftError } from '../../src/core/errors.js'
 import type { ContainerConfig, Engine } from '../../src/machine/docker/engine.js'
 import { type FakeFile, readTar, writeTar } from '../../src/machine/docker/fake-files.js'
 import type { MachineProcess } from '../../src/machine/session/process.js'
@@ -18,6 +19,10 @@ import {
 
 /** A private network that is unlikely to be taken, other for each run. */
 const NET = `10.${200 + (process.pid % 50)}.${(process.pid >> 6) % 256}`
+/** For a network of both families, and for one that has only its IPv6 in common with it. */
+const NET6 = `192.168.${100 + (process.pid % 50)}`
+const NET7 = `192.168.${150 + (process.pid % 50)}`
+const ID6 = `${(process.pid % 65536).toString(16)}:7`
 
 function file(content: string, mode = '0644'): FakeFile {
   return { kind: 'file', mode, content: Buffer.from(content) }
@@ -296,6 +301,43 @@ describe.each(engineKinds)('a %s engine', (kind) => {
         machine: `${PREFIX}-net-2`,
       })
       await expect(engine.removeNetwork(name)).rejects.toMatchObject({ code: 'E_ENGINE_CONFLICT' })
+    })
+
+    it('of both families give a fixed address of each, and keep them over stop and start', async (test) => {
+      const dual = `${PREFIX}-net6`
+      const { subnet, gateway } = { subnet: `${NET6}.0/24`, gateway: `${NET6}.1` }
+      const six = { subnet6: `fd00:${ID6}::/64`, gateway6: `fd00:${ID6}::1` }
+      try {
+        await engine.createNetwork({ ...network, name: dual, subnet, gateway, ...six })
+      } catch (error) {
+        if (isAirliftError(error) && /IPv6/.test(error.message)) test.skip(error.message)
+        throw error
+      }
+      expect(await engine.network(dual)).toMatchObject({
+        subnets: [subnet, six.subnet6],
+        gateway,
+        gateway6: six.gateway6,
+      })
+      const fixed = { address: `${NET6}.7`, address6: `fd00:${ID6}::7` }
+      const at = await up('net6', { network: dual, ...fixed })
+      const addresses = async () => {
+        const found = await engine.container(at)
+        return [found?.addresses[dual], found?.addresses6?.[dual]]
+      }
+      expect(await addresses()).toEqual([fixed.address, fixed.address6])
+      expect(await engine.network(dual)).toMatchObject({
+        containers: { [at]: fixed.address },
+        containers6: { [at]: fixed.address6 },
+      })
+      await engine.stopContainer(at, 1)
+      expect(await addresses()).toEqual([fixed.address, fixed.address6])
+      await engine.startContainer(at)
+      expect(await addresses()).toEqual([fixed.address, fixed.address6])
+      const overlap = { ...network, name: `${dual}-2`, subnet: `${NET7}.0/24`, gateway: `${NET7}.1`, ...six }
+      await expect(engine.createNetwork(overlap)).rejects.toMatchObject({
+        code: 'E_ENGINE_CONFLICT',
+        message: expect.stringContaining('overlaps'),
+      })
     })
 
     it('are not there when they are not there', async () => {

@@ -30,6 +30,7 @@ const FLAG_WORDS: Readonly<Record<string, readonly string[]>> = {
   '--runtime': ['k3s', 'k3d', 'k0s'],
   '--host-keys': ['strict', 'accept-new', 'off'],
   '--transport': ['auto', 'ssh', 'openssh'],
+  '--ip-family': ['ipv4', 'dual'],
   '--wait': ['none', 'api', 'nodes', 'system'],
   '--arch': ['amd64', 'arm64'],
 }

@@ -13,7 +13,8 @@ export function engineLine(action: EngineAction): string {
       return `put ${count(action.blobs.length, 'image archive')}, ${formatBytes(bytes)}, into the volume ${action.volume}`
     }
     case 'create':
-      if (action.kind === 'network') return `create the network ${action.name} (${action.subnet})`
+      if (action.kind === 'network')
+        return `create the network ${action.name} (${action.subnet}${action.subnet6 ? `, ${action.subnet6}` : ''})`
       if (action.kind === 'volume') return `create the volume ${action.name}`
       return `create the container ${action.config.name} from ${action.config.image}, with ${count(action.files.length, 'file')}`
     case 'rename':

@@ -21,7 +21,7 @@ export function renderStatus(status: ClusterStatus, style: Style): string {
     node.role,
     node.ready ? 'ready' : 'not ready',
     node.version,
-    node.address,
+    (node.addresses ?? [node.address]).join(', '),
     node.machine === null ? '-' : machineLabel(node.machine),
     node.message,
   ])

@@ -1,17 +1,17 @@
 import { type ContainerNodeSpec, type ContainerSpec, containerName } from '../container-spec.js'
 import type { SpecProblem } from '../problems.js'
-import type { ConfigValue } from '../spec.js'
 import type { LocalFacts, SpecIo } from '../spec-io.js'
 import { type ApiPort, parseApiPort } from './api-port.js'
 import { loadCertificates } from './ca-certificates.js'
 import type { ContainerFlags, ContainerSubject } from './container-flags.js'
 import { parseDns } from './dns.js'
 import { createDrafts, finishDraft } from './drafts.js'
+import { readFamilies } from './families.js'
 import type { ContainerView } from './filter.js'
 import { parseGpus } from './gpus.js'
 import { mergeHostAliases, parseHostAlias } from './host-aliases.js'
 import { checkImage } from './image.js'
-import { checkNetworkName, parseSubnet } from './network.js'
+import { checkNetworkName } from './network.js'
 import { atFlag, isOptionProblem, type OptionProblem } from './option-problem.js'
 import { placePerNode } from './per-node.js'
 import { buildPorts } from './ports.js'
@@ -33,10 +33,6 @@ const NOWHERE: LocalFacts = {
   lookup: async () => undefined,
   engineIsLocal: async () => false,
 }
-
-// k3s' defaults.
-const CLUSTER_CIDR = '10.42.0.0/16'
-const SERVICE_CIDR = '10.43.0.0/16'
 
 /** Makes the container part of a spec from flags. All that is wrong is added to `problems`; doubts go to `warnings`. */
 export async function buildContainers(
@@ -70,10 +66,7 @@ export async function buildContainers(
   const portView = subject.joining ? { ...view, loadBalancer: true } : view
   const { ports, problems: wrongPorts } = buildPorts(wanted, { view: portView, balancerRefused, api })
   problems.push(...wrongPorts.map((problem) => atFlag('--port', problem)))
-  const inside = [
-    ...cidrs(subject.config['cluster-cidr'], CLUSTER_CIDR),
-    ...cidrs(subject.config['service-cidr'], SERVICE_CIDR),
-  ]
+  const { inside, ...families } = readFamilies(flags, subject, problems)
   if (flags.network !== undefined && flags.subnet !== undefined) {
     const message = `the network "${flags.network}" has its subnet, so "${flags.subnet}" cannot be chosen`
     problems.push(atFlag('--subnet', { message, hint: 'leave --network or --subnet out' }))
@@ -81,8 +74,7 @@ export async function buildContainers(
   const optional = {
     image: await one('--image', flags.image, (text) => checkImage(text) ?? text),
     network: await one('--network', flags.network, (text) => checkNetworkName(text) ?? text),
-    subnet: (await one('--subnet', flags.subnet, (text) => parseSubnet(text, subject.nodes.length, inside)))
-      ?.subnet,
+    ...families,
     gpus: await one('--gpus', flags.gpus, parseGpus),
   }
   const names = [containerName(subject.cluster, 'lb'), ...masters.map((node) => node.names[0] ?? '')]
@@ -164,12 +156,6 @@ async function readDns(
   )
   const dns = [...new Set(found.filter((address) => address !== undefined))]
   return dns.length > 0 ? { dns } : {}
-}
-
-/** Values of a configuration key that holds subnets, as text or as a list. */
-function cidrs(value: ConfigValue | undefined, fallback: string): string[] {
-  if (value === undefined) return [fallback]
-  return [value].flat().flatMap((part) => String(part).split(','))
 }
 
 function dropUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -14,6 +14,7 @@ export interface ContainerFlags {
   readonly apiPort?: string
   readonly network?: string
   readonly subnet?: string
+  readonly ipFamily?: string
   /** False with `--no-lb`. */
   readonly lb?: boolean
   readonly memory?: readonly string[]

@@ -60,6 +60,13 @@ describe('containerBody', () => {
     })
   })
 
+  it('fixes the address of each family', () => {
+    const config = container({ name: 'a', network: 'n', address: '10.89.0.3', address6: 'fd00:89::3' })
+    expect(containerBody(config).NetworkingConfig?.EndpointsConfig).toEqual({
+      n: { IPAMConfig: { IPv4Address: '10.89.0.3', IPv6Address: 'fd00:89::3' } },
+    })
+  })
+
   it('leaves to the image and the engine what is not said', () => {
     const body = containerBody(container({ name: 'a', network: 'host' }))
     expect(body).not.toHaveProperty('Entrypoint')

@@ -1,3 +1,4 @@
+import { familyOf } from '../../core/cidr.js'
 import type { ContainerConfig } from './engine.js'
 
 /** The body of `POST /containers/create`, as far as airlift fills it. */
@@ -53,9 +54,13 @@ const MODES = new Set(['host', 'none', 'bridge', 'default'])
 /** Writes a container down as the engine's API wants it. */
 export function containerBody(config: ContainerConfig): ContainerBody {
   const own = !MODES.has(config.network)
-  const ipam = config.address
-    ? { IPAMConfig: { [config.address.includes(':') ? 'IPv6Address' : 'IPv4Address']: config.address } }
-    : {}
+  const fixed = [config.address, config.address6].filter((address) => address !== undefined)
+  const ipam =
+    fixed.length > 0
+      ? {
+          IPAMConfig: Object.fromEntries(fixed.map((address) => [`IPv${familyOf(address)}Address`, address])),
+        }
+      : {}
   const bindings = portBindings(config)
   return {
     Image: config.image,

@@ -19,6 +19,22 @@ const engine = about('engine', 'tell its version', url)
 
 /** What engines say, as it was seen or as it stands in their source, and what is made of it. */
 const SAID: readonly (readonly [EngineSubject, EngineFailure, ErrorCode, RegExp])[] = [
+  ...[
+    'Cannot read IPv6 setup for bridge br-4f: open /proc/sys/net/ipv6/conf/br-4f/disable_ipv6: no such file or directory',
+    "Failed to Setup IP tables: Unable to enable NAT rule:  (iptables failed: ip6tables --wait -t nat -I POSTROUTING -s fd00::/64 ! -o br-4f -j MASQUERADE: ip6tables v1.8.7 (legacy): can't initialize ip6tables table `nat': Table does not exist)",
+  ].map(
+    (text) =>
+      [network, { status: 500, text }, 'E_ENGINE', /cannot create network airlift-dev with IPv6/] as const,
+  ),
+  [
+    start,
+    {
+      status: 500,
+      text: 'OCI runtime create failed: container_linux.go:380: starting container process caused: process_linux.go:545: container init caused: open /proc/sys/net/ipv6/conf/all/disable_ipv6: no such file or directory: unknown',
+    },
+    'E_ENGINE',
+    /with IPv6/,
+  ],
   [
     create,
     {

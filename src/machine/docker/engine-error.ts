@@ -43,6 +43,7 @@ type Rule = (failure: EngineFailure, subject: EngineSubject) => Verdict | undefi
 const RULES: readonly Rule[] = [
   diskFull,
   unreachable,
+  noIpv6,
   privileges,
   takenPort,
   fixedAddress,
@@ -98,6 +99,19 @@ function diskFull({ text }: EngineFailure, subject: EngineSubject): Verdict | un
     code: 'E_DISK_FULL',
     message: `no room on the engine's disk to ${what(subject)}`,
     hint: 'free space there: "docker system df" shows what takes it, "docker system prune" removes what is not used',
+  }
+}
+
+/** A kernel without IPv6, or without the address translation of it that Docker sets up for each network. */
+function noIpv6({ status, text }: EngineFailure, subject: EngineSubject): Verdict | undefined {
+  if (status === undefined) return undefined
+  const known =
+    /cannot read ipv6 setup for bridge|ip6tables.*(not found|does not exist|failed|can't initialize)|\/proc\/sys\/net\/ipv6\S*: no such file|ipv6 (is|support is) (disabled|not (available|supported|enabled))|ipv6.*address family not supported|could not find an available, non-overlapping IPv6/i
+  if (!known.test(text)) return undefined
+  return {
+    code: 'E_ENGINE',
+    message: `the engine cannot ${what(subject)} with IPv6: ${text}`,
+    hint: "switch IPv6 on in the kernel of the engine's computer (with its module ip6table_nat), or leave --ip-family dual out",
   }
 }
 

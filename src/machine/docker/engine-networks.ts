@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { LABELS } from '../../cluster/container-labels.js'
+import { familyOf, type IpFamily, ipText, parseCidr } from '../../core/cidr.js'
 import { isAirliftError } from '../../core/errors.js'
 import type { Engine, EngineNetwork } from './engine.js'
 import type { EngineHttp, EngineQuestion } from './engine-http.js'
-import { ipv4Range, ipv4Text } from './ipv4.js'
 
 /** The methods of an engine that are about networks and volumes. */
 export type NetworkMethods = Pick<
@@ -23,6 +23,7 @@ interface NetworkAnswer {
   readonly Id: string
   readonly Name: string
   readonly Driver?: string
+  readonly EnableIPv6?: boolean
   readonly IPAM?: {
     readonly Config?: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null
   }
@@ -55,7 +56,11 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
       return each.flatMap((one) => (one ? [one] : []))
     },
     network,
-    async createNetwork({ name, subnet, gateway, labels, mtu }) {
+    async createNetwork({ name, subnet, gateway, subnet6, gateway6, labels, mtu }) {
+      const pools = [
+        { Subnet: subnet, Gateway: gateway },
+        ...(subnet6 === undefined ? [] : [{ Subnet: subnet6, ...(gateway6 ? { Gateway: gateway6 } : {}) }]),
+      ]
       await http.json('POST', '/networks/create', {
         ...about('network', name, 'create'),
         body: {
@@ -64,8 +69,8 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
           CheckDuplicate: true,
           Driver: 'bridge',
           Attachable: true,
-          EnableIPv6: subnet.includes(':'),
-          IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
+          EnableIPv6: pools.some((pool) => familyOf(pool.Subnet) === 6),
+          IPAM: { Driver: 'default', Config: pools },
           Labels: labels,
           ...(mtu === undefined ? {} : { Options: { 'com.docker.network.driver.mtu': String(mtu) } }),
         },
@@ -80,13 +85,14 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
       const body = { Container: container, Force: true }
       await http.json('POST', `/networks/${encodeURIComponent(name)}/disconnect`, { ...question, body })
     },
-    async keepsAddresses(name) {
+    async keepsAddresses(name, dual = false) {
       const found = await network(name)
-      const subnet = found?.subnets.find((entry) => !entry.includes(':'))
+      const subnet = found?.subnets.find((entry) => familyOf(entry) === 4)
+      const subnet6 = dual ? found?.subnets.find((entry) => familyOf(entry) === 6) : undefined
       if (!found || subnet === undefined) return undefined
       // Docker names a gateway where it chose the subnet, and where it was told one.
-      if (found.gateway === undefined) return true
-      return triedAddress(http, found.name, subnet)
+      if (found.gateway === undefined && (subnet6 === undefined || found.gateway6 === undefined)) return true
+      return triedAddress(http, found.name, subnet6 === undefined ? [subnet] : [subnet, subnet6])
     },
     async volumes(labels) {
       const answer = (await http.json('GET', '/volumes', {
@@ -119,19 +125,26 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
 }
 
 /** Attaches a container that is made for this, from any image, and never started; it is removed again. */
-async function triedAddress(http: EngineHttp, network: string, subnet: string): Promise<boolean | undefined> {
-  const range = ipv4Range(subnet)
+async function triedAddress(
+  http: EngineHttp,
+  network: string,
+  subnets: readonly string[],
+): Promise<boolean | undefined> {
+  const addresses = subnets.flatMap((subnet) => {
+    const range = parseCidr(subnet)
+    return range ? [[`IPv${range.family}Address`, ipText(range.family, range.last - 1n)] as const] : []
+  })
   const subject = { kind: 'network', name: network, verb: 'try network' } as const
   const images = (await http.json('GET', '/images/json', { subject })) as readonly { readonly Id: string }[]
   const [image] = images
-  if (!range || !image) return undefined
+  if (addresses.length < subnets.length || !image) return undefined
   const labels = { [LABELS.temporary]: 'network', [LABELS.created]: new Date().toISOString() }
   const name = `airlift-try-${randomBytes(6).toString('hex')}`
   const path = `/containers/${name}`
   try {
     const body = { Image: image.Id, Entrypoint: ['/airlift'], Labels: labels }
     await http.json('POST', '/containers/create', { subject, query: { name }, body })
-    const address = { IPAMConfig: { IPv4Address: ipv4Text(range.last - 1) } }
+    const address = { IPAMConfig: Object.fromEntries(addresses) }
     const to = `/networks/${encodeURIComponent(network)}/connect`
     await http.json('POST', to, { subject, body: { Container: name, EndpointConfig: address } })
     return true
@@ -148,19 +161,29 @@ function labelsOf(answer: unknown): Readonly<Record<string, string>> {
 }
 
 function readNetwork(answer: NetworkAnswer): EngineNetwork {
-  const pools = answer.IPAM?.Config ?? []
-  const gateway = pools.find((pool) => pool.Gateway)?.Gateway
-  const containers = Object.values(answer.Containers ?? {}).map((one) => {
-    const address = (one.IPv4Address || one.IPv6Address || '').replace(/\/\d+$/, '')
-    return [one.Name ?? '', address] as const
-  })
+  // Docker keeps a subnet of IPv6 that it was given without being told to use it.
+  const pools = (answer.IPAM?.Config ?? []).filter(
+    (pool) => answer.EnableIPv6 !== false || familyOf(pool.Subnet ?? '') === 4,
+  )
+  const gatewayOf = (family: IpFamily): string | undefined =>
+    pools.find((pool) => pool.Gateway && familyOf(pool.Gateway) === family)?.Gateway
+  const gateway6 = gatewayOf(6)
+  const gateway = gatewayOf(4) ?? gateway6
+  const bare = (address: string): string => address.replace(/\/\d+$/, '')
+  const attached = Object.values(answer.Containers ?? {})
+  const containers = attached.map((one) => [one.Name ?? '', bare(one.IPv4Address || one.IPv6Address || '')])
+  const containers6 = attached.flatMap((one) =>
+    one.IPv6Address ? [[one.Name ?? '', bare(one.IPv6Address)]] : [],
+  )
   return {
     id: answer.Id,
     name: answer.Name,
     driver: answer.Driver ?? '',
     subnets: pools.flatMap((pool) => (pool.Subnet ? [pool.Subnet] : [])),
     ...(gateway ? { gateway } : {}),
+    ...(gateway6 ? { gateway6 } : {}),
     labels: answer.Labels ?? {},
     containers: Object.fromEntries(containers),
+    containers6: Object.fromEntries(containers6),
   }
 }

@@ -43,6 +43,8 @@ export interface EngineContainer {
   readonly labels: Readonly<Record<string, string>>
   /** Address by network name; of a stopped container the one that it was given. */
   readonly addresses: Readonly<Record<string, string>>
+  /** The same of IPv6, for networks where it has both; without those where it has none. */
+  readonly addresses6?: Readonly<Record<string, string>>
   readonly ports: readonly {
     readonly address: string
     readonly hostPort: number
@@ -62,11 +64,15 @@ export interface EngineNetwork {
   readonly id: string
   readonly name: string
   readonly driver: string
+  /** Of IPv6 only where the network has it switched on. */
   readonly subnets: readonly string[]
   readonly gateway?: string
+  readonly gateway6?: string
   readonly labels: Readonly<Record<string, string>>
   /** Addresses of attached containers by name. */
   readonly containers: Readonly<Record<string, string>>
+  /** The same of IPv6, without those that have none. */
+  readonly containers6?: Readonly<Record<string, string>>
 }
 
 export interface EngineVolume {
@@ -114,6 +120,8 @@ export interface ContainerConfig {
   readonly network: string
   /** Fixed address in the network. */
   readonly address?: string
+  /** Fixed address of IPv6 in the network, where it has both families. */
+  readonly address6?: string
   readonly extraHosts: readonly string[]
   /** Resolvers that the engine's own asks; absent: those of its computer. */
   readonly dns?: readonly string[]
@@ -177,6 +185,9 @@ export interface Engine {
     readonly name: string
     readonly subnet: string
     readonly gateway: string
+    /** Of IPv6, for a network of both families. */
+    readonly subnet6?: string
+    readonly gateway6?: string
     readonly labels: Readonly<Record<string, string>>
     readonly mtu?: number
   }): Promise<void>
@@ -186,8 +197,10 @@ export interface Engine {
   /**
    * Whether containers can have fixed addresses in a network: Docker gives them only where whoever made it chose a subnet.
    * Where the engine does not tell it is tried with a container that is never started; undefined where that cannot be done.
+   *
+   * @param dual - of both families, which are chosen apart
    */
-  keepsAddresses(name: string): Promise<boolean | undefined>
+  keepsAddresses(name: string, dual?: boolean): Promise<boolean | undefined>
 
   volumes(labels: readonly string[]): Promise<readonly EngineVolume[]>
   /** Gives the labels that it has: one that is there already keeps its own. */

@@ -15,6 +15,8 @@ export interface FakeContainer {
   restarts: number
   /** While it runs. */
   address: string
+  /** While it runs, in a network of both families. */
+  address6: string
   /** While it runs; with the ports that the engine chose. */
   ports: EngineContainer['ports']
   /** Its own files; those of its volumes are with the volumes. */
@@ -57,7 +59,8 @@ export function inspectAnswer(container: FakeContainer, imageEnv: readonly strin
       Networks: {
         [config.network]: {
           IPAddress: container.address,
-          IPAMConfig: config.address ? { IPv4Address: config.address } : null,
+          ...(container.address6 ? { GlobalIPv6Address: container.address6 } : {}),
+          IPAMConfig: body.NetworkingConfig?.EndpointsConfig[config.network]?.IPAMConfig ?? null,
         },
       },
     },

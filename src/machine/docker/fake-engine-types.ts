@@ -38,6 +38,8 @@ export interface FakeEngineOptions {
   readonly networks?: readonly {
     readonly name: string
     readonly subnet: string
+    /** Of a network of both families. */
+    readonly subnet6?: string
     /** Made without a subnet of its own: no container can have a fixed address in it. */
     readonly automatic?: boolean
   }[]

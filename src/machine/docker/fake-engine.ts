@@ -43,7 +43,7 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
   const execs = createFakeExec(options, store)
   const stop = (container: FakeContainer, code: number): void => {
     if (container.state !== 'running') return
-    Object.assign(container, { state: 'exited', exitCode: code, address: '', ports: [] })
+    Object.assign(container, { state: 'exited', exitCode: code, address: '', address6: '', ports: [] })
     execs.lose(container)
     for (const waiter of container.waiters.splice(0)) waiter(code)
   }
@@ -235,6 +235,7 @@ function create(store: FakeStore, config: ContainerConfig, options: FakeEngineOp
     startedAt: '0001-01-01T00:00:00Z',
     restarts: 0,
     address: '',
+    address6: '',
     ports: [],
     files: new Map(),
     logs: '',

@@ -1,7 +1,8 @@
+import { cidrsOverlap, parseCidr } from '../../core/cidr.js'
+import type { EngineNetwork } from './engine.js'
 import type { NetworkMethods } from './engine-networks.js'
 import type { EngineMethod, FakeEngineOptions } from './fake-engine-types.js'
 import { type FakeStore, hasLabels } from './fake-store.js'
-import { ipv4Range } from './ipv4.js'
 
 /** The methods of a fake engine that are about networks and volumes. */
 export function fakeNetworkMethods(
@@ -14,15 +15,15 @@ export function fakeNetworkMethods(
       await enter('networks', labels)
       return [...store.networks.values()]
         .filter((one) => hasLabels(one.labels, labels))
-        .map((one) => ({ ...one, containers: attached(store, one.name) }))
+        .map((one) => ({ ...one, ...attached(store, one.name) }))
     },
     async network(name) {
       await enter('network', name)
       const found = store.networks.get(name)
-      return found && { ...found, containers: attached(store, name) }
+      return found && { ...found, ...attached(store, name) }
     },
-    async keepsAddresses(name) {
-      await enter('keepsAddresses', name)
+    async keepsAddresses(name, dual) {
+      await enter('keepsAddresses', name, dual)
       if (!store.networks.has(name)) return undefined
       return options.networks?.find((one) => one.name === name)?.automatic !== true
     },
@@ -32,17 +33,16 @@ export function fakeNetworkMethods(
       if (store.networks.has(network.name)) {
         throw store.error(409, `network with name ${network.name} already exists`, subject)
       }
-      const wanted = ipv4Range(network.subnet)
-      if (!wanted) throw store.error(400, `invalid network config: ${network.subnet}`, subject)
-      for (const other of [...store.networks.values()].flatMap((one) => one.subnets)) {
-        const range = ipv4Range(other)
-        if (range && range.first <= wanted.last && wanted.first <= range.last) {
+      const { name, subnet, gateway, subnet6, gateway6, labels } = network
+      const subnets = subnet6 === undefined ? [subnet] : [subnet, subnet6]
+      const taken = [...store.networks.values()].flatMap((one) => one.subnets)
+      for (const wanted of subnets) {
+        if (!parseCidr(wanted)) throw store.error(400, `invalid network config: ${wanted}`, subject)
+        if (taken.some((cidr) => cidrsOverlap(cidr, wanted)))
           throw store.error(403, 'Pool overlaps with other one on this address space', subject)
-        }
       }
-      const { name, subnet, gateway, labels } = network
-      const id = store.id(name)
-      store.networks.set(name, { id, name, driver: 'bridge', subnets: [subnet], gateway, labels })
+      const own = { id: store.id(name), name, driver: 'bridge', subnets, gateway, labels }
+      store.networks.set(name, gateway6 === undefined ? own : { ...own, gateway6 })
     },
     async removeNetwork(name) {
       await enter('removeNetwork', name)
@@ -55,7 +55,8 @@ export function fakeNetworkMethods(
     async detach(network, name) {
       await enter('detach', network, name)
       const found = store.find(name)
-      if (found?.state === 'running' && found.config.network === network) found.address = ''
+      if (found?.state === 'running' && found.config.network === network)
+        Object.assign(found, { address: '', address6: '' })
     },
     async volumes(labels) {
       await enter('volumes', labels)
@@ -81,9 +82,12 @@ export function fakeNetworkMethods(
 }
 
 /** Who is in a network, by name. */
-function attached(store: FakeStore, network: string): Record<string, string> {
+function attached(store: FakeStore, network: string): Pick<EngineNetwork, 'containers' | 'containers6'> {
   const users = [...store.containers.values()].filter(
     (one) => one.address !== '' && one.state === 'running' && one.config.network === network,
   )
-  return Object.fromEntries(users.map((one) => [one.name, one.address]))
+  return {
+    containers: Object.fromEntries(users.map((one) => [one.name, one.address])),
+    containers6: Object.fromEntries(users.flatMap((one) => (one.address6 ? [[one.name, one.address6]] : []))),
+  }
 }

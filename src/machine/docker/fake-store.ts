@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
+import { familyOf, ipNumber, ipText, parseCidr } from '../../core/cidr.js'
 import type { EngineImage, EngineNetwork } from './engine.js'
 import { engineError } from './engine-error.js'
 import { type FakeContainer, inspectAnswer } from './fake-container.js'
 import type { FakeEngineOptions, FakeImage } from './fake-engine-types.js'
 import type { FakeFile } from './fake-files.js'
-import { ipv4Number, ipv4Range, ipv4Text } from './ipv4.js'
 
 /** A network of a fake engine; who is attached follows from the containers. */
-export type StoredNetwork = Omit<EngineNetwork, 'containers'>
+export type StoredNetwork = Omit<EngineNetwork, 'containers' | 'containers6'>
 /** An image with its files. */
 export type StoredImage = EngineImage & { readonly files: ReadonlyMap<string, FakeFile> }
 
@@ -47,9 +47,10 @@ export class FakeStore {
       { name: 'host', subnet: '' },
       { name: 'none', subnet: '' },
     ]
-    for (const { name, subnet } of [...own, ...(options.networks ?? [])]) {
+    const given = (options.networks ?? []).map(({ name, subnet, subnet6 }) => ({ name, subnet, subnet6 }))
+    for (const { name, subnet, subnet6 } of [...own.map((one) => ({ ...one, subnet6: '' })), ...given]) {
       const driver = name === 'host' || name === 'none' ? (name === 'none' ? 'null' : 'host') : 'bridge'
-      const subnets = subnet === '' ? [] : [subnet]
+      const subnets = [subnet, subnet6 ?? ''].filter((one) => one !== '')
       this.networks.set(name, { id: this.id(name), name, driver, subnets, labels: {} })
     }
     for (const [ref, image] of Object.entries(options.images ?? {})) this.addImage(ref, image)
@@ -122,25 +123,30 @@ export class FakeStore {
     const subject = { kind: 'container', name: container.name, verb: 'start container' } as const
     const network = this.networks.get(config.network)
     if (!network) throw this.error(404, `network ${config.network} not found`, subject)
-    const range = ipv4Range(network.subnets[0] ?? '')
     const others = [...this.containers.values()].filter((one) => one.state === 'running')
-    const taken = new Set(
-      others.filter((one) => one.config.network === config.network).map((one) => one.address),
-    )
-    if (range && config.address) {
-      const wanted = ipv4Number(config.address) ?? -1
-      if (wanted < range.first || wanted > range.last) {
-        const text = `Invalid address ${config.address}: It does not belong to any of this network's subnets`
-        throw this.error(500, text, subject)
+    const members = others.filter((one) => one.config.network === config.network)
+    for (const family of [4, 6] as const) {
+      const subnet = network.subnets.find((cidr) => familyOf(cidr) === family)
+      const range = subnet === undefined ? undefined : parseCidr(subnet)
+      const key = family === 4 ? 'address' : 'address6'
+      const taken = new Set([
+        ...members.map((one) => one[key]),
+        family === 4 ? network.gateway : network.gateway6,
+      ])
+      const fixed = config[key]
+      if (range && fixed) {
+        const wanted = ipNumber(fixed) ?? -1n
+        if (wanted < range.first || wanted > range.last) {
+          const text = `Invalid address ${fixed}: It does not belong to any of this network's subnets`
+          throw this.error(500, text, subject)
+        }
+        if (taken.has(fixed)) throw this.error(403, 'Address already in use', subject)
+        container[key] = fixed
+      } else if (range) {
+        let next = range.first + 2n
+        while (taken.has(ipText(family, next))) next++
+        container[key] = ipText(family, next)
       }
-      if (taken.has(config.address) || network.gateway === config.address) {
-        throw this.error(403, 'Address already in use', subject)
-      }
-      container.address = config.address
-    } else if (range) {
-      let next = range.first + 2
-      while (taken.has(ipv4Text(next)) || network.gateway === ipv4Text(next)) next++
-      container.address = ipv4Text(next)
     }
     const bound = others.flatMap((one) => one.ports)
     let chosen = 49_152 + bound.length

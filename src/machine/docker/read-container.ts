@@ -64,6 +64,7 @@ export function readContainer(answer: InspectAnswer): EngineContainer {
     exitCode: answer.State?.ExitCode ?? 0,
     labels: answer.Config?.Labels ?? {},
     addresses: readAddresses(answer),
+    addresses6: readAddresses6(answer),
     ports: Object.entries(wanted).flatMap(([key, bindings]) => readPorts(key, bindings ?? [])),
     mounts: (answer.Mounts ?? []).map((mount) => ({
       kind: mount.Type ?? '',
@@ -91,6 +92,17 @@ function readAddresses(answer: InspectAnswer): Record<string, string> {
     if (address) addresses[network] = address
   }
   return addresses
+}
+
+/** Where IPv6 comes beside IPv4; the only address of an endpoint is among the others. */
+function readAddresses6(answer: InspectAnswer): Record<string, string> {
+  const networks = Object.entries(answer.NetworkSettings?.Networks ?? {})
+  return Object.fromEntries(
+    networks.flatMap(([network, endpoint]) => {
+      const address = endpoint?.GlobalIPv6Address || endpoint?.IPAMConfig?.IPv6Address
+      return address ? [[network, address]] : []
+    }),
+  )
 }
 
 function readPorts(key: string, bindings: readonly HostBinding[]): EngineContainer['ports'] {

@@ -36,6 +36,8 @@ export interface Facts {
     readonly device: string
     readonly address: string
     readonly prefix: number
+    /** Of IPv6: it will be given up (a privacy address, or a deprecated one). */
+    readonly temporary?: true
   }[]
   /** Routes to networks, without the default ones, multicast and link-local. */
   readonly routes?: readonly RouteFact[]

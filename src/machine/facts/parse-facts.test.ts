@@ -188,12 +188,18 @@ describe('details', () => {
       ipAddr:
         '2: eth0    inet6 2001:db8::5/64 scope global \\  valid\n' +
         '2: eth0    inet6 2001:db8::6/64 scope global tentative \\  valid\n' +
+        '2: eth0    inet6 2001:db8::7/64 scope global temporary dynamic \\  valid\n' +
+        '2: eth0    inet6 2001:db8::8/64 scope global deprecated mngtmpaddr \\  valid\n' +
         '2: eth0    inet6 fe80::1/64 scope link \\  valid\n' +
         '1: lo    inet 127.0.0.1/8 scope host lo\\  valid\n',
       ipRoute: '',
       ipRoute6: '2001:db8::/64 dev eth0 proto kernel\ndefault via fe80::99 dev eth0 metric 1024\n',
     })
-    expect(facts.addresses).toEqual([{ device: 'eth0', address: '2001:db8::5', prefix: 64 }])
+    expect(facts.addresses).toEqual([
+      { device: 'eth0', address: '2001:db8::5', prefix: 64 },
+      { device: 'eth0', address: '2001:db8::7', prefix: 64, temporary: true },
+      { device: 'eth0', address: '2001:db8::8', prefix: 64, temporary: true },
+    ])
     expect(facts.defaultRoute).toEqual({ device: 'eth0' })
   })
 

@@ -21,9 +21,9 @@ function parseAddressLine(line: string): Address[] {
   if (!match) return []
   const [, device = '', address = '', prefix, rest = ''] = match
   if (/\b(dadfailed|tentative)\b/.test(rest)) return []
-  return [
-    { device, address, prefix: prefix === undefined ? (address.includes(':') ? 128 : 32) : Number(prefix) },
-  ]
+  const bits = prefix === undefined ? (address.includes(':') ? 128 : 32) : Number(prefix)
+  const temporary = /\b(temporary|deprecated)\b/.test(rest)
+  return [{ device, address, prefix: bits, ...(temporary ? { temporary } : {}) }]
 }
 
 /** Routes to networks (not the default ones), from `ip route` or /proc/net/route. */

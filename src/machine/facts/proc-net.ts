@@ -1,3 +1,4 @@
+import { ipText } from '../../core/cidr.js'
 import type { Facts, RouteFact } from './facts.js'
 import { linesOf, type ProbeOutput } from './probe-output.js'
 
@@ -14,17 +15,9 @@ export function hexToIpv6(hex: string): string | undefined {
   return groupsToIpv6(words.map((word) => (word.match(/../g) ?? []).reverse().join('')).join(''))
 }
 
-/** 32 hex digits in network order as the shortest IPv6 text (RFC 5952, without the dotted form). */
+/** 32 hex digits in network order as the shortest IPv6 text. */
 export function groupsToIpv6(hex: string): string {
-  const groups = (hex.match(/.{4}/g) ?? []).map((group) => Number.parseInt(group, 16).toString(16))
-  let best = { start: -1, length: 1 }
-  for (let start = 0; start < groups.length; start++) {
-    let length = 0
-    while (groups[start + length] === '0') length++
-    if (length > best.length) best = { start, length }
-  }
-  if (best.start < 0) return groups.join(':')
-  return `${groups.slice(0, best.start).join(':')}::${groups.slice(best.start + best.length).join(':')}`
+  return ipText(6, BigInt(`0x${hex}`))
 }
 
 /** IPv4 routes of /proc/net/route, for hosts without `ip`. */
@@ -66,10 +59,13 @@ export function parseProcAddresses(output: ProbeOutput): readonly Facts['address
   }
   for (const line of linesOf(output, 'ifInet6')) {
     const [hex = '', , prefix = '', , flags = '0', device = ''] = line.trim().split(/\s+/)
-    const tentative = (Number.parseInt(flags, 16) & 0x48) !== 0
-    if (hex.length === 32 && !tentative) {
-      found.push({ device, address: groupsToIpv6(hex), prefix: Number.parseInt(prefix, 16) })
-    }
+    const has = (mask: number): boolean => (Number.parseInt(flags, 16) & mask) !== 0
+    // Tentative, or failed its check.
+    if (hex.length !== 32 || has(0x48)) continue
+    const address = groupsToIpv6(hex)
+    // A privacy address, or one that is deprecated.
+    const temporary = has(0x21) ? { temporary: true as const } : {}
+    found.push({ device, address, prefix: Number.parseInt(prefix, 16), ...temporary })
   }
   return found
 }

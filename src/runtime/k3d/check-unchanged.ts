@@ -92,6 +92,9 @@ function checkCluster(spec: ClusterSpec, containers: readonly EngineContainer[])
   const about = containers[0]?.name ?? ''
   if (wanted.network !== undefined && wanted.network !== first.network) throw refused(about, '--network')
   if (wanted.subnet !== undefined && wanted.subnet !== first.subnet) throw refused(about, '--subnet')
+  if (wanted.subnet6 !== undefined && wanted.subnet6 !== first.subnet6) throw refused(about, '--subnet')
+  const family = first.subnet6 === undefined ? 'ipv4' : 'dual'
+  if (wanted.ipFamily !== undefined && wanted.ipFamily !== family) throw refused(about, '--ip-family')
   if (!wanted.loadBalancer && records.some((record) => record.loadBalancer)) throw refused(about, '--no-lb')
   if (wanted.api.port !== undefined && api && api.port !== wanted.api.port) throw refused(about, '--api-port')
   if (wanted.api.host !== undefined && api && api.host !== wanted.api.host) throw refused(about, '--api-port')

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net'
 import { LABELS } from '../../cluster/container-labels.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
-import { hexToIpv4 } from '../../machine/facts/proc-net.js'
+import { groupsToIpv6, hexToIpv4 } from '../../machine/facts/proc-net.js'
 import type { EngineComputer } from '../runtime.js'
 import { containersOf } from './layout.js'
 
@@ -15,9 +15,10 @@ export async function lookAtComputer(
   spec: ClusterSpec,
   own: readonly EngineContainer[],
 ): Promise<EngineComputer> {
-  const [inotifyInstances, inotifyWatches, disk, missingPaths, busyPorts] = await Promise.all([
+  const [inotifyInstances, inotifyWatches, ipv6, disk, missingPaths, busyPorts] = await Promise.all([
     readNumber('/proc/sys/fs/inotify/max_user_instances'),
     readNumber('/proc/sys/fs/inotify/max_user_watches'),
+    hasIpv6(),
     diskOf(DATA),
     missing(spec),
     busy(spec, own),
@@ -25,6 +26,7 @@ export async function lookAtComputer(
   return {
     ...(inotifyInstances === undefined ? {} : { inotifyInstances }),
     ...(inotifyWatches === undefined ? {} : { inotifyWatches }),
+    ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(disk ? { disk } : {}),
     missingPaths,
     busyPorts,
@@ -34,6 +36,16 @@ export async function lookAtComputer(
 async function readNumber(path: string): Promise<number | undefined> {
   const text = await readFile(path, 'utf8').catch(() => '')
   return /^\d+\s*$/.test(text) ? Number(text) : undefined
+}
+
+/** Whether the kernel has IPv6, be it switched off for its devices; undefined where there is no /proc, as on other systems. */
+async function hasIpv6(): Promise<boolean | undefined> {
+  const there = (path: string): Promise<boolean> =>
+    access(path).then(
+      () => true,
+      () => false,
+    )
+  return (await there('/proc/sys/net/ipv4')) ? there('/proc/sys/net/ipv6') : undefined
 }
 
 async function diskOf(path: string): Promise<EngineComputer['disk']> {
@@ -128,9 +140,32 @@ export async function freePorts(count: number, host = '127.0.0.1'): Promise<numb
   }
 }
 
-/** Destinations of this computer's IPv4 routes as CIDR, without the default ones; none where they cannot be read. */
+/** Destinations of this computer's routes as CIDR, without the default ones; none where they cannot be read. */
 export async function localRoutes(): Promise<string[]> {
-  const text = await readFile('/proc/net/route', 'utf8').catch(() => '')
+  const read = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '')
+  const [ipv4, ipv6] = await Promise.all([read('/proc/net/route'), read('/proc/net/ipv6_route')])
+  return [...routesOf(ipv4), ...routes6Of(ipv6)]
+}
+
+/** `DESTINATION LENGTH SOURCE LENGTH NEXTHOP …`; what is link-local, multicast or the computer's own leads to no network. */
+function routes6Of(text: string): string[] {
+  const routes = text.split('\n').flatMap((line) => {
+    const [hex = '', length = '', ...rest] = line.trim().split(/\s+/)
+    const bits = Number.parseInt(length, 16)
+    if (
+      rest.at(-1) === 'lo' ||
+      !/^[0-9a-f]{32}$/.test(hex) ||
+      !(bits > 0) ||
+      bits === 128 ||
+      /^fe[89ab]|^ff/.test(hex)
+    )
+      return []
+    return [`${groupsToIpv6(hex)}/${bits}`]
+  })
+  return [...new Set(routes)]
+}
+
+function routesOf(text: string): string[] {
   return text
     .split('\n')
     .slice(1)

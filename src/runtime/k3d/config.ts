@@ -1,3 +1,4 @@
+import { CLUSTER_NETWORKS, clusterNetworks } from '../../cluster/cluster-networks.js'
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
 import { apiPort, nodeConfig, urlOf } from '../k3s/config.js'
 import { unitName } from '../k3s/paths.js'
@@ -23,18 +24,19 @@ export function containerConfig(
 ): string {
   const name = node.target.host
   const entry = layout.lb ?? joining.through
-  const address = layout.addresses.get(name)
+  const addresses = [layout.addresses.get(name), layout.addresses6.get(name)]
   return nodeConfig({
     spec,
     node,
     name,
-    ...(address === undefined ? {} : { address }),
+    addresses: addresses.filter((address) => address !== undefined),
     ...(joining.founder ? {} : { server: urlOf(layout.addresses.get(entry) ?? entry, apiPort(spec)) }),
     certificateNames: certificateNames(world, layout, name),
     extra: {
       log: `/var/log/${unitName(node.role)}.log`,
       alsologtostderr: true,
       'resolv-conf': CONTAINER.resolvConf,
+      ...(node.role === 'master' ? dualStack(spec, layout) : {}),
       ...kubeletArgs(spec, world, layout, node),
     },
   })
@@ -46,8 +48,10 @@ function certificateNames(world: World, layout: Layout, name: string): string[] 
   const all = [
     name,
     layout.addresses.get(name),
+    layout.addresses6.get(name),
     layout.lb,
     layout.lb && layout.addresses.get(layout.lb),
+    layout.lb && layout.addresses6.get(layout.lb),
     layout.api.host,
     endpoint.host,
     layout.api.address,
@@ -58,6 +62,19 @@ function certificateNames(world: World, layout: Layout, name: string): string[] 
   return [...new Set(all)].filter(
     (entry): entry is string => entry !== undefined && entry !== '' && entry !== '0.0.0.0' && entry !== '::',
   )
+}
+
+/**
+ * What a master of a cluster with both families has to be told; k3s knows of none by itself. Nobody outside knows the way to a
+ * pod's address of IPv6, so what pods send out there gets the address of their node, as it does with IPv4.
+ */
+function dualStack({ config }: ClusterSpec, { network }: Layout): Record<string, ConfigValue> {
+  if (network.subnet6 === undefined) return {}
+  const left = CLUSTER_NETWORKS.filter((key) => config[key] === undefined)
+  return {
+    ...Object.fromEntries(left.map((key) => [key, clusterNetworks(config, key, true)])),
+    'flannel-ipv6-masq': true,
+  }
 }
 
 /** What the kubelet has to be told about the engine's computer and the limits of the container. */

@@ -1,3 +1,4 @@
+import { CLUSTER_NETWORKS, clusterNetworks } from '../../cluster/cluster-networks.js'
 import { nodeEnvironment } from '../../cluster/container/proxy.js'
 import { type ContainerRecord, LABELS } from '../../cluster/container-labels.js'
 import { type ContainerNodeSpec, containerName, PLAIN_CONTAINER } from '../../cluster/container-spec.js'
@@ -16,6 +17,13 @@ export const containerSecret = {
   arg: (name: string, index: number): string => `arg:${name}:${index}`,
   file: (name: string, path: string): string => `put:${name}:${path}`,
 } as const
+
+/**
+ * An engine's computer may have IPv6 switched off for new network namespaces, and forwards none by default. Of accept_ra nothing
+ * is changed: the engine gives the route, and where packets are forwarded the kernel listens to no router by itself, so no
+ * other container of the network can become one.
+ */
+const IPV6_SYSCTLS = { 'net.ipv6.conf.all.disable_ipv6': '0', 'net.ipv6.conf.all.forwarding': '1' } as const
 
 /** What the user gave for one node. */
 export function nodeOptions(node: NodeSpec): ContainerNodeSpec {
@@ -48,7 +56,7 @@ export function nodeContainer(
     labels: labelsOf(spec, layout, node.role, indexOf(node), own, recordOf(spec, layout, name, own, founder)),
     privileged: true,
     capabilities: [],
-    sysctls: {},
+    sysctls: layout.network.subnet6 === undefined ? {} : IPV6_SYSCTLS,
     tmpfs: { '/run': '', '/var/run': '' },
     mounts: [
       { kind: 'volume', source: objectNames.data(name), target: CONTAINER.dataDir, readOnly: false },
@@ -82,7 +90,10 @@ export function lbContainer(spec: ClusterSpec, world: World, layout: Layout, nam
     labels: labelsOf(spec, layout, 'lb', 0, own, recordOf(spec, layout, name, own, false)),
     privileged: false,
     capabilities: ['NET_ADMIN'],
-    sysctls: { 'net.ipv4.ip_forward': '1' },
+    sysctls: {
+      'net.ipv4.ip_forward': '1',
+      ...(layout.network.subnet6 === undefined ? {} : IPV6_SYSCTLS),
+    },
     // The image of the nodes declares these as volumes: nothing of them is to be left behind.
     tmpfs: {
       '/run': '',
@@ -99,7 +110,10 @@ export function lbContainer(spec: ClusterSpec, world: World, layout: Layout, nam
   }
 }
 
-type Base = Pick<ContainerConfig, 'name' | 'image' | 'hostname' | 'ports' | 'network' | 'address' | 'restart'>
+type Base = Pick<
+  ContainerConfig,
+  'name' | 'image' | 'hostname' | 'ports' | 'network' | 'address' | 'address6' | 'restart'
+>
 
 function baseOf(
   spec: ClusterSpec,
@@ -109,6 +123,7 @@ function baseOf(
   _own: ContainerNodeSpec,
 ): Base {
   const address = layout.addresses.get(name)
+  const address6 = layout.addresses6.get(name)
   const { api } = layout
   return {
     name,
@@ -134,6 +149,7 @@ function baseOf(
     ],
     network: layout.network.name,
     ...(address === undefined ? {} : { address }),
+    ...(address6 === undefined ? {} : { address6 }),
     // Not `unless-stopped`: a dockerd that was killed ends what still runs when it comes back, and then takes that for a
     // stop by hand (moby#41302). A cluster that is stopped on purpose gets another policy: see stop.ts.
     restart: 'always',
@@ -157,10 +173,20 @@ function nodeVariables(
   name: string,
   own: ContainerNodeSpec,
 ): Record<string, string> {
-  const env = nodeEnvironment(own.env, containersOf(spec).proxy, [layout.network.subnet])
+  const env = nodeEnvironment(own.env, containersOf(spec).proxy, insideOf(spec, layout))
   const shown = (key: string, value: string): string =>
     key.toLowerCase() === 'no_proxy' ? value : secretRef(containerSecret.env(name, key))
   return Object.fromEntries(Object.entries(env).map(([key, value]) => [key, shown(key, value)]))
+}
+
+/** The networks that no proxy is between: of the containers, the pods and the services. */
+function insideOf({ config }: ClusterSpec, { network }: Layout): string[] {
+  const dual = network.subnet6 !== undefined
+  return [
+    network.subnet,
+    ...(network.subnet6 === undefined ? [] : [network.subnet6]),
+    ...CLUSTER_NETWORKS.flatMap((key) => clusterNetworks(config, key, dual)),
+  ]
 }
 
 function envRefs(name: string, own: ContainerNodeSpec): Record<string, string> {
@@ -222,12 +248,15 @@ export function recordOf(
   const wanted = containersOf(spec)
   const isLb = name === containerName(spec.name, 'lb')
   const address = layout.addresses.get(name)
+  const address6 = layout.addresses6.get(name)
   return {
     image: layout.image.ref,
     network: layout.network.name,
     external: layout.network.external,
     subnet: layout.network.subnet,
+    ...(layout.network.subnet6 === undefined ? {} : { subnet6: layout.network.subnet6 }),
     ...(address === undefined ? {} : { address }),
+    ...(address6 === undefined ? {} : { address6 }),
     loadBalancer: layout.lb !== undefined,
     ...(founder ? { founder } : {}),
     ...(layout.apiAt === name ? { api: layout.api } : {}),

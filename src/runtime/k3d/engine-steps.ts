@@ -23,7 +23,7 @@ export function engineSteps(spec: ClusterSpec, world: World, layout: Layout): St
 /** The network, and the volume that all nodes share: both must be there before a container can be created. */
 function networkStep(spec: ClusterSpec, world: World, layout: Layout): Step[] {
   const engine = engineOf(world)
-  const { name, external, subnet } = layout.network
+  const { name, external, subnet, subnet6 } = layout.network
   const labels = clusterLabels(spec.name)
   const volume = objectNames.images(spec.name)
   const actions: Action[] = []
@@ -32,7 +32,9 @@ function networkStep(spec: ClusterSpec, world: World, layout: Layout): Step[] {
     actions.push({ kind: 'volume', op: 'create', name: volume, labels })
   if (!external && !engine.networks.some((network) => network.name === name)) {
     const gateway = addressAt(subnet, 1) ?? ''
-    actions.push({ kind: 'network', op: 'create', name, subnet, gateway, labels })
+    const gateway6 = subnet6 === undefined ? undefined : addressAt(subnet6, 1)
+    const ipv6 = subnet6 !== undefined && gateway6 !== undefined ? { subnet6, gateway6 } : {}
+    actions.push({ kind: 'network', op: 'create', name, subnet, gateway, ...ipv6, labels })
   }
   if (actions.length === 0) return []
   return [
@@ -40,7 +42,7 @@ function networkStep(spec: ClusterSpec, world: World, layout: Layout): Step[] {
       id: ENGINE_STEPS.network,
       machine: ENGINE,
       title: actions.some((action) => action.kind === 'network')
-        ? `make the network ${name} (${subnet})`
+        ? `make the network ${name} (${subnet6 === undefined ? subnet : `${subnet}, ${subnet6}`})`
         : 'make the volume for images',
       needs: [],
       effect: 'create',

@@ -137,7 +137,7 @@ async function isAutomatic(
 ): Promise<boolean> {
   const named = spec.containers?.network
   if (named === undefined || ours.length > 0 || !networks.some(({ name }) => name === named)) return false
-  return (await engine.keepsAddresses(named)) === false
+  return (await engine.keepsAddresses(named, spec.containers?.ipFamily === 'dual')) === false
 }
 
 async function lookAtImages(

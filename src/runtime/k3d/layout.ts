@@ -1,20 +1,24 @@
+import { CLUSTER_NETWORKS, clusterNetworks } from '../../cluster/cluster-networks.js'
 import { isSamePort } from '../../cluster/container/published-ports.js'
 import { type ContainerRecord, LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import type { ContainerSpec, PortSpec } from '../../cluster/container-spec.js'
 import { containerName, PLAIN_CONTAINERS } from '../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
+import type { IpFamily } from '../../core/cidr.js'
 import { AirliftError } from '../../core/errors.js'
-import type { EngineContainer } from '../../machine/docker/engine.js'
+import type { EngineContainer, EngineNetwork } from '../../machine/docker/engine.js'
 import type { EngineWorld, World } from '../runtime.js'
 import { chooseImage, type ImageBefore, type ImageChoice } from './choose-image.js'
 import { objectNames } from './contract.js'
-import { addressAt, chooseSubnet, freeAddresses } from './subnet.js'
+import { addressAt, chooseSubnet, chooseSubnet6, freeAddresses, subnetOf } from './subnet.js'
 
 /** What is decided for the whole cluster: what it has already stays, the rest is chosen. */
 export interface Layout {
-  readonly network: { readonly name: string; readonly external: boolean; readonly subnet: string }
+  readonly network: LayoutNetwork
   /** Address by container. */
   readonly addresses: ReadonlyMap<string, string>
+  /** Address of IPv6 by container; none where the cluster has only IPv4. */
+  readonly addresses6: ReadonlyMap<string, string>
   readonly image: ImageChoice
   /** Name of the load balancer's container; absent where there is none. */
   readonly lb?: string
@@ -25,6 +29,15 @@ export interface Layout {
   readonly ports: ReadonlyMap<string, readonly PortSpec[]>
   /** The container that publishes the API. */
   readonly apiAt: string
+}
+
+/** The network that the containers are in. */
+export interface LayoutNetwork {
+  readonly name: string
+  readonly external: boolean
+  readonly subnet: string
+  /** Of IPv6, where the cluster has both families. */
+  readonly subnet6?: string
 }
 
 /** The options of a cluster in containers; those of a plain one where the spec says nothing. */
@@ -74,7 +87,8 @@ export function layoutOf(spec: ClusterSpec, world: World, options: LayoutOptions
   }
   return {
     network,
-    addresses: addressesOf(spec, engine, network, lb ?? portsLb, known),
+    addresses: addressesOf(spec, engine, network, 4, lb ?? portsLb, known),
+    addresses6: addressesOf(spec, engine, network, 6, lb ?? portsLb, known),
     image: chooseImage(spec, world, imageBefore(known[0])),
     ...(lb ? { lb } : {}),
     ...(portsLb ? { portsLb } : {}),
@@ -106,16 +120,48 @@ function networkOf(
   wanted: ContainerSpec,
   engine: EngineWorld,
   record: ContainerRecord | undefined,
-): Layout['network'] {
+): LayoutNetwork {
   const name = record?.network ?? wanted.network ?? objectNames.network(spec.name)
   const external = record?.external ?? wanted.network !== undefined
   const found = engine.networks.find((network) => network.name === name)
-  const subnet = found?.subnets.find((entry) => !entry.includes(':')) ?? record?.subnet ?? wanted.subnet
-  if (subnet !== undefined) return { name, external, subnet }
-  if (!external) return { name, external, subnet: chooseSubnet(engine, spec.name) }
-  throw new AirliftError('E_SPEC_INVALID', `the engine has no network "${name}" with an IPv4 subnet`, {
-    hint: `make it first: docker network create --subnet 192.168.77.0/24 ${name}; or leave --network out`,
-  })
+  const subnet = subnetOf(found?.subnets ?? [], 4) ?? record?.subnet ?? wanted.subnet
+  if (subnet === undefined && external)
+    throw new AirliftError('E_SPEC_INVALID', `the engine has no network "${name}" with an IPv4 subnet`, {
+      hint: `make it first: docker network create --subnet 192.168.77.0/24 ${name}; or leave --network out`,
+    })
+  const subnet6 = subnet6Of(spec, wanted, engine, record, { name, external, found })
+  return {
+    name,
+    external,
+    subnet: subnet ?? chooseSubnet(engine, spec.name),
+    ...(subnet6 === undefined ? {} : { subnet6 }),
+  }
+}
+
+/**
+ * The network of IPv6, where the cluster has one: what it was made with, else what is wanted; a network of its own that a dead
+ * run left says it too, where nothing is wanted.
+ */
+function subnet6Of(
+  spec: ClusterSpec,
+  wanted: ContainerSpec,
+  engine: EngineWorld,
+  record: ContainerRecord | undefined,
+  { name, external, found }: { name: string; external: boolean; found: EngineNetwork | undefined },
+): string | undefined {
+  const there = subnetOf(found?.subnets ?? [], 6)
+  const left = !external && wanted.ipFamily === undefined && there !== undefined
+  const dual = record ? record.subnet6 !== undefined : wanted.ipFamily === 'dual' || left
+  if (!dual) return undefined
+  if (there !== undefined) return there
+  if (found && !record) {
+    const hint = external
+      ? `make one with both: docker network create --ipv6 --subnet 192.168.77.0/24 --subnet fd00:77::/64 NAME; or leave --network out`
+      : `remove what is left of an earlier run: airlift reset --name ${spec.name}`
+    throw new AirliftError('E_SPEC_INVALID', `the network "${name}" has no IPv6`, { hint })
+  }
+  const inside = CLUSTER_NETWORKS.flatMap((key) => clusterNetworks(spec.config, key, true))
+  return record?.subnet6 ?? wanted.subnet6 ?? chooseSubnet6(engine, spec.name, inside)
 }
 
 /** With two masters or more, unless it was not wanted; a cluster that was made without keeps being without. */
@@ -131,32 +177,39 @@ function hasLoadBalancer(
 function addressesOf(
   spec: ClusterSpec,
   engine: EngineWorld,
-  network: Layout['network'],
+  network: LayoutNetwork,
+  family: IpFamily,
   lb: string | undefined,
   known: readonly Known[],
 ): Map<string, string> {
   const addresses = new Map<string, string>()
+  const subnet = family === 4 ? network.subnet : network.subnet6
+  if (subnet === undefined) return addresses
+  const ofContainer = (container: EngineContainer): string | undefined =>
+    (family === 4 ? container.addresses : container.addresses6)?.[network.name]
   for (const { container, record } of known) {
-    const address = record.address ?? container.addresses[network.name]
+    const address = (family === 4 ? record.address : record.address6) ?? ofContainer(container)
     if (address) addresses.set(container.name, address)
   }
   const attached = engine.networks.find((entry) => entry.name === network.name)
+  const [members, gateway] =
+    family === 4 ? [attached?.containers, attached?.gateway] : [attached?.containers6, attached?.gateway6]
   const taken = new Set([
     ...addresses.values(),
-    ...Object.values(attached?.containers ?? {}).map((address) => address.split('/')[0] ?? ''),
-    ...(attached?.gateway ? [attached.gateway] : []),
-    ...engine.others.flatMap((container) => container.addresses[network.name] ?? []),
+    ...Object.values(members ?? {}).map((address) => address.split('/')[0] ?? ''),
+    ...(gateway ? [gateway] : []),
+    ...engine.others.flatMap((container) => ofContainer(container) ?? []),
   ])
-  const free = freeAddresses(network.subnet, taken)
+  const free = freeAddresses(subnet, taken)
   const take = (): string => {
     const next = free.next()
     if (!next.done) return next.value
-    throw new AirliftError('E_ENGINE_CONFLICT', `the network ${network.subnet} has no address left`, {
+    throw new AirliftError('E_ENGINE_CONFLICT', `the network ${subnet} has no address left`, {
       hint: 'choose a bigger one: --subnet 10.118.0.0/22',
     })
   }
   if (lb && !addresses.has(lb)) {
-    const own = addressAt(network.subnet, 2)
+    const own = addressAt(subnet, 2)
     addresses.set(lb, own && !taken.has(own) ? own : take())
   }
   for (const node of [...spec.masters, ...spec.nodes]) {

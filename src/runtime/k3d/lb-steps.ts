@@ -96,9 +96,9 @@ export function forgetTargets(spec: ClusterSpec, world: World, leaving: readonly
   const gone = leaving.flatMap((node) => layout.addresses.get(node.target.host) ?? [])
   if (name === undefined || containerOf(world, name)?.state !== 'running' || gone.length === 0) return []
   const text = ` ${engineOf(world).lbTargets ?? ''} `.replace(/\s+/g, ' ')
-  if (!gone.some((address) => text.includes(` ${address} `))) return []
+  if (!gone.some((address) => [' ', ',', ':'].some((end) => text.includes(` ${address}${end}`)))) return []
   const pattern = gone.map((address) => address.replaceAll('.', '[.]')).join('|')
-  const left = `{ line = $1 " " $2; n = 0; for (i = 3; i <= NF; i++) if ($i !~ /^(${pattern})(:|$)/) { line = line " " $i; n++ } if (n) print line }`
+  const left = `{ line = $1 " " $2; n = 0; for (i = 3; i <= NF; i++) if ($i !~ /^(${pattern})([:,]|$)/) { line = line " " $i; n++ } if (n) print line }`
   const file = CONTAINER.lbConfig
   return [
     {

@@ -67,10 +67,14 @@ export function lbFiles(spec: ClusterSpec, world: World, layout: Layout, name: s
   ]
 }
 
-/** One line for each published port: `PORT PROTO TARGET…`. The API goes to every master that answers: `api` instead of `tcp`. */
+/**
+ * One line for each published port: `PORT PROTO TARGET…`. The API goes to every master that answers: `api` instead of `tcp`. A
+ * target with both families is `ADDRESS,ADDRESS6`: an engine leads what comes over IPv6 to the address of IPv6.
+ */
 export function lbTargets(spec: ClusterSpec, layout: Layout, name: string): string {
-  const to = (containers: readonly string[]): string =>
-    containers.map((target) => layout.addresses.get(target) ?? target).join(' ')
+  const targetOf = (container: string): string =>
+    [layout.addresses.get(container) ?? container, layout.addresses6.get(container)].filter(Boolean).join(',')
+  const to = (containers: readonly string[]): string => containers.map(targetOf).join(' ')
   const api = Number(spec.config['https-listen-port'] ?? 6443)
   // One that only publishes ports has nothing to do with the API.
   const lines = layout.lb === name ? [`${api} api ${to(spec.masters.map((node) => node.target.host))}`] : []

@@ -26,8 +26,8 @@ describe('the proxy', () => {
     expect(creation(plan).config.env).toEqual({
       HTTP_PROXY: secret('HTTP_PROXY'),
       http_proxy: secret('http_proxy'),
-      NO_PROXY: 'localhost,10.42.0.0/16,172.28.0.0/24',
-      no_proxy: 'localhost,10.42.0.0/16,172.28.0.0/24',
+      NO_PROXY: 'localhost,10.42.0.0/16,172.28.0.0/24,10.43.0.0/16',
+      no_proxy: 'localhost,10.42.0.0/16,172.28.0.0/24,10.43.0.0/16',
     })
     expect(JSON.stringify(plan)).not.toContain('geheim')
   })

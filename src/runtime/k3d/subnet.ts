@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { cidrsOverlap, familyOf, ipText, parseCidr, prefixOf } from '../../core/cidr.js'
 import { AirliftError } from '../../core/errors.js'
 import { ipv4Range, ipv4Text } from '../../machine/docker/ipv4.js'
 import type { EngineWorld } from '../runtime.js'
@@ -6,6 +7,8 @@ import type { EngineWorld } from '../runtime.js'
 /** Networks of clusters are the /24 of this range, which neither Docker's own pools nor k3s' networks touch. */
 const POOL = '10.118.0.0/16'
 const SIZE = 256
+/** How many networks of IPv6 are tried. One in 2^40 is taken by chance. */
+const TRIES = 16
 
 /** Networks in use where the containers would be: the engine's and what its computer has routes to. */
 export function takenSubnets(engine: EngineWorld, except?: string): string[] {
@@ -31,18 +34,36 @@ export function chooseSubnet(engine: EngineWorld, cluster: string): string {
   })
 }
 
-/** Whether two IPv4 networks have an address in common; other texts have none. A default route is no network. */
+/**
+ * A network of IPv6 that nothing uses: a unique local one (RFC 4193) whose number comes of the cluster's name, so that the same
+ * plan has the same. @throws AirliftError E_ENGINE_CONFLICT when none is found
+ *
+ * @param inside - networks of pods and services
+ */
+export function chooseSubnet6(engine: EngineWorld, cluster: string, inside: readonly string[]): string {
+  const taken = [...takenSubnets(engine), ...inside]
+  for (let i = 0; i < TRIES; i++) {
+    const number = createHash('sha256').update(`${cluster} ${i}`).digest().readUIntBE(0, 5)
+    const subnet = `${ipText(6, ((0xfdn << 40n) | BigInt(number)) << 80n)}/64`
+    if (!taken.some((other) => overlap(subnet, other))) return subnet
+  }
+  throw new AirliftError('E_ENGINE_CONFLICT', 'no network of IPv6 was found free for the containers', {
+    hint: 'name a free one: --subnet auto,fd00:28::/64',
+  })
+}
+
+/** Whether two networks have an address in common; other texts have none. A default route is no network. */
 export function overlap(a: string, b: string): boolean {
-  const [one, two] = [ipv4Range(a), ipv4Range(b)]
-  if (!one || !two || b.endsWith('/0')) return false
-  return one.first <= two.last && two.first <= one.last
+  return prefixOf(b) !== 0 && cidrsOverlap(a, b)
 }
 
 /** The address at a place of a subnet, from its first one: 1 is the gateway, 2 the load balancer, 3 and up the nodes. */
 export function addressAt(subnet: string, place: number): string | undefined {
-  const range = ipv4Range(subnet)
-  // The last address is that of the broadcast.
-  return range && range.first + place < range.last ? ipv4Text(range.first + place) : undefined
+  const range = parseCidr(subnet)
+  if (!range) return undefined
+  const address = range.first + BigInt(place)
+  // The last address is that of the broadcast; IPv6 has none, and can do without it.
+  return address < range.last ? ipText(range.family, address) : undefined
 }
 
 /** The free addresses of a subnet for nodes, the lowest first. */
@@ -52,4 +73,9 @@ export function* freeAddresses(subnet: string, taken: ReadonlySet<string>): Gene
     if (address === undefined) return
     if (!taken.has(address)) yield address
   }
+}
+
+/** The subnet of a family among those of a network. */
+export function subnetOf(subnets: readonly string[], family: 4 | 6): string | undefined {
+  return subnets.find((subnet) => familyOf(subnet) === family)
 }

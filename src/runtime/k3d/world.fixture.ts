@@ -137,6 +137,7 @@ export function testContainer(
     exitCode: 0,
     labels: config.labels,
     addresses: config.address ? { [config.network]: config.address } : {},
+    ...(config.address6 ? { addresses6: { [config.network]: config.address6 } } : {}),
     ports: config.ports,
     mounts: config.mounts.map(({ kind, source, target }) => ({ kind, source, target })),
     restarts: 0,

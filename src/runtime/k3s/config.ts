@@ -1,3 +1,4 @@
+import { familiesOf } from '../../cluster/cluster-networks.js'
 import { renderConfig, splitConfig } from '../../cluster/config.js'
 import { isSecretOption } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
@@ -5,7 +6,7 @@ import { AirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import { machineHost } from '../../machine/machine-host.js'
 import { secretRef } from '../../plan/fill-secrets.js'
-import { nodeIpOf } from '../preflight/node-ip.js'
+import { nodeIpOf, nodeIpsOf } from '../preflight/node-ip.js'
 import type { MachineWorld } from '../runtime.js'
 import { K3S } from './paths.js'
 
@@ -41,6 +42,24 @@ export function nodeAddress(machine: MachineWorld): string {
   )
 }
 
+/**
+ * What a node has for node-ip: that address, or one of each family where the networks of the pods are of another one or of both.
+ * @throws AirliftError E_PREFLIGHT where the machine has none
+ */
+export function nodeAddresses(spec: ClusterSpec, machine: MachineWorld): string[] {
+  const configured = spec.config['node-ip']
+  if (configured !== undefined) return [configured].flat().map(String)
+  const own = nodeAddress(machine)
+  const found = nodeIpsOf(machine.facts, familiesOf(spec.config))
+  const addresses = found.filter((address) => address !== undefined)
+  if (addresses.length === found.length) return addresses
+  throw new AirliftError(
+    'E_PREFLIGHT',
+    `${machine.name} has ${own}, and beside it no address of the other family of cluster-cidr`,
+    { machine: machine.name, hint: 'see what airlift doctor says of node-ip-family' },
+  )
+}
+
 /** Port of the API server. */
 export function apiPort(spec: ClusterSpec): number {
   const port = spec.config['https-listen-port']
@@ -72,8 +91,8 @@ export interface NodeConfigInput {
   readonly spec: ClusterSpec
   readonly node: NodeSpec
   readonly name: string
-  /** Under which the other nodes reach it; absent where k3s is to find it out. */
-  readonly address?: string
+  /** Under which the other nodes reach it, one of each family of the cluster; none where k3s is to find it out. */
+  readonly addresses: readonly string[]
   /** URL of what it joins through; absent for the first master. */
   readonly server?: string
   /** The first master's data is in etcd already, however many masters are left. */
@@ -89,11 +108,11 @@ export interface NodeConfigInput {
  * file is fatal to k3s. What the user set wins over what airlift would choose.
  */
 export function nodeConfig(input: NodeConfigInput): string {
-  const { spec, node, address, server } = input
+  const { spec, node, addresses, server } = input
   const master = node.role === 'master'
   const own: Record<string, ConfigValue> = {
     'node-name': input.name,
-    ...(address === undefined ? {} : { 'node-ip': address }),
+    ...(addresses.length === 0 ? {} : { 'node-ip': addresses.join(',') }),
     'token-file': K3S.tokenFile,
     // Nothing on a machine reaches out: without this, every missing image waits for the internet's time-out.
     'disable-default-registry-endpoint': true,
@@ -146,10 +165,10 @@ export function hostConfig(input: {
     spec,
     node,
     name: nodeName(machine),
-    address: nodeAddress(machine),
+    addresses: nodeAddresses(spec, machine),
     ...(join ? { server: serverUrl(spec, join) } : {}),
     etcd: keepsEtcd(spec, machine),
-    certificateNames: certificateNames(machine),
+    certificateNames: certificateNames(spec, machine),
     extra: {
       ...(device ? { 'flannel-iface': device } : {}),
       ...(resolvConf ? { 'resolv-conf': resolvConf } : {}),
@@ -158,8 +177,11 @@ export function hostConfig(input: {
 }
 
 /** Every name under which an operator may reach this master: as it was typed, as ssh resolved it, as its nodes know it. */
-export function certificateNames(machine: MachineWorld): string[] {
-  const names = [machine.node.target.host, machineHost(machine.id), nodeAddress(machine)]
+export function certificateNames(spec: ClusterSpec, machine: MachineWorld): string[] {
+  const names = [
+    ...[machine.node.target.host, machineHost(machine.id), nodeAddress(machine)],
+    ...nodeAddresses(spec, machine),
+  ]
   return [...new Set(names)].filter((name): name is string => name !== undefined && name !== 'local')
 }
 

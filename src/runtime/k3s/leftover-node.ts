@@ -4,6 +4,7 @@ import type { MachineWorld, NodeStatus, World } from '../runtime.js'
 import { nodeAddress, nodeName } from './config.js'
 import { forgetScript } from './leave-scripts.js'
 import { knownNode } from './node-steps.js'
+import { isAt } from './nodes.js'
 
 /**
  * The step that makes the cluster forget a node whose machine was installed anew. The cluster keeps the password of every
@@ -41,7 +42,7 @@ function lostPassword({ facts, installed }: MachineWorld): boolean {
 /** `run` removes nothing that may be alive: only a node with this machine's own address is certainly its former self. */
 function requireSameMachine(known: NodeStatus, machine: MachineWorld): void {
   const address = nodeAddress(machine)
-  if (known.address === address) return
+  if (isAt(known, address)) return
   throw new AirliftError(
     'E_JOIN',
     `the cluster already has a node "${known.name}" at ${known.address}, and ${machine.name} at ${address} has the same name`,

@@ -35,9 +35,17 @@ export function parseNodes(json: string, members: string = ''): NodeStatus[] {
   return items.map((node) => nodeStatus(node, voters)).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
+/** Whether a node is known to the cluster under an address. */
+export function isAt(node: NodeStatus, address: string | undefined): boolean {
+  return node.address === address || (address !== undefined && node.addresses?.includes(address) === true)
+}
+
 function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
   const labels = node.metadata?.labels ?? {}
   const conditions = node.status?.conditions ?? []
+  const addresses = (node.status?.addresses ?? []).flatMap(({ type, address }) =>
+    type === 'InternalIP' && address ? [address] : [],
+  )
   const ready = conditions.find((condition) => condition.type === 'Ready')
   const noted = conditions.find((condition) => condition.type === 'EtcdIsVoter')
   // k3s notes late that a member has been given its vote.
@@ -52,7 +60,8 @@ function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
     role: master ? 'master' : 'worker',
     ready: ready?.status === 'True',
     version: node.status?.nodeInfo?.kubeletVersion ?? '',
-    address: node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address ?? '',
+    address: addresses[0] ?? '',
+    ...(addresses.length > 1 ? { addresses } : {}),
     message:
       ready?.status === 'True'
         ? ''

@@ -5,6 +5,7 @@ import type { LeaveOptions, MachineWorld, World } from '../runtime.js'
 import { nodeAddress } from './config.js'
 import { cordonStep, leaveId, leaveSteps } from './leave.js'
 import { type Leaver, leaversOf } from './leaver.js'
+import { isAt } from './nodes.js'
 import { etcdMembers, requireQuorum, throughOf } from './require-leave.js'
 
 /** A node that leaves, whose machine can be reached. */
@@ -113,7 +114,7 @@ function requireOwn(spec: ClusterSpec, world: World, leaver: Leaver, options: Le
       },
     )
   }
-  if (machine.installed.cluster === spec.name || !known || known.address === nodeAddress(machine)) return
+  if (machine.installed.cluster === spec.name || !known || isAt(known, nodeAddress(machine))) return
   throw new AirliftError(
     'E_REMOVE_REFUSED',
     `the node "${known.name}" is at ${known.address}, and ${shown} at ${nodeAddress(machine)} has only its name`,

@@ -202,6 +202,53 @@ describe('room', () => {
 })
 
 describe('addresses', () => {
+  const dual = spec(1, 1, {
+    config: {
+      'cluster-cidr': ['10.50.0.0/16', 'fd00:50::/56'],
+      'service-cidr': ['10.51.0.0/16', 'fd00:51::/112'],
+    },
+  })
+  const at = (...more: readonly Facts['addresses'][number][]): Partial<Facts> => ({
+    addresses: [{ device: 'eth0', address: '10.0.0.2', prefix: 24 }, ...more],
+  })
+  const six = { device: 'eth0', address: '2001:db8::2', prefix: 64 }
+  const onFirst = {
+    addresses: [
+      { device: 'eth0', address: '10.0.0.1', prefix: 24 },
+      { ...six, address: '2001:db8::1' },
+    ],
+  }
+  const foundDual = (change: Partial<Facts>): string[] =>
+    checkMachines(
+      dual,
+      machines(dual, (index) => (index === 0 ? onFirst : change)),
+      rootfs,
+    ).map((entry) => `${entry.code} ${entry.machine} ${entry.message}`)
+
+  it('are of both families where the pods are', () => {
+    expect(foundDual(at(six))).toEqual([])
+    for (const none of [at(), at({ ...six, device: 'eth1' }), at({ ...six, temporary: true })])
+      expect(foundDual(none)).toEqual([
+        expect.stringMatching(
+          /^node-ip-family root@10\.0\.0\.2 the pods have 10\.50\.0\.0\/16,fd00:50::\/56, and eth0 has no lasting address of IPv6 \(addresses: 10\.0\.0\.2/,
+        ),
+      ])
+  })
+
+  it('that a single node was given are of both families, too', () => {
+    const alone = (ip: string[]) => {
+      const wanted = spec(1, 0, { config: { ...dual.config, 'node-ip': ip } })
+      return checkMachines(
+        wanted,
+        machines(wanted, () => onFirst),
+        rootfs,
+      ).map(({ code }) => code)
+    }
+    expect(alone(['10.0.0.1', '2001:db8::1'])).toEqual([])
+    expect(alone(['10.0.0.1'])).toEqual(['node-ip-family'])
+    expect(alone(['10.0.0.1', '2001:db8::9'])).toEqual(['node-ip-mismatch'])
+  })
+
   it('are asked for, and must be the machine’s own, of one family, and different', () => {
     const none = { addresses: [], routeSource: undefined, defaultRoute: { device: 'eth0' } } as never
     expect(found(none)[0]).toMatch(/^error node-ip-unknown/)

@@ -1,11 +1,11 @@
-import { type IpRange, overlaps, parseCidr } from './cidr.js'
+import { CLUSTER_NETWORKS, clusterNetworks, familiesOf } from '../../cluster/cluster-networks.js'
+import type { ClusterSpec } from '../../cluster/spec.js'
+import { familyOf, type IpFamily, type IpRange, overlaps, parseCidr } from '../../core/cidr.js'
 import { type CheckInput, configFlag, configList, configText } from './machine-under-test.js'
-import { nodeIpOf } from './node-ip.js'
+import { nodeDevice, nodeIpOf, nodeIpsOf } from './node-ip.js'
 import { type Problem, problem } from './problem.js'
 import { chooseResolvConf } from './resolv-conf.js'
 
-/** k3s' defaults for `cluster-cidr` and `service-cidr`. */
-const DEFAULT_CIDRS = { 'cluster-cidr': '10.42.0.0/16', 'service-cidr': '10.43.0.0/16' } as const
 /** Devices that a running k3s made itself. */
 const OWN_DEVICES = /^(cni0|flannel|kube-|veth|nodelocaldns)/
 
@@ -28,26 +28,35 @@ function checkRoute({ machine }: CheckInput): Problem[] {
 
 function checkNodeIp({ spec, machine, machines }: CheckInput): Problem[] {
   const { facts } = machine
-  const configured = configText(spec, 'node-ip')
-  const chosen = configured ?? nodeIpOf(facts)
+  const configured = configList(spec, 'node-ip')
+  const families = familiesOf(spec.config)
+  const ips = configured.length > 0 ? configured : nodeIpsOf(facts, families)
+  if (nodeIpOf(facts) !== undefined || configured.length > 0) {
+    const missing = families?.filter(
+      (family) => !ips.some((ip) => ip !== undefined && familyOf(ip) === family),
+    )
+    if (missing?.length) return [familyMissing(spec, machine, missing)]
+  }
+  const chosen = ips[0]
   if (chosen === undefined) {
     const seen = facts.addresses.map((entry) => entry.address).join(', ') || 'none'
     return [
       problem('node-ip-unknown', machine.name, `no address for the node can be chosen (addresses: ${seen})`),
     ]
   }
-  if (facts.addresses.length > 0 && !facts.addresses.some((entry) => entry.address === chosen)) {
+  const strange = ips.find((ip) => !facts.addresses.some((entry) => entry.address === ip))
+  if (facts.addresses.length > 0 && strange !== undefined) {
     const seen = facts.addresses.map((entry) => entry.address).join(', ')
     return [
       problem(
         'node-ip-mismatch',
         machine.name,
-        `${chosen} is not an address of the machine (it has ${seen})`,
+        `${strange} is not an address of the machine (it has ${seen})`,
       ),
     ]
   }
   const first = machines[0]
-  const other = first && (configured ?? nodeIpOf(first.facts))
+  const other = first && (configured[0] ?? nodeIpsOf(first.facts, families)[0])
   if (other !== undefined && other.includes(':') !== chosen.includes(':')) {
     return [
       problem(
@@ -60,11 +69,37 @@ function checkNodeIp({ spec, machine, machines }: CheckInput): Problem[] {
   return []
 }
 
+/** k3s ends itself where node-ip has not the families of cluster-cidr. */
+function familyMissing(
+  spec: ClusterSpec,
+  machine: CheckInput['machine'],
+  missing: readonly IpFamily[],
+): Problem {
+  const { facts, name } = machine
+  const device = nodeDevice(facts) ?? facts.defaultRoute?.device ?? 'the device of its default route'
+  const seen = facts.addresses.map((entry) => `${entry.address} (${entry.device})`).join(', ') || 'none'
+  const what = missing.map((family) => `IPv${family}`).join(' and ')
+  const cidrs = configList(spec, 'cluster-cidr').join(',')
+  if (configList(spec, 'node-ip').length > 0)
+    return problem('node-ip-family', name, `node-ip has no ${what}, and the pods have ${cidrs}`, {
+      fix: 'name an address of each family: --set node-ip=IPV4,IPV6; or leave node-ip out',
+    })
+  return problem(
+    'node-ip-family',
+    name,
+    `the pods have ${cidrs}, and ${device} has no lasting address of ${what} (addresses: ${seen})`,
+    {
+      fix: missing.includes(6)
+        ? `give ${device} one: ip -6 addr add fd00:1::N/64 dev ${device}, and in the configuration of its network; or choose cluster-cidr and service-cidr of IPv4 only`
+        : `give ${device} one; or choose cluster-cidr and service-cidr of IPv6 only`,
+    },
+  )
+}
+
 function checkCidrs({ spec, machine }: CheckInput): Problem[] {
   const found: Problem[] = []
-  for (const [key, fallback] of Object.entries(DEFAULT_CIDRS)) {
-    const texts = configList(spec, key)
-    for (const text of texts.length > 0 ? texts : [fallback]) {
+  for (const key of CLUSTER_NETWORKS) {
+    for (const text of clusterNetworks(spec.config, key, false)) {
       const range = parseCidr(text)
       if (!range) continue
       const overlap = overlapOf(range, machine.facts)
@@ -135,8 +170,8 @@ function checkFirewall({ spec, machine }: CheckInput): Problem[] {
   return [
     problem('firewall', machine.name, `${firewall.join(' and ')} is on`, {
       fix: firewallFix(firewall[0] ?? '', ports, [
-        configText(spec, 'cluster-cidr') ?? DEFAULT_CIDRS['cluster-cidr'],
-        configText(spec, 'service-cidr') ?? DEFAULT_CIDRS['service-cidr'],
+        ...clusterNetworks(spec.config, 'cluster-cidr', false),
+        ...clusterNetworks(spec.config, 'service-cidr', false),
       ]),
     }),
   ]

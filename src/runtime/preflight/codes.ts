@@ -163,6 +163,10 @@ export const PREFLIGHT_CODES = {
     'The address that the node would use is not one of the machine, or is of another family than the first master.',
     'Correct `node-ip`, or the routes of the machine.',
   ),
+  'node-ip-family': refused(
+    'The pods have networks of IPv4 and IPv6 (or of one of them), and the machine has no lasting address of that family beside its own. k3s refuses a node without.',
+    'Give the device of the node an address of that family, or choose `cluster-cidr` and `service-cidr` of the other one.',
+  ),
   'cidr-overlap': error(
     'An address or route of the machine lies in the network of the pods or services.',
     '`--set cluster-cidr=…` and `--set service-cidr=…` with networks that are free.',
@@ -254,6 +258,14 @@ export const PREFLIGHT_CODES = {
   'subnet-overlap': refused(
     'The network of the containers would overlap with another one: of the engine, of its computer, or of pods and services.',
     'Choose a free one with `--subnet`, or leave it out: airlift finds one.',
+  ),
+  'network-ipv6': refused(
+    'A cluster of IPv4 and IPv6 is wanted, and the network that `--network` names has no IPv6.',
+    'Make one with both: `docker network create --ipv6 --subnet 192.168.77.0/24 --subnet fd00:77::/64 NAME`.',
+  ),
+  'engine-ipv6': refused(
+    "A cluster of IPv4 and IPv6 is wanted, and the kernel of the engine's computer has no IPv6.",
+    'Boot it without `ipv6.disable=1`, or leave `--ip-family dual` out.',
   ),
   'mount-missing': refused(
     'A path that `--volume` mounts is not there. The engine would make an empty directory in its place.',

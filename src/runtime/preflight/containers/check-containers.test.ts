@@ -54,6 +54,7 @@ const other = (name: string, more: Partial<EngineContainer> = {}): EngineContain
   ...more,
 })
 
+const dual = { ipFamily: 'dual' } as const
 const published = { address: '0.0.0.0', hostPort: 8080, containerPort: 80, protocol: 'tcp' } as const
 const port = { ...published, address: '127.0.0.1', via: 'proxy', nodes: [] } as const
 const computer = (more: Partial<NonNullable<EngineWorld['computer']>>): Partial<EngineWorld> => ({
@@ -95,6 +96,36 @@ describe('each check finds what it is for, and nothing else does', () => {
       /"kind"/,
     ],
     ['subnet-overlap', 'error', {}, spec({ subnet: '192.168.0.0/16' }), /route/],
+    [
+      'subnet-overlap',
+      'error',
+      { networks: [{ ...network('kind', '10.9.0.0/16'), subnets: ['10.9.0.0/16', 'fd00:9::/64'] }] },
+      spec({ ...dual, subnet6: 'fd00:9::/64' }),
+      /fd00:9::\/64 overlaps .*"kind"/,
+    ],
+    [
+      'subnet-overlap',
+      'error',
+      { routes: ['2001:db8::/32'] },
+      spec({ ...dual, subnet6: '2001:db8:7::/64' }),
+      /2001:db8::\/32, which this computer has a route to/,
+    ],
+    [
+      'subnet-overlap',
+      'error',
+      { networks: [{ ...network('mine', '10.9.0.0/16'), subnets: ['10.9.0.0/16', 'fd00:43::/64'] }] },
+      spec({ ...dual, network: 'mine' }),
+      /fd00:43::\/112 of pods or services \(service-cidr\)/,
+    ],
+    ['subnet-overlap', 'error', {}, spec({ ...dual, subnet6: 'fd00:9::/126' }), /too few/],
+    [
+      'network-ipv6',
+      'error',
+      { networks: [network('mine', '10.9.0.0/16')] },
+      spec({ ...dual, network: 'mine' }),
+      /"mine" has no IPv6 \(it has 10\.9\.0\.0\/16\)/,
+    ],
+    ['engine-ipv6', 'error', computer({ ipv6: false }), spec(dual), /has no IPv6/],
     ['subnet-overlap', 'error', {}, spec({ subnet: '10.42.7.0/24' }), /cluster-cidr/],
     ['subnet-overlap', 'error', {}, spec({ subnet: '10.77.0.0/29' }, 5), /too few/],
     [
@@ -164,6 +195,12 @@ it('lets pass what is the cluster’s own, and what does not meet', () => {
     [{ others: [other('web', { ports: [{ ...published, address: '10.1.1.1' }] })] }, spec({ ports: [port] })],
     [{ others: [other('web', { ports: [{ ...published, protocol: 'udp' }] })] }, spec({ ports: [port] })],
     [{ networks: [network('mine', '10.9.0.0/24')] }, spec({ network: 'mine' })],
+    [
+      { networks: [{ ...network('mine', '10.9.0.0/24'), subnets: ['10.9.0.0/24', 'fd00:9::/64'] }] },
+      spec({ ...dual, network: 'mine' }),
+    ],
+    [computer({ ipv6: false }), spec()],
+    [computer({ ipv6: true }), spec(dual)],
     [{ info: { ...engine.info, usernsRemap: true, cgroupVersion: '1' } }, spec()],
   ]
   for (const [change, wanted] of fine) expect(checkContainers(wanted, { ...engine, ...change })).toEqual([])
