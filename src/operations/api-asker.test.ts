@@ -28,7 +28,9 @@ const kubeconfig = `
 `
 
 /** A master that runs and whose API never answers; time passes with every pause. */
-async function master(options: { local?: boolean; log?: string; kubeconfig?: string } = {}) {
+async function master(
+  options: { local?: boolean; log?: string; kubeconfig?: string; silent?: boolean } = {},
+) {
   const engine = createFakeEngine({
     images: { img: {} },
     endpoint: { local: options.local ?? true, host: '127.0.0.1' },
@@ -38,9 +40,11 @@ async function master(options: { local?: boolean; log?: string; kubeconfig?: str
   const ports = [{ address: '127.0.0.1', hostPort: 9, containerPort: 6443, protocol: 'tcp' }] as const
   await engine.createContainer(container({ name: NAME, labels, ports }))
   await engine.startContainer(NAME)
+  const log = options.log ?? 'level=info msg="starting"\n'
+  if (!options.silent) engine.log(NAME, log)
   const file = (content: string) => ({ kind: 'file' as const, mode: '0600', content: Buffer.from(content) })
   const files = new Map([
-    ['/var/log/k3s.log', file(options.log ?? 'level=info msg="starting"\n')],
+    ['/var/log/k3s.log', file(log)],
     ...(options.kubeconfig ? [['/etc/rancher/k3s/k3s.yaml', file(options.kubeconfig)] as const] : []),
   ])
   await engine.putArchive(NAME, '/', writeTar(files))
@@ -81,6 +85,19 @@ it('ends at once where the log tells that waiting will not help', async () => {
     code: 'E_JOIN',
     hint: 'use the same',
   })
+})
+
+it('reads the log where the engine has it, and from the container only where that keeps none', async () => {
+  const files = async (silent: boolean): Promise<number> => {
+    const own = await master({ log: 'not authorized\n', silent })
+    await expect(own.ask()).rejects.toMatchObject({ code: 'E_JOIN' })
+    const read = own.engine.calls.filter(
+      ({ method, args }) => method === 'getArchive' && /log/.test(`${args[1]}`),
+    )
+    return read.length
+  }
+  expect(await files(false)).toBe(0)
+  expect(await files(true)).toBe(1)
 })
 
 it('ends at once when k3s has ended', async () => {

@@ -19,6 +19,8 @@ const LOOK_MS = 2_000
 /** So often the way to an address may be missing before it is certain that there is none. */
 const NO_WAY = 4
 const RESTARTS = 5
+/** So many lines of a log are looked at. */
+const LINES = 60
 
 /** What answers are asked with. */
 export interface AskerInput {
@@ -50,7 +52,10 @@ export function createApiAsker(input: AskerInput, ctx: Context): AskHandler {
       lost = answer === 'no-way' ? lost + 1 : 0
       if (lost >= NO_WAY) return 'unavailable'
       const now = ctx.clock.now()
-      if (now > deadline) throw late(machine.name, wait.what, wait.timeoutMs, await lastLines(input, own))
+      if (now > deadline) {
+        const log = await lastLines(input, own, await engine.container(own))
+        throw late(machine.name, wait.what, wait.timeoutMs, log)
+      }
       if (now - looked > LOOK_MS) {
         looked = now
         await requireHope(input, own, before)
@@ -104,7 +109,7 @@ async function requireHope(
 ): Promise<void> {
   const now = await input.engine.container(name)
   if (!now) throw new AirliftError('E_ENGINE_NOT_FOUND', `the container ${name} is gone`, { machine: name })
-  const log = await lastLines(input, name)
+  const log = await lastLines(input, name, now)
   const known = input.explain(log.join('\n'))
   const telling = log.filter((line) => /level=(fatal|error)|^panic|unknown flag/.test(line))
   const details = { machine: name, log: (telling.length > 0 ? telling : log).slice(-6) }
@@ -119,16 +124,34 @@ async function requireHope(
   )
 }
 
-/** The end of k3s' log of this start; that of the container would hold earlier starts too. */
-async function lastLines({ engine }: AskerInput, name: string): Promise<string[]> {
+/**
+ * The end of the log of this start, from the engine: that takes it milliseconds, where a file of the container costs a process
+ * of its own, in the very seconds in which k3s needs the processors. Not every engine keeps logs that can be read.
+ */
+async function lastLines(
+  { engine }: AskerInput,
+  name: string,
+  container: EngineContainer | undefined,
+): Promise<string[]> {
+  const since = container && !Number.isNaN(Date.parse(container.startedAt)) ? container.startedAt : undefined
+  const told = await engine
+    .logs(name, { tail: LINES, ...(since === undefined ? {} : { since }) })
+    .catch(() => '')
+  if (told) return lines(told)
   for (const unit of ['k3s', 'k3s-agent']) {
     const text = await readText(engine, name, `/var/log/${unit}.log`).catch(() => undefined)
-    if (text) return text.trimEnd().split('\n').slice(-60).map(short)
+    if (text) return lines(text)
   }
   return []
 }
 
-const short = (line: string): string => line.slice(0, 300)
+function lines(text: string): string[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .slice(-LINES)
+    .map((line) => line.slice(0, 300))
+}
 
 function late(machine: string, what: string, timeoutMs: number, log: readonly string[]): AirliftError {
   return new AirliftError('E_TIMEOUT', `not done after ${Math.ceil(timeoutMs / 1000)} s: ${what}`, {

@@ -3,7 +3,6 @@ import { LABELS, nodeOfLabels } from '../cluster/container-labels.js'
 import type { Role } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { Engine } from '../machine/docker/engine.js'
-import { pathExists } from '../machine/docker/path-exists.js'
 import { KEPT_INITIALIZED } from '../machine/state-paths.js'
 import { connectToEngine } from './container-session.js'
 import { observeKnownCluster } from './resolve-cluster.js'
@@ -55,7 +54,7 @@ function indexes(nodes: readonly Found[], role: Role): number[] {
 /** Those that airlift never saw ready. It is a question for the engine alone, and quick. */
 async function withoutMark(engine: Engine, nodes: readonly Found[]): Promise<Found[]> {
   const marks = await Promise.all(
-    nodes.map(({ name }) => pathExists(engine, name, KEPT_INITIALIZED).catch(() => false)),
+    nodes.map(({ name }) => engine.hasPath(name, KEPT_INITIALIZED).catch(() => false)),
   )
   return nodes.filter((_, i) => !marks[i])
 }

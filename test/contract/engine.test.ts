@@ -80,6 +80,10 @@ describe.each(engineKinds)('a %s engine', (kind) => {
     await sleep(300)
     expect((await engine.logs(config.name, { tail: 10 })).split('\n').sort()).toEqual(['', 'err', 'up'])
     expect((await engine.logs(config.name, { tail: 1 })).trim().split('\n')).toHaveLength(1)
+    const { startedAt } = (await engine.container(config.name)) ?? {}
+    const since = (at: string): Promise<string> => engine.logs(config.name, { tail: 10, since: at })
+    expect(await since(startedAt ?? '')).toContain('up\n')
+    expect(await since('2999-01-01T00:00:00Z')).toBe('')
     expect((await collect(await engine.logStream(config.name))).toString()).toContain('up\n')
     const waits = engine.waitContainer(config.name)
     await engine.stopContainer(config.name, 3)
@@ -160,6 +164,11 @@ describe.each(engineKinds)('a %s engine', (kind) => {
       const config = sleeper('archive-missing')
       await engine.createContainer(config)
       expect(await engine.getArchive(config.name, '/no/such')).toBeUndefined()
+      expect(await engine.hasPath(config.name, '/no/such')).toBe(false)
+      expect(await engine.hasPath(config.name, '/etc')).toBe(true)
+      await expect(engine.hasPath(`${PREFIX}-none`, '/etc')).rejects.toMatchObject({
+        code: 'E_ENGINE_NOT_FOUND',
+      })
       const gone = engine.getArchive(`${PREFIX}-none`, '/etc')
       await expect(gone).rejects.toMatchObject({ code: 'E_ENGINE_NOT_FOUND' })
       const put = engine.putArchive(config.name, '/no/such', writeTar(new Map([['/x', file('x')]])))

@@ -4,7 +4,6 @@ import type { Transport } from '../session/process.js'
 import { createSessionMachine } from '../session/session-machine.js'
 import { BOOT_ARGS } from '../session/wire.js'
 import type { Engine } from './engine.js'
-import { pathExists } from './path-exists.js'
 
 /** What {@link createDockerMachine} needs. */
 export interface DockerMachineParts {
@@ -70,7 +69,7 @@ export function createDockerTransport(engine: Engine, name: string): Transport {
 /** The first shell that the container has. Asked only where the usual one is missing, hence the order. */
 async function chooseShell(engine: Engine, name: string): Promise<string> {
   for (const path of SHELLS.slice(0, -1)) {
-    if (await pathExists(engine, name, path)) return path
+    if (await engine.hasPath(name, path)) return path
   }
   return SHELLS[SHELLS.length - 1] ?? '/bin/sh'
 }

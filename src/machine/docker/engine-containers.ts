@@ -32,6 +32,7 @@ type ContainerMethods = Pick<
   | 'logStream'
   | 'putArchive'
   | 'getArchive'
+  | 'hasPath'
   | 'exec'
   | 'execInteractive'
 >
@@ -49,8 +50,9 @@ export function containerMethods(http: EngineHttp, sleep: (ms: number) => Promis
     const answer = await http.json('GET', path(name, '/json'), { ...about(name, 'look at'), absent: 404 })
     return answer ? readContainer(answer as InspectAnswer) : undefined
   }
-  const logs = async (name: string, tail: string): Promise<Readable> => {
-    const query = { stdout: true, stderr: true, tail }
+  const logs = async (name: string, tail: string, since?: string): Promise<Readable> => {
+    const from = since === undefined ? {} : { since: (Date.parse(since) / 1000).toFixed(3) }
+    const query = { stdout: true, stderr: true, tail, ...from }
     const stream = await http.stream('GET', path(name, '/logs'), about(name, 'read logs of', query))
     return stream ? mixFrames(stream) : Readable.from([])
   }
@@ -105,9 +107,9 @@ export function containerMethods(http: EngineHttp, sleep: (ms: number) => Promis
       const answer = await http.json('POST', path(name, '/wait'), about(name, 'wait for'))
       return (answer as { readonly StatusCode?: number } | undefined)?.StatusCode ?? 0
     },
-    async logs(name, { tail }) {
+    async logs(name, { tail, since }) {
       const chunks: Buffer[] = []
-      for await (const chunk of await logs(name, String(tail))) chunks.push(chunk as Buffer)
+      for await (const chunk of await logs(name, String(tail), since)) chunks.push(chunk as Buffer)
       return Buffer.concat(chunks).toString('utf8')
     },
     logStream: (name) => logs(name, 'all'),
@@ -125,6 +127,12 @@ export function containerMethods(http: EngineHttp, sleep: (ms: number) => Promis
       // 404 is said of a missing path and of a missing container alike.
       if (!tar) await http.json('GET', path(name, '/json'), about(name, 'read files of'))
       return tar
+    },
+    async hasPath(name, source) {
+      const question = about(name, 'look at files of', { path: source })
+      const there = await http.ok('HEAD', path(name, '/archive'), { ...question, absent: 404 })
+      if (!there) await http.json('GET', path(name, '/json'), about(name, 'look at files of'))
+      return there
     },
     exec: (name, command) => startExec(http, name, command),
     execInteractive: (name, command, tty) => interactExec(http, name, command, tty),

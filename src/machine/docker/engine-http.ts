@@ -24,6 +24,8 @@ export interface EngineHttp {
   json(method: 'GET' | 'POST' | 'DELETE' | 'PUT', path: string, question: EngineQuestion): Promise<unknown>
   /** The answer's headers, their names in lower case. */
   headers(path: string, question: EngineQuestion): Promise<Readonly<Record<string, unknown>>>
+  /** Whether the status was fine; false when it is the one of `absent`. */
+  ok(method: 'HEAD', path: string, question: EngineQuestion): Promise<boolean>
   /** The answer's body as it comes; undefined when the status is the one of `absent`. */
   stream(method: 'GET' | 'POST', path: string, question: EngineQuestion): Promise<Readable | undefined>
   /** Takes the connection over: both directions, each of which can be ended alone. */

@@ -165,14 +165,16 @@ export interface Engine {
   renameContainer(name: string, to: string): Promise<void>
   /** Resolves with the exit code when it ends; at once when it does not run. */
   waitContainer(name: string): Promise<number>
-  /** The last lines of its output, both streams mixed. */
-  logs(name: string, options: { readonly tail: number }): Promise<string>
+  /** The last lines of its output, both streams mixed; with `since`, an ISO time, of those from then on. */
+  logs(name: string, options: { readonly tail: number; readonly since?: string }): Promise<string>
   /** All of its output as it is stored. */
   logStream(name: string): Promise<Readable>
   /** Unpacks a tar below `path`, also in a container that does not run, and into its volumes. */
   putArchive(name: string, path: string, tar: Readable | Buffer): Promise<void>
   /** A tar of `path`; undefined when there is no such path. */
   getArchive(name: string, path: string): Promise<Readable | undefined>
+  /** Whether a container has a path, also one that does not run. Takes an engine milliseconds, where an archive takes it 200. */
+  hasPath(name: string, path: string): Promise<boolean>
   /** Runs a command in a running container. */
   exec(name: string, command: readonly string[]): Promise<MachineProcess>
   /** The same with this process' own stdin, stdout and stderr; resolves with the exit code. */

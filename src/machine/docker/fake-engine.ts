@@ -2,13 +2,14 @@ import { posix } from 'node:path'
 import { Readable } from 'node:stream'
 import type { AirliftError } from '../../core/errors.js'
 import { containerBody } from './container-body.js'
-import type { ContainerConfig, EngineEndpoint, EngineInfo } from './engine.js'
+import type { ContainerConfig } from './engine.js'
 import { engineError } from './engine-error.js'
 import { type FakeContainer, volumeOf } from './fake-container.js'
 import type { EngineMethod, FakeEngine, FakeEngineFailure, FakeEngineOptions } from './fake-engine-types.js'
 import { createFakeExec } from './fake-exec.js'
 import { type FakeFile, readTar, writeTar } from './fake-files.js'
 import { fakeImageMethods } from './fake-images.js'
+import { endpointOf, infoOf } from './fake-info.js'
 import { fakeNetworkMethods } from './fake-networks.js'
 import { FakeStore, hasLabels } from './fake-store.js'
 import { readContainer } from './read-container.js'
@@ -64,6 +65,9 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
     }
     return all
   }
+
+  const below = (name: string, path: string): Map<string, FakeFile> =>
+    new Map([...files(name)].filter(([one]) => one === path || one.startsWith(`${path}/`)))
 
   const engine: FakeEngine = {
     endpoint: endpointOf(options.endpoint),
@@ -134,10 +138,11 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       if (container.state !== 'running') return container.exitCode
       return new Promise<number>((resolve) => container.waiters.push(resolve))
     },
-    async logs(name, { tail }) {
-      await enter('logs', name, { tail })
+    async logs(name, { tail, since }) {
+      await enter('logs', name, { tail, since })
       const lines = store.container(name, 'read logs of container').logs.split(/(?<=\n)/)
-      return tail === 0 ? '' : lines.slice(-tail).join('')
+      const future = since !== undefined && Date.parse(since) > Date.now()
+      return tail === 0 || future ? '' : lines.slice(-tail).join('')
     },
     async logStream(name) {
       await enter('logStream', name)
@@ -147,7 +152,7 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       await enter('putArchive', name, path)
       const container = store.container(name, 'put files into container')
       const known = path === '/' || container.config.mounts.some((mount) => mount.target === path)
-      if (!known && ![...files(name).keys()].some((one) => one === path || one.startsWith(`${path}/`))) {
+      if (!known && below(name, path).size === 0) {
         const text = `Could not find the file ${path} in container ${name}`
         throw store.error(404, text, { kind: 'container', name, verb: 'put files into container' })
       }
@@ -160,10 +165,12 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
     },
     async getArchive(name, path) {
       await enter('getArchive', name, path)
-      store.container(name, 'read files of container')
-      const found = new Map([...files(name)].filter(([one]) => one === path || one.startsWith(`${path}/`)))
-      if (found.size === 0) return undefined
-      return Readable.from([writeTar(found, posix.dirname(path))])
+      const found = below(name, path)
+      return found.size === 0 ? undefined : Readable.from([writeTar(found, posix.dirname(path))])
+    },
+    async hasPath(name, path) {
+      await enter('hasPath', name, path)
+      return below(name, path).size > 0
     },
     async exec(name, command) {
       await enter('exec', name, command)
@@ -257,27 +264,4 @@ function words(method: string): string {
 function refused(url: string): AirliftError {
   const failure = { text: `connect ECONNREFUSED ${url}`, errno: 'ECONNREFUSED' }
   return engineError(failure, { kind: 'engine', name: url, verb: 'ask the engine', url })
-}
-
-function endpointOf(given: Partial<EngineEndpoint> = {}): EngineEndpoint {
-  return { url: 'unix:///var/run/docker.sock', source: 'default', local: true, host: '127.0.0.1', ...given }
-}
-
-function infoOf(given: Partial<EngineInfo> = {}): EngineInfo {
-  return {
-    kind: 'docker',
-    version: '27.5.1',
-    apiVersion: '1.47',
-    arch: 'amd64',
-    os: 'linux',
-    cgroupVersion: '2',
-    rootless: false,
-    usernsRemap: false,
-    memoryBytes: 16 * 2 ** 30,
-    cpus: 8,
-    storageDriver: 'overlay2',
-    containerdStore: false,
-    serverName: 'fake',
-    ...given,
-  }
 }

@@ -129,6 +129,9 @@ export async function createModemHttp(parts: ModemHttpParts): Promise<EngineHttp
       await finished(data.resume())
       return data.headers
     },
+    async ok(method, path, question) {
+      return (await dial(method, path, question, {})) !== undefined
+    },
     async stream(method, path, question) {
       const data = await dial(method, path, question, { isStream: true })
       return data instanceof Readable ? data : undefined

@@ -1,6 +1,5 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Engine } from '../../machine/docker/engine.js'
-import { pathExists } from '../../machine/docker/path-exists.js'
 import { KEPT_INITIALIZED } from '../../machine/state-paths.js'
 import type { EngineWorld } from '../runtime.js'
 import { CONTAINER } from './contract.js'
@@ -23,9 +22,9 @@ export async function keptState(spec: ClusterSpec, world: EngineWorld, engine: E
   })
   const told = stopped.map(async (name) => {
     const [initialized, etcd, sqlite] = await Promise.all([
-      pathExists(engine, name, KEPT_INITIALIZED),
-      pathExists(engine, name, `${CONTAINER.dataDir}/server/db/etcd`),
-      pathExists(engine, name, `${CONTAINER.dataDir}/server/db/state.db`),
+      engine.hasPath(name, KEPT_INITIALIZED),
+      engine.hasPath(name, `${CONTAINER.dataDir}/server/db/etcd`),
+      engine.hasPath(name, `${CONTAINER.dataDir}/server/db/state.db`),
     ])
     const datastore = [...(etcd ? ['etcd'] : []), ...(sqlite ? ['sqlite'] : [])].join('\n')
     return [name, { 'k3s-initialized': initialized ? 'yes' : '', 'k3s-datastore': datastore }] as const
