@@ -2,7 +2,7 @@ import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { type Action, type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { MachineWorld, World } from '../runtime.js'
 import { nodeName, usesEtcd } from './config.js'
-import { entryOf, founderOf, machineOf } from './first-master.js'
+import { entryOf, founderOf, machineOf, mastersOf } from './first-master.js'
 import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
 import { firstUpload, joinThrough, knownNode, nodeSteps, stepId } from './node-steps.js'
@@ -10,9 +10,10 @@ import { refuseSharingSqlite } from './require-join.js'
 import { waitApi, waitMasterReady } from './waits.js'
 
 /**
- * Further masters: staged and installed side by side, started one after the other. Each waits until the one before it is
- * ready and a voting member of etcd, since etcd admits one new member at a time and must not lose its majority. Members that
- * were stopped start at once.
+ * Further masters: staged and installed side by side. While the cluster is being created they start together, as soon as the
+ * first one answers: etcd admits one at a time and k3s asks again. Where the cluster carries data already each waits until the
+ * one before it is ready and a voting member of etcd, which must not lose its majority. Members that were stopped start at
+ * once.
  */
 export function planJoinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan {
   refuseSharingSqlite(spec, world, masters)
@@ -20,7 +21,8 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
   const founder = founderOf(spec, world)
   const uploadAfter = firstUpload(spec, world, founder)
   const steps: Step[] = []
-  let before = founder === entry ? gate(spec, world, entry) : []
+  const together = isNew(spec, world)
+  let before = founder === entry ? (together ? answering(world, entry) : gate(spec, world, entry)) : []
   for (const node of masters.filter((candidate) => candidate !== founder?.node)) {
     const machine = machineOf(world, node)
     const waits: Action[] = [waitApi(spec.timeoutMs)]
@@ -39,7 +41,7 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
       },
     )
     steps.push(...(forget ? [forget] : []), ...own)
-    if (own.some((step) => step.id === stepId.start(machine)))
+    if (!together && own.some((step) => step.id === stepId.start(machine)))
       before = resumes ? [...before, stepId.start(machine)] : [stepId.start(machine)]
   }
   return { operation: 'run', name: spec.name, runtime: 'k3s', steps, summary: summarize(steps) }
@@ -51,6 +53,16 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
  */
 function isStoppedMember({ installed }: MachineWorld): boolean {
   return installed.initialized && !installed.active && installed.role === 'master'
+}
+
+/** Whether the cluster is only being created: no master of it was ever seen ready. */
+function isNew(spec: ClusterSpec, world: World): boolean {
+  return mastersOf(spec, world).every(({ installed }) => !installed.initialized && !installed.apiReady)
+}
+
+/** Steps after which others can join through the entry. */
+function answering(world: World, entry: MachineWorld): string[] {
+  return [world.secrets.has('join-token') ? stepId.start(entry) : ANSWERS]
 }
 
 /** Steps of the entry that must be done before another master starts; none where it is ready already. */
