@@ -14,7 +14,7 @@ import { requireAnswering, requireHealthyMasters, requireReached, sourceToAdd } 
 import { existingSpec } from './existing-spec.js'
 import { joiningOptions, withKnownLimits } from './joining-options.js'
 import { knownMachines } from './made-machines.js'
-import { observeCluster } from './observe-cluster.js'
+import { type ObserveOptions, observeCluster } from './observe-cluster.js'
 import { type OpenSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkMachineOwnership } from './ownership.js'
@@ -60,8 +60,9 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   const started = ctx.clock.now()
   checkIgnore(input.joining.ignore)
   await using source = await findCluster(input, ctx, deps)
-  const { spec, rootfs, adding, seen } = source
-  await using cluster = await observeCluster(spec, { seen, ...(rootfs ? { rootfs } : {}) }, ctx, deps)
+  const { spec, rootfs, adding, seen, doors } = source
+  const known = { seen, ...(doors ? { doors } : {}), ...(rootfs ? { rootfs } : {}) }
+  await using cluster = await observeCluster(spec, known, ctx, deps)
   const { runtime, session } = cluster
   const world = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   requireReached(world, adding)
@@ -111,8 +112,8 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
     await writeRecord(recordOf(spec, source.version ?? '', new Date(ctx.clock.now())), ctx.env)
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
   if (!failed && plan.steps.length > 0) {
-    const known = await cluster.observe(knownMachines(world.machines, result))
-    const after = await settle({ spec, planOf, observe: cluster.observe, handlers }, known, ctx)
+    const now = await cluster.observe(knownMachines(world.machines, result))
+    const after = await settle({ spec, planOf, observe: cluster.observe, handlers }, now, ctx)
     if (!ctx.signal.aborted) verify(spec, planOf(after))
   }
   return { plan, report, problems, ...(failed?.error ? { error: failed.error } : {}) }
@@ -145,6 +146,7 @@ interface Found extends OpenSource {
   readonly adding: readonly NodeSpec[]
   /** The machines that are there, and stay as they are. */
   readonly seen: readonly MachineWorld[]
+  readonly doors?: ObserveOptions['doors']
 }
 
 /** Looks for the cluster, and makes one spec of what it is and of what is to join. */
@@ -158,7 +160,12 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
     told || input.joining.runtime === 'k3d'
       ? ref
       : { ...ref, masters: input.joining.masters, nodes: input.joining.nodes }
-  const known = await observeKnownCluster(await resolveCluster(where, ctx, deps), ctx, deps)
+  const resolved = await resolveCluster(where, ctx, deps)
+  const known = await observeKnownCluster(resolved, ctx, deps, {
+    toJoin: true,
+    // Nodes in containers share the images of a rootfs: which of them are there is part of what is looked for.
+    ...(resolved.containers && input.rootfs ? { rootfs: input.rootfs } : {}),
+  })
   const sized = (node: NodeSpec): NodeSpec => withKnownLimits(node, known.spec)
   const joining = {
     ...input.joining,
@@ -168,13 +175,11 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
   const adding = [...joining.masters, ...joining.nodes]
   await using found = known.cluster
   const through = requireAnswering(known.spec, found.world)
-  const machine = found.session.byId.get(through.id)
-  if (!machine) throw new AirliftError('E_INTERNAL', `${through.name} is not connected`)
   requireSameKind(known.spec, adding)
   const { containers } = known.spec
   const options = containers && joiningOptions(known.spec.name, containers, joining.containers)
   const labelled = containers ? known.spec.config : {}
-  const existing = await existingSpec(through, machine, ctx, labelled)
+  const existing = existingSpec(through, labelled)
   const port = known.spec.ssh.port
   const keys = new Set(adding.map((node) => machineKey(node.target, port)))
   const stays = (node: NodeSpec): boolean => !keys.has(machineKey(node.target, port))
@@ -191,7 +196,8 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
   }
   // Last, since it may download.
   const source = await sourceToAdd({ ...input, spec }, through, ctx)
-  return { ...source, adding, seen: found.world.machines.filter(({ node }) => stays(node)) }
+  const seen = found.world.machines.filter(({ node }) => stays(node))
+  return { ...source, adding, seen, ...(found.doors ? { doors: found.doors } : {}) }
 }
 
 /** Hosts join hosts, and containers containers. @throws AirliftError E_HOST_INVALID */

@@ -62,7 +62,7 @@ async function putKubeconfig(engine: FakeEngine, name: string, text: string): Pr
 }
 
 const readsOfKeys = (engine: FakeEngine): number =>
-  engine.calls.filter(({ method, args }) => method === 'getArchive' && args[1] === PATH).length
+  engine.calls.filter(({ method, args }) => method === 'getArchive' && args[1] === '/etc/rancher/k3s').length
 
 const reader = (engine: FakeEngine, port: number): ReadApi =>
   createApiReader(engine, createApiDoors(engine, port), ctx)
@@ -90,6 +90,24 @@ it('reads what the API says through its published port, and the keys of a master
   expect(await read('airlift-dev-master-1', '/readyz')).toBe('ok')
   expect(readsOfKeys(engine)).toBe(2)
   expect([first.asked.length, second.asked.length]).toEqual([3, 1])
+})
+
+it('costs the engine no archive before the keys are there', async () => {
+  const engine = fakeEngine()
+  await runMaster(engine, NAME, 5)
+  expect(await reader(engine, 6443)(NAME, '/readyz')).toBe('')
+  expect(readsOfKeys(engine)).toBe(0)
+})
+
+it('takes the ways that were found before', async () => {
+  const server = await api()
+  const engine = fakeEngine()
+  await runMaster(engine, NAME, server.port, adminKubeconfig(us))
+  const doors = createApiDoors(engine, 6443)
+  await doors.open(NAME)
+  const later = createApiReader(engine, createApiDoors(engine, 6443, doors.known), ctx)
+  expect(await later(NAME, '/readyz')).toBe('ok')
+  expect(readsOfKeys(engine)).toBe(1)
 })
 
 it('is silent where the API has no such thing', async () => {

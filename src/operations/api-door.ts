@@ -3,17 +3,21 @@ import type { Context } from '../core/context.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import type { Engine } from '../machine/docker/engine.js'
 import { readContainerFile } from '../rootfs/tar/read-container-file.js'
-import type { ReadApi } from '../runtime/runtime.js'
+import { readMembers } from '../rootfs/tar/read-file.js'
+import type { NodeFiles, ReadApi } from '../runtime/runtime.js'
 import { type ApiAccess, getApi, NO_WAY, readAccess } from './api-request.js'
 
-const KUBECONFIG = '/etc/rancher/k3s/k3s.yaml'
+const DIRECTORY = '/etc/rancher/k3s'
+const KUBECONFIG = `${DIRECTORY}/k3s.yaml`
+const TOKEN = `${DIRECTORY}/token`
+/** Above this a file is none of k3s' own. Bytes. */
+const MAX_FILE = 1 << 20
 /** How long an address of this computer may take to answer. */
 const KNOCK_MS = 50
-const TOKEN = '/etc/rancher/k3s/token'
 
-/** A way to the API of a master, and its kubeconfig as it is in the container. Holds the admin's key. */
+/** A way to the API of a master, and its files of k3s' configuration. Holds the admin's key. */
 export interface ApiDoor extends ApiAccess {
-  readonly kubeconfig: string
+  readonly files: NodeFiles
 }
 
 /** The ways to the APIs of a cluster's masters in containers. A way that was found is kept: the keys are read once. */
@@ -26,12 +30,16 @@ export interface ApiDoors {
   /** A master that refuses the keys was made anew. */
   forget(name: string): void
   /** Masters to which a way was found. */
-  readonly known: ReadonlyMap<string, unknown>
+  readonly known: ReadonlyMap<string, ApiDoor>
 }
 
-/** Opens doors of masters whose API is at this port in their containers. */
-export function createApiDoors(engine: Engine, port: number): ApiDoors {
-  const known = new Map<string, ApiDoor>()
+/** Opens doors of masters whose API is at this port in their containers; `found` before are open. */
+export function createApiDoors(
+  engine: Engine,
+  port: number,
+  found: ReadonlyMap<string, ApiDoor> = new Map(),
+): ApiDoors {
+  const known = new Map(found)
   const silent = new Set<string>()
   const opening = new Map<string, Promise<ApiDoor | 'no-way' | undefined>>()
   const find = async (name: string): Promise<ApiDoor | 'no-way' | undefined> => {
@@ -80,10 +88,25 @@ async function openApi(
     // There is no way there from here, or something in between.
     if (said === 'nothing') silent.add(address)
   }
-  const [text, token] = await Promise.all([readText(engine, name, KUBECONFIG), readText(engine, name, TOKEN)])
+  const files = await readDirectory(engine, name)
+  const text = files.get(KUBECONFIG)?.content.toString('utf8')
   const access = text ? readAccess(text, place) : undefined
-  const password = token?.trim().replace(/^K10[0-9a-f]+::server:/, '')
-  return access && text ? { ...access, ...(password ? { password } : {}), kubeconfig: text } : undefined
+  const password = files
+    .get(TOKEN)
+    ?.content.toString('utf8')
+    .trim()
+    .replace(/^K10[0-9a-f]+::server:/, '')
+  return access ? { ...access, ...(password ? { password } : {}), files } : undefined
+}
+
+/** All of k3s' configuration at once, since each archive costs an engine a process; none before the admin's key is there. */
+async function readDirectory(engine: Engine, name: string): Promise<NodeFiles> {
+  if (!(await engine.hasPath(name, KUBECONFIG))) return new Map()
+  const tar = await engine.getArchive(name, DIRECTORY)
+  const members = tar ? await readMembers(tar, { maxMember: MAX_FILE }) : []
+  return new Map(
+    members.map(({ path, ...file }) => [`${DIRECTORY}/${path.split('/').slice(1).join('/')}`, file] as const),
+  )
 }
 
 /** Whether something listens there. A published port does not tell: the engine listens on it itself. */

@@ -6,6 +6,7 @@ import { createFakeEngine } from '../machine/docker/fake-engine.js'
 import type { FakeEngine, FakeEngineOptions, FakeExecCall } from '../machine/docker/fake-engine-types.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { testManifest } from '../runtime/k3s/world.fixture.js'
+import { listUserFiles, USER_FILES } from '../runtime/user-files.js'
 import type { OperationDeps } from './session.js'
 
 // A fake engine whose containers behave as nodes of k3s: what is run in them is answered from the files that they were given.
@@ -120,6 +121,7 @@ function lookInside(engine: FakeEngine, name: string, script: string, ready: Rea
     'k3s-api': master && up ? 'ok' : '',
     'k3s-nodes': master && up ? JSON.stringify({ items: [...ready].filter(isBeside).map(nodeOf) }) : '',
     'k3s-token': files.get('/etc/rancher/k3s/token')?.content.toString('utf8') ?? '',
+    [USER_FILES]: listUserFiles(files),
     'k3d-archives': [...files.keys()]
       .filter((path) => path.startsWith('/var/lib/airlift/images/.airlift/'))
       .map((path) => path.split('/').at(-1))

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createFakeMachine } from '../machine/fake/fake-machine.js'
+import { packEntries } from '../rootfs/tar/pack-entries.js'
 import { loadContainerScripts } from '../rootfs/templates.js'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
 import { newRuntime } from '../runtime/new-runtime.js'
 import type { ObserveInput, World } from '../runtime/runtime.js'
+import { readUserFiles, USER_FILES } from '../runtime/user-files.js'
 import { type ContainerLab, containerLab, tinyRootfs } from './containers.fixture.js'
 import { planRun, run } from './run.js'
 
@@ -52,12 +54,13 @@ const readApi =
     if (master !== MASTER) return ''
     return path === '/readyz' ? api : path === '/api/v1/nodes' ? JSON.stringify({ items: nodes }) : ''
   }
+const files = new Map([['/etc/rancher/k3s/k3s.yaml', { mode: '0600', content: Buffer.from('kubeconfig') }]])
 const made = new Set(names.map((name) => `docker://${name}`))
 
 describe('containers that were made by this operation', () => {
   it('are known by the engine and the API alone, and nothing is left to do', async () => {
     const nodes = names.map((name) => ready(name))
-    const world = await look({ made, readApi: readApi(nodes), readKubeconfig: async () => 'kubeconfig' })
+    const world = await look({ made, readApi: readApi(nodes), readFiles: async () => files })
     expect(world.unreachable).toEqual([])
     expect(world.machines.map(({ name, made: own }) => [name, own])).toEqual([
       [MASTER, true],
@@ -85,6 +88,62 @@ describe('containers that were made by this operation', () => {
     const world = await look({ made: new Set([`docker://${MASTER}`]), readApi: async () => 'unavailable' })
     // The surprise: the command that looks.
     expect(world.unreachable.map(({ node }) => node.target.host)).toEqual([MASTER, WORKER])
+  })
+})
+
+describe('containers that others are to join', () => {
+  const config = new Map(
+    [
+      ['k3s.yaml', 'kubeconfig'],
+      ['token', 'abc\n'],
+      ['config.yaml', 'agent-token: secret\n'],
+    ].map(([path, text = '']) => [`/etc/rancher/k3s/${path}`, { mode: '0600', content: Buffer.from(text) }]),
+  )
+  const mark = async (name: string, ...paths: string[]): Promise<void> => {
+    const entries = paths.map((path) => ({
+      path: `/var/lib/rancher/k3s/${path}`,
+      mode: '0600',
+      content: 'x',
+    }))
+    await lab.engine.putArchive(name, '/', packEntries(entries, String))
+  }
+
+  it('are known by the engine and the API, without a command in them', async () => {
+    await mark(MASTER, 'airlift/state/initialized', 'server/db/state.db')
+    const nodes = names.map((name) => ready(name))
+    const before = lab.engine.calls.length
+    const world = await look({ toJoin: true, readApi: readApi(nodes), readFiles: async () => config })
+    expect(world.unreachable).toEqual([])
+    const [master, worker] = world.machines
+    expect(master?.installed).toMatchObject({ apiReady: true, initialized: true, cluster: 'dev' })
+    expect(master?.installed.nodes?.map(({ name }) => name)).toEqual(names)
+    const { fragments } = master?.facts.managed ?? {}
+    expect(fragments?.['k3s-datastore']).toBe('sqlite')
+    expect(readUserFiles(fragments?.[USER_FILES] ?? '').map(({ path }) => path)).toEqual([
+      '/etc/rancher/k3s/config.yaml',
+    ])
+    // The one archive of this rootfs is there: a node that joins does not bring it once more.
+    const images = rootfs.manifest.files.filter(({ role }) => role === 'images').map(({ sha256 }) => sha256)
+    expect(fragments?.['k3d-archives']?.split('\n')).toEqual(images)
+    expect(world.secrets.get('token')?.reveal()).toBe('abc')
+    // It joined and was never seen ready.
+    expect(worker?.installed).toMatchObject({ active: true, initialized: false })
+    const asked = lab.engine.calls.slice(before).map(({ method }) => method)
+    expect(asked).not.toContain('exec')
+    expect(asked).not.toContain('getArchive')
+  })
+
+  it.each([
+    ['the API is not ready', { readApi: readApi([], 'starting'), readFiles: async () => config }],
+    [
+      'the API cannot be asked from here',
+      { readApi: async () => 'unavailable', readFiles: async () => config },
+    ],
+    ['no token is among the files', { readApi: readApi([]), readFiles: async () => new Map() }],
+  ])('are looked into where %s', async (_, told) => {
+    const world = await look({ toJoin: true, ...told })
+    // The surprise: the command that looks. A worker has nothing to tell.
+    expect(world.unreachable.map(({ node }) => node.target.host)).toEqual([MASTER])
   })
 })
 

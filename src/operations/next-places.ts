@@ -69,7 +69,7 @@ async function withoutNode(
   ctx: Context,
   deps: OperationDeps,
 ): Promise<Found[]> {
-  const known = await observeKnownCluster(spec, ctx, deps)
+  const known = await observeKnownCluster(spec, ctx, deps, { toJoin: true })
   await using cluster = known.cluster
   const answering = cluster.world.machines.find(({ installed }) => installed.apiReady && installed.nodes)
   const names = answering?.installed.nodes?.map((node) => node.name)

@@ -6,9 +6,9 @@ import type { AskHandler } from '../plan/execute.js'
 import type { Rootfs } from '../rootfs/manifest.js'
 import { loadContainerScripts, loadTemplates } from '../rootfs/templates.js'
 import { newRuntime } from '../runtime/new-runtime.js'
-import type { MachineWorld, ObserveInput, Runtime, World } from '../runtime/runtime.js'
+import type { MachineWorld, NodeFiles, ObserveInput, Runtime, World } from '../runtime/runtime.js'
 import { createApiAsker } from './api-asker.js'
-import { type ApiDoors, createApiDoors, createApiReader } from './api-door.js'
+import { type ApiDoor, type ApiDoors, createApiDoors, createApiReader } from './api-door.js'
 import type { ExplainLog } from './container-machine.js'
 import { openContainerSession } from './container-session.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
@@ -26,8 +26,9 @@ export interface ObservedCluster extends AsyncDisposable {
   traffic(): readonly Pick<Machine, 'stats'>[]
   /** Answers waits without the machines' help; absent where that cannot be done. */
   readonly ask?: AskHandler
-  /** Looks again, over the same connections. */
-  /** Looks again; `made` are ids of containers that this operation has made since, see `ObserveInput.made`. */
+  /** Ways that were found to the APIs of masters in containers. */
+  readonly doors?: ReadonlyMap<string, ApiDoor>
+  /** Looks again, over the same connections; `made` are ids of containers that this operation has made since, see `ObserveInput.made`. */
   observe(made?: ReadonlySet<string>): Promise<World>
   /** Looks again at containers, not into them; also after an interruption, with a context of its own. */
   lookFromOutside(ctx: Context): Promise<World>
@@ -40,10 +41,14 @@ export interface ObserveOptions {
   readonly inside?: boolean
   /** True: an engine is asked only for what is the cluster's, whenever it is looked at. Default false. */
   readonly ownOnly?: boolean
+  /** What those who join need to know is looked for, see `ObserveInput.toJoin`. Default false. */
+  readonly toJoin?: boolean
   /** A number of containers means those that are there, whatever their places. Default false. */
   readonly align?: boolean
   /** Machines that have just been looked at: containers among them are not looked into at first. */
   readonly seen?: readonly MachineWorld[]
+  /** Ways to the APIs of masters in containers that were found by then. */
+  readonly doors?: ReadonlyMap<string, ApiDoor>
 }
 
 /** Connects to all machines of a spec and looks at them: one connection and one round trip each. */
@@ -66,7 +71,7 @@ export async function observeCluster(
       ? await loadContainerScripts()
       : (options.rootfs?.templates ?? (await loadTemplates(spec.runtime)))
     const engine = contained?.engine
-    const doors = engine && createApiDoors(engine, apiPortOf(spec))
+    const doors = engine && createApiDoors(engine, apiPortOf(spec), options.doors)
     const readApi = engine && doors && createApiReader(engine, doors, ctx)
     const look = (
       inside: boolean,
@@ -87,7 +92,8 @@ export async function observeCluster(
           ...(engine ? { engine } : {}),
           inside,
           ...(options.ownOnly ? { ownOnly: true } : {}),
-          ...(readApi && doors ? { readApi, readKubeconfig: kubeconfigOf(doors) } : {}),
+          ...(options.toJoin ? { toJoin: true } : {}),
+          ...(readApi && doors ? { readApi, readFiles: filesOf(doors) } : {}),
           ...known,
         },
         by,
@@ -111,6 +117,7 @@ export async function observeCluster(
       ...(handler ? { engine: handler } : {}),
       traffic: () => [...session.byId.values(), ...(engine ? [{ stats: { roundTrips: 0, bytesSent } }] : [])],
       ...(asker ? { ask: asker } : {}),
+      ...(doors ? { doors: doors.known } : {}),
       lookFromOutside: (by) => look(false, by),
       [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
     }
@@ -120,11 +127,11 @@ export async function observeCluster(
   }
 }
 
-/** The kubeconfig of a master in a container, as it is there; empty where there is no way to it. */
-function kubeconfigOf(doors: ApiDoors): (master: string) => Promise<string> {
+/** The files of a master in a container, read with the keys of its API; none where there is no way to that. */
+function filesOf(doors: ApiDoors): (master: string) => Promise<NodeFiles> {
   return async (master) => {
     const door = await doors.open(master)
-    return door && door !== 'no-way' ? door.kubeconfig : ''
+    return door && door !== 'no-way' ? door.files : new Map()
   }
 }
 

@@ -86,7 +86,7 @@ export async function observeKnownCluster(
   spec: ClusterSpec,
   ctx: Context,
   deps: OperationDeps,
-  options: Pick<ObserveOptions, 'inside'> = {},
+  options: Pick<ObserveOptions, 'inside' | 'rootfs' | 'toJoin'> = {},
 ): Promise<{ spec: ClusterSpec; cluster: ObservedCluster }> {
   const cluster = await observeCluster(spec, options, ctx, deps)
   const belongs = cluster.world.machines.filter(

@@ -177,8 +177,13 @@ export interface ObserveInput {
   readonly ownOnly?: boolean
   /** Reads from the API of a master without its machine's help; absent where that cannot be. */
   readonly readApi?: ReadApi
-  /** The kubeconfig of a master as it is there, where `readApi` can ask it; else empty. */
-  readonly readKubeconfig?: (master: string) => Promise<string>
+  /** The files of k3s' configuration on a master, its kubeconfig among them, where `readApi` can ask it; else none. */
+  readonly readFiles?: (master: string) => Promise<NodeFiles>
+  /**
+   * What machines need to know that are to join: also the files in which the user said what nodes are to be like. Nothing is
+   * run in containers that the engine and the API tell enough of: they stay as they are.
+   */
+  readonly toJoin?: true
   /** Machines that have just been looked at, and are not looked at again. */
   readonly seen?: readonly MachineWorld[]
   /**
@@ -187,6 +192,9 @@ export interface ObserveInput {
    */
   readonly made?: ReadonlySet<string>
 }
+
+/** Small files of a machine by path; `mode` is octal, `0600`. */
+export type NodeFiles = ReadonlyMap<string, { readonly mode: string; readonly content: Buffer }>
 
 /** The body of a path of a master's API, empty where the API refuses or is silent; `unavailable` where it cannot be asked from here. */
 export type ReadApi = (master: string, path: string) => Promise<string>

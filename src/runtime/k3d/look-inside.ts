@@ -1,13 +1,16 @@
 import { LABELS, nodeOfLabels } from '../../cluster/container-labels.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
-import type { EngineContainer } from '../../machine/docker/engine.js'
+import type { Engine, EngineContainer } from '../../machine/docker/engine.js'
 import { collectManaged } from '../../machine/facts/collect-facts.js'
 import type { ManagedFacts } from '../../machine/facts/facts.js'
 import type { Machine } from '../../machine/machine.js'
+import { KEPT_INITIALIZED } from '../../machine/state-paths.js'
 import { k3sFragments } from '../k3s/fragments.js'
 import { watchedFiles } from '../k3s/observe.js'
-import type { ObserveInput } from '../runtime.js'
+import { K3S } from '../k3s/paths.js'
+import type { NodeFiles, ObserveInput } from '../runtime.js'
+import { listUserFiles, USER_FILES, USER_FILES_SCRIPT } from '../user-files.js'
 import { nodeOptions } from './container-config.js'
 import { CONTAINER } from './contract.js'
 import { ARCHIVES } from './engine-steps.js'
@@ -34,8 +37,9 @@ export async function lookInside(
   const look = (names: readonly string[], paths: readonly string[]): Promise<ManagedFacts> =>
     collectManaged(machine, { files: paths, fragments: pick(fragments, names) }, ctx)
   const version = container.labels[LABELS.version] ? [] : ['k3s-version']
+  const userFiles = input.toJoin ? [USER_FILES] : []
   const [found, told] = await Promise.all([
-    look([...OF_CONTAINER, ...version], files),
+    look([...OF_CONTAINER, ...version, ...userFiles], files),
     askApi(input, container),
   ])
   const answers = told ?? (await look([...OF_API, 'k3s-etcd'], [])).fragments
@@ -53,17 +57,71 @@ export async function lookAtMade(
   input: ObserveInput,
   container: EngineContainer,
 ): Promise<ManagedFacts | undefined> {
-  const [answers, kubeconfig] = await Promise.all([
+  const [answers, files] = await Promise.all([
     askApi(input, container),
-    isMaster(container) ? input.readKubeconfig?.(container.name) : undefined,
+    isMaster(container) ? input.readFiles?.(container.name) : undefined,
   ])
   if (!answers) return undefined
+  const kubeconfig = textOf(files, K3S.kubeconfig)
   const fragments = {
     ...answers,
     'k3s-initialized': 'yes',
     ...(kubeconfig ? { 'k3s-kubeconfig': kubeconfig } : {}),
   }
   return plannedManaged(fragments)
+}
+
+/**
+ * What those who join need to know of a node that stays as it is, from the engine and the API alone: a command in a container
+ * takes as long as the rest of what is done before a new one starts. Of a worker that is nothing. Undefined where the API cannot
+ * be asked from here, or is not ready: then the container is looked into.
+ */
+export async function lookBeside(
+  input: ObserveInput,
+  engine: Engine,
+  container: EngineContainer,
+): Promise<ManagedFacts | undefined> {
+  const { name } = container
+  const has = (path: string): Promise<boolean> => engine.hasPath(name, path)
+  const initialized = has(KEPT_INITIALIZED)
+  if (!isMaster(container)) return plannedManaged({ 'k3s-initialized': yes(await initialized) })
+  const [answers, files, marked, etcd, sqlite, archives] = await Promise.all([
+    askApi(input, container),
+    input.readFiles?.(name),
+    initialized,
+    has(`${K3S.dataDir}/server/db/etcd`),
+    has(`${K3S.dataDir}/server/db/state.db`),
+    archivesOf(input, has),
+  ])
+  const token = textOf(files, K3S.tokenFile)
+  if (answers?.['k3s-api'] !== 'ok' || !files || token === '') return undefined
+  return plannedManaged({
+    ...answers,
+    'k3s-initialized': yes(marked),
+    'k3s-token': token,
+    'k3s-kubeconfig': textOf(files, K3S.kubeconfig),
+    'k3s-datastore': [...(etcd ? ['etcd'] : []), ...(sqlite ? ['sqlite'] : [])].join('\n'),
+    [USER_FILES]: listUserFiles(files),
+    [ARCHIVES]: archives.join('\n'),
+  })
+}
+
+/** Digests of the rootfs' image archives that the volume of all nodes has. */
+async function archivesOf(
+  { rootfs }: ObserveInput,
+  has: (path: string) => Promise<boolean>,
+): Promise<readonly string[]> {
+  const digests = (rootfs?.manifest.files ?? []).flatMap(({ role, sha256 }) =>
+    role === 'images' ? sha256 : [],
+  )
+  const there = await Promise.all(digests.map((digest) => has(`${CONTAINER.images}/.airlift/${digest}`)))
+  return digests.filter((_, i) => there[i])
+}
+
+const yes = (is: boolean): string => (is ? 'yes' : '')
+
+function textOf(files: NodeFiles | undefined, path: string): string {
+  return files?.get(path)?.content.toString('utf8') ?? ''
 }
 
 /** What the API of a master says, as the fragments would tell it. Undefined where it cannot be asked from here. */
@@ -99,6 +157,10 @@ function probeOptions(
   const files = [...watchedFiles(spec, input), CONTAINER.entryScript, ...own.map((file) => file.path)]
   return {
     files: [...new Set(files)],
-    fragments: { ...k3sFragments(), [ARCHIVES]: `ls -A ${CONTAINER.images}/.airlift 2>/dev/null` },
+    fragments: {
+      ...k3sFragments(),
+      [USER_FILES]: USER_FILES_SCRIPT,
+      [ARCHIVES]: `ls -A ${CONTAINER.images}/.airlift 2>/dev/null`,
+    },
   }
 }

@@ -15,7 +15,7 @@ import { listEngine, lookAtEngine, lookAtOwn } from './engine-world.js'
 import { containerState, plannedFacts } from './facts.js'
 import { keptState } from './kept-state.js'
 import { containersOf } from './layout.js'
-import { lookAtMade, lookInside } from './look-inside.js'
+import { lookAtMade, lookBeside, lookInside } from './look-inside.js'
 
 /**
  * Looks at the engine, and into every container that runs, one round trip each. On a first run none does. What takes longest
@@ -37,6 +37,8 @@ export async function observeK3d(spec: ClusterSpec, input: ObserveInput, ctx: Co
         try {
           const known = input.made?.has(machine.id) ? await lookAtMade(input, container) : undefined
           if (known) return { made: true as const, managed: known }
+          const beside = input.toJoin ? await lookBeside(input, own, container) : undefined
+          if (beside) return { managed: beside }
           return { managed: await lookInside(spec, input, machine, container, ctx) }
         } catch (error) {
           if (ctx.signal.aborted) throw error

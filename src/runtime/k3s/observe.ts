@@ -6,6 +6,7 @@ import { collectFacts } from '../../machine/facts/collect-facts.js'
 import type { Facts } from '../../machine/facts/facts.js'
 import { RECORD } from '../../machine/state-paths.js'
 import type { InstalledState, MachineWorld, ObserveInput, World } from '../runtime.js'
+import { USER_FILES, USER_FILES_SCRIPT } from '../user-files.js'
 import { configSecrets } from './config.js'
 import { k3sFragments } from './fragments.js'
 import { parseNodes } from './nodes.js'
@@ -18,7 +19,7 @@ export async function observeK3s(spec: ClusterSpec, input: ObserveInput, ctx: Co
   const options = {
     files: watchedFiles(spec, input),
     units: ['k3s', 'k3s-agent'],
-    fragments: k3sFragments(),
+    fragments: { ...k3sFragments(), ...(input.toJoin ? { [USER_FILES]: USER_FILES_SCRIPT } : {}) },
     ...(first && first.kind === 'ssh' ? { routeTo: first.host } : {}),
   }
   const machines = (
