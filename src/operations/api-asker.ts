@@ -16,6 +16,8 @@ const PAUSE_MS = 120
 const PAUSE_ALONE_MS = 40
 /** How often the container itself is looked at while its API is silent. */
 const LOOK_MS = 2_000
+/** An engine notes the start of a container after it: what is printed at once is older than the time that it tells. */
+const START_SLACK_MS = 1_000
 /** So often the way to an address may be missing before it is certain that there is none. */
 const NO_WAY = 4
 const RESTARTS = 5
@@ -133,7 +135,8 @@ async function lastLines(
   name: string,
   container: EngineContainer | undefined,
 ): Promise<string[]> {
-  const since = container && !Number.isNaN(Date.parse(container.startedAt)) ? container.startedAt : undefined
+  const started = Date.parse(container?.startedAt ?? '')
+  const since = Number.isNaN(started) ? undefined : new Date(started - START_SLACK_MS).toISOString()
   const told = await engine
     .logs(name, { tail: LINES, ...(since === undefined ? {} : { since }) })
     .catch(() => '')

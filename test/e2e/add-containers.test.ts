@@ -45,6 +45,11 @@ describe.skipIf(labMissing())('containers that join', () => {
     ...['run', ...rootfs(), ...(real ? [] : ['--image', IMAGE])],
     ...['--masters', String(masters), '--nodes', String(workers)],
   ]
+  /** A worker slow enough to be killed before it has joined, also where the tests share two processors with others. */
+  const slow = (filter: string): string[] => {
+    writeFileSync(`${home}/slow.json`, JSON.stringify({ join_ms: 8000 }))
+    return real ? [] : ['--file', `${home}/slow.json:/etc/rancher/standin.json${filter}`]
+  }
   const nodes = async (): Promise<string[]> =>
     ((await json('status', '--name', NAME)).nodes ?? []).map(
       ({ name, ready }) => `${name.replace(`airlift-${NAME}-`, '')} ${ready}`,
@@ -82,9 +87,7 @@ describe.skipIf(labMissing())('containers that join', () => {
   it(
     'and were killed are finished by the same command, and nothing comes twice',
     async () => {
-      // Slow enough to be killed before it has joined, also where the tests share two processors with others.
-      writeFileSync(`${home}/slow.json`, JSON.stringify({ join_ms: 8000 }))
-      const slowly = real ? [] : ['--file', `${home}/slow.json:/etc/rancher/standin.json`]
+      const slowly = slow('')
       expect(await killAt(add('--nodes', '1', ...slowly), home, 'step.done', 1)).toMatchObject({
         killed: true,
       })
@@ -133,7 +136,7 @@ describe.skipIf(labMissing())('containers that join', () => {
       expect(await json(...add('--masters', '1'))).toMatchObject({ exit: 5, error: { code: 'E_REFUSED' } })
       expect((await json('stop', '--name', NAME)).exit).toBe(0)
       const before = await left()
-      const refused = await json(...run(2, 2))
+      const refused = await json(...run(2, 2), ...slow('@workers:1'))
       expect(refused, refused.error?.message).toMatchObject({ exit: 5, error: { code: 'E_REFUSED' } })
       expect(refused.error?.message).toContain('SQLite')
       expect(await left()).toEqual(before)
