@@ -185,9 +185,18 @@ describe('importImages and what is there already', () => {
     expect(packed.imports).toEqual([])
   })
 
+  it('leaves unpacking to the first use where that would tell nothing more', async () => {
+    const a = containerd('a', { unpacked: false })
+    expect(outcomes(await importInto([a], [app()]))).toEqual([{ [NAME]: 'imported' }])
+    expect(a.calls.map(({ script }) => script.match(/images import --local .*-(?= >)/)?.[0])).toContain(
+      'images import --local --no-unpack -',
+    )
+  })
+
   it('does not take an image for imported that could not be unpacked', async () => {
     const a = containerd('a', { unpacked: false })
-    const result = await importInto([a], [app()])
+    const layers = [gzipSync(layer('app'))]
+    const result = await importInto([a], [file(dockerArchive([{ names: ['app:1'], layers }]))])
     expect(result.machines[0]).toMatchObject({ outcome: 'failed', error: { code: 'E_VERIFY' } })
     expect(outcomes(result)).toEqual([{ [NAME]: 'failed' }])
   })

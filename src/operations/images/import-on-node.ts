@@ -82,7 +82,8 @@ export async function importOnNode(
   }
   ctx.signal.throwIfAborted()
   const isRight = (image: WantedImage, name: string): boolean =>
-    isThere(name, image, have) && (!sent.has(name) || have.records.get(name)?.unpacked === true)
+    isThere(name, image, have) &&
+    (!sent.has(name) || image.image.plain || have.records.get(name)?.unpacked === true)
   const there = new Set(images.flatMap((image) => image.names.filter((name) => isRight(image, name))))
   const whole = images.every(({ names }) => names.every((name) => there.has(name)))
   if (!error && whole) return { present, there }
@@ -101,7 +102,8 @@ async function change(
   const way = archive && wayTo(machine, archive)
   checkRoom(plan, way, have, node)
   const ids = [...plan.tags, ...plan.send].map(({ id }) => id)
-  const script = changeScript({ tags: plan.tags, ids, ...(way ? { archive: way } : {}) })
+  const packed = plan.send.every(({ image }) => image.plain)
+  const script = changeScript({ tags: plan.tags, ids, ...(way ? { archive: way, packed } : {}) })
   const options = { signal: ctx.signal, timeoutMs }
   const onProgress = (sentBytes: number): void =>
     ctx.events.emit({

@@ -63,6 +63,7 @@ async function readEntry(
     },
   })
   const layers: Descriptor[] = []
+  let plain = entry.Layers.length === config.rootfs?.diff_ids?.length
   for (const [position, name] of entry.Layers.entries()) {
     const source = files.find(name)
     if (!source) throw damaged(files.path, names, `its layer ${name} is not in the archive`)
@@ -73,6 +74,7 @@ async function readEntry(
     if (layer.mediaType === MEDIA.layer && wanted !== undefined && wanted !== layer.digest) {
       throw damaged(files.path, names, `its layer ${name} is ${layer.digest}, not ${wanted}`)
     }
+    plain &&= layer.mediaType === MEDIA.layer
     blobs.set(layer.digest.slice(7), source)
     layers.push(layer)
   }
@@ -83,7 +85,15 @@ async function readEntry(
     layers,
   }
   const bytes = canonicalJson(manifest)
-  return { names, arch, manifest: bytes, mediaType: MEDIA.manifest, digest: `sha256:${sha256(bytes)}`, blobs }
+  return {
+    names,
+    arch,
+    manifest: bytes,
+    mediaType: MEDIA.manifest,
+    digest: `sha256:${sha256(bytes)}`,
+    blobs,
+    ...(plain ? { plain } : {}),
+  }
 }
 
 /** All names of an entry. @throws AirliftError E_LOCAL_FILE when there is none: no kubelet could ask for the image */

@@ -136,6 +136,20 @@ describe('openImages', () => {
     const [image] = (await open(path, path, { trusted: true })).images
     expect(image?.blobs.get(sha256(packed))?.size).toBe(packed.length)
     expect(image?.manifest.toString()).toContain('tar+gzip')
+    // What its configuration tells of is seen only where it is unpacked.
+    expect(image?.plain).toBeUndefined()
+  })
+
+  it('tells where a layer is what the configuration tells of', async () => {
+    for (const [content, plain] of [
+      [docker, true],
+      [gzipSync(docker), true],
+      [dockerArchive([{ names: ['app:1'], layers: [layer('base'), gzipSync(layer('app'))] }]), undefined],
+      [oci, undefined],
+    ] as const) {
+      const { images } = await open(file(content))
+      expect(images.map((image) => image.plain)).toEqual(images.map(() => plain))
+    }
   })
 
   it('finds a layer of a layout that is damaged when it is read', async () => {

@@ -17,6 +17,8 @@ export interface SourceImage {
   readonly digest: string
   /** Config and layers, by hex digest. */
   readonly blobs: ReadonlyMap<string, SourceBlob>
+  /** Its layers are not compressed, and are those that its configuration names: unpacking would tell nothing more of them. */
+  readonly plain?: true
   /** The index that it came in, whose names it carries. */
   readonly index?: { readonly digest: string; readonly mediaType: string; readonly bytes: Buffer }
 }

@@ -100,6 +100,15 @@ describe.each(SHELLS)('under %s', (...shell) => {
     expect(stdout).not.toContain('@@failed')
   })
 
+  it('leaves unpacking to others where that is asked for, with an older ctr too', () => {
+    k3s(`${OK()}
+*'images import --local --no-unpack -') echo 'ctr: flag provided but not defined: -local' >&2; exit 1;;
+*'images import --no-unpack -') cat >${dir}/got;;`)
+    const script = changeScript({ tags: [], archive: 'stdin', packed: true, ids: [ID] })
+    expect(run(script, shell, 'the archive').stdout).not.toContain('@@failed')
+    expect(readFileSync(join(dir, 'got'), 'utf8')).toBe('the archive')
+  })
+
   it('says what containerd said when it refuses, without its warnings', () => {
     k3s(`${OK()}
 *'images import --local -') cat >/dev/null; echo 'level=warning msg=old' >&2; echo 'ctr: no space left on device' >&2; exit 1;;`)
