@@ -11,6 +11,8 @@ export const JOURNAL = `${STATE_DIR}/journal`
 export const RECORD = `${STATE_DIR}/cluster.json`
 /** Exists once the node has been seen ready; before that, a failed first start may be begun anew. */
 export const INITIALIZED = `${STATE_DIR}/initialized`
+/** Where every node in a container has the volume with images of its cluster. */
+export const IMAGES_DIR = `${STATE_DIR}/images`
 /** Who works on the machine, or did last. */
 export const LOCK = `${STATE_DIR}/lock`
 /** {@link INITIALIZED} of a container where an engine shows it: in the data volume, since it knows no mounts of the inside. */

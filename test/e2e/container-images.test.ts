@@ -8,7 +8,7 @@ import { buildBundle } from '../lab/build-bundle.js'
 import { airlift, type CliResult, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
 import { killAt } from './cluster.js'
 
-// Images into containers: the engine puts what is large there as a file, which must never stay.
+// Images into containers: the engine puts what is large there as a file, once for all nodes, which must never stay.
 
 const ID = process.pid
 const IMAGE = `airlift-test-container-images-${ID}:1`
@@ -20,8 +20,13 @@ const ARCHIVES = '/var/lib/rancher/k3s/airlift'
 
 const inside = async (node: string, script: string): Promise<string> =>
   (await execa('docker', ['exec', node, 'sh', '-c', script])).stdout.trim()
+const SHARED = '/var/lib/airlift/images/import'
 const archives = async (): Promise<string> =>
-  (await Promise.all(NODES.map((node) => inside(node, `ls ${ARCHIVES} | grep import- || true`)))).join('')
+  (
+    await Promise.all(
+      NODES.map((node) => inside(node, `ls ${ARCHIVES} ${SHARED} 2>/dev/null | grep '[.]tar$' || true`)),
+    )
+  ).join('')
 const named = (name: string): Promise<string[]> =>
   Promise.all(
     NODES.map((node) => inside(node, `k3s ctr -n k8s.io images ls -q | grep -cx '${name}' || true`)),
@@ -55,16 +60,18 @@ describe.skipIf(labMissing())('images into containers', () => {
   })
 
   it.each([
-    ['large', 8 * MEGABYTE],
-    ['small', 1000],
-  ])('arrive, and leave nothing beside (%s)', async (name, bytes) => {
+    ['large', 8 * MEGABYTE, 1],
+    ['small', 1000, NODES.length],
+  ])('arrive, and leave nothing beside (%s)', async (name, bytes, times) => {
     const path = archive(name, bytes)
     const done = await cli(...words(path), '-o', 'json')
     expect(done.json, done.stderr).toMatchObject({
       outcome: 'done',
       machines: NODES.map((node) => ({ node, images: [{ outcome: 'imported' }], error: null })),
     })
-    expect((done.json as { bytesSent: number }).bytesSent).toBeGreaterThan(2 * bytes)
+    const { bytesSent } = done.json as { bytesSent: number }
+    expect(bytesSent).toBeGreaterThan(times * bytes)
+    if (times === 1) expect(bytesSent).toBeLessThan(2 * bytes)
     expect(await named(`docker.io/airlift-test/${name}:1`)).toEqual(['1', '1'])
     expect(await archives()).toBe('')
     const again = await cli(...words(path), '-o', 'json')
@@ -87,8 +94,23 @@ describe.skipIf(labMissing())('images into containers', () => {
     const [node = ''] = NODES
     // The process that wanted it is gone with its container.
     await inside(node, `mkdir -p ${ARCHIVES} && echo half >${ARCHIVES}/import-999999-1.tar`)
+    await inside(node, `echo half >${SHARED}/${node}@1700000000.import-999999-1.tar`)
+    // k3s must not take it for an image of its own in between.
+    await inside(node, 'sh /usr/local/bin/airlift-node link-images')
+    expect(await inside(node, 'ls -l /var/lib/rancher/k3s/agent/images')).not.toContain('import')
+    expect(await archives()).not.toBe('')
     const done = await cli(...words(archive('next', 8 * MEGABYTE)), '-o', 'json')
     expect(done.json, done.stderr).toMatchObject({ outcome: 'done' })
+    expect(await archives()).toBe('')
+  })
+
+  it('of two operators at the same moment all arrive', async () => {
+    const paths = ['one', 'two'].map((name) => archive(name, 8 * MEGABYTE))
+    const done = await Promise.all(paths.map((path) => cli(...words(path), '-o', 'json')))
+    for (const { json, stderr } of done) expect(json, stderr).toMatchObject({ outcome: 'done' })
+    for (const name of ['one', 'two']) {
+      expect(await named(`docker.io/airlift-test/${name}:1`)).toEqual(['1', '1'])
+    }
     expect(await archives()).toBe('')
   })
 })

@@ -7,7 +7,7 @@ import { createFakeMachine, type FakeCall, type FakeMachine } from '../../machin
 import type { RunOptions, RunResult, UnpackRequest } from '../../machine/machine.js'
 import { sha256 } from '../../rootfs/digest.js'
 import { scanTar } from '../../rootfs/tar/scan.js'
-import { ARRIVED, PUT_MARK } from '../../runtime/images/scripts.js'
+import { NOT_SHARED, PUT_MARK, SHARED } from '../../runtime/images/scripts.js'
 
 interface Stored {
   readonly digest: string
@@ -25,6 +25,8 @@ export interface FakeContainerdOptions {
   readonly refuse?: (attempt: number) => string | Error | undefined
   /** A container: the engine unpacks archives into it. What this gives is thrown instead. */
   readonly unpack?: () => Error | undefined
+  /** What lies on the volume that it has with others, by path. */
+  readonly shared?: Map<string, Buffer>
   /** Changes an image once it is stored. */
   readonly afterImport?: (containerd: FakeContainerd) => void
 }
@@ -60,7 +62,6 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
     ].join('\n')
   const unpacked = new Map<string, Buffer>()
   const names: string[] = []
-  let put = ''
   const change = async ({ script, stdin: input }: FakeCall): Promise<Partial<RunResult> | Error> => {
     for (const [, from = '', names = ''] of script.matchAll(/images tag --force (\S+) (.*?) 2>&1/g)) {
       const source = images.get(from)
@@ -68,8 +69,10 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
       for (const to of names.split(' ')) images.set(to, source)
     }
     if (!script.includes('images import')) return { stdout: state() }
-    const stdin = script.includes(PUT_MARK) ? unpacked.get(put) : input
-    if (!stdin || (stdin !== input && input.toString() !== ARRIVED)) return { exitCode: 72 }
+    const [, path] = /^arrived (.*)\n$/.exec(input.toString()) ?? []
+    if (script.includes(PUT_MARK) && path === undefined) return { exitCode: 72 }
+    const stdin = path === undefined ? input : (options.shared?.get(path) ?? unpacked.get(path))
+    if (!stdin) return { exitCode: path?.startsWith(SHARED) ? NOT_SHARED : 73 }
     imports.push(stdin.length)
     const refused = options.refuse?.(imports.length)
     if (refused instanceof Error) return refused
@@ -82,7 +85,6 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
     id: `ssh://root@${name}:22`,
     name,
     on: [
-      { match: 'uname -n', reply: `${name}\n` },
       { match: 'images rm', fn: ({ script }) => remove(script, images) },
       {
         match: 'echo @@blobs',
@@ -90,6 +92,7 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
           `${state()}\n@@blobs\n${[...content.keys()].map((hex) => `sha256:${hex}`).join('\n')}\n@@end\n`,
       },
       { match: 'tell()', fn: change },
+      { match: 'uname -n', reply: `${name}\n` },
     ],
   })
   const { run } = fake
@@ -100,8 +103,9 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
     unpacked: names,
     // The script says where the archive is to be before it reads anything.
     run: (script: string, given: RunOptions = {}) => {
-      put = `/var/lib/rancher/k3s/airlift/import-${unpacked.size}-1.tar`
-      if (script.includes(PUT_MARK)) given.onLine?.(`${PUT_MARK}${put}`)
+      const put = `/var/lib/rancher/k3s/airlift/import-${unpacked.size}-1.tar`
+      const common = options.shared ? ` ${SHARED}/${name}-${unpacked.size}.tar` : ''
+      if (script.includes(PUT_MARK)) given.onLine?.(`${PUT_MARK}${put}${common}`)
       return run(script, given)
     },
     ...(options.unpack
@@ -113,7 +117,8 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
             if (error) throw error
             for (const [path, file] of await readTar(Buffer.concat(chunks), directory)) {
               names.push(path)
-              unpacked.set(path, file.content)
+              if (path.startsWith(SHARED)) options.shared?.set(path, file.content)
+              else unpacked.set(path, file.content)
             }
           },
         }

@@ -26,6 +26,67 @@ describe('importImages into containers', () => {
     expect([a.unpacked.length, b.unpacked.length]).toEqual([1, 1])
   })
 
+  it('lets it be put once for all nodes that have a volume together', async () => {
+    const shared = new Map<string, Buffer>()
+    const nodes = ['a', 'b', 'c'].map((name) => container(name, { shared }))
+    const result = await importInto(nodes, [app()])
+    expect(outcomes(result)).toEqual(nodes.map(() => ({ [NAME]: 'imported' })))
+    expect(nodes.map(({ unpacked }) => unpacked.length).sort()).toEqual([0, 0, 1])
+    expect(nodes.map(({ imports }) => imports.length)).toEqual([1, 1, 1])
+  })
+
+  it('puts it for each that does not see what is put for all', async () => {
+    const [a, b] = [container('a', { shared: new Map() }), container('b', { shared: new Map() })]
+    expect(await importInto([a, b], [app()])).toMatchObject({ outcome: 'done' })
+    expect(a.unpacked).toEqual([expect.stringContaining('/images/import/')])
+    expect(b.unpacked).toEqual(['/var/lib/rancher/k3s/airlift/import-0-1.tar'])
+  })
+
+  it('puts it where the node alone has it when even that node does not see what was put for all', async () => {
+    const shared = new Map<string, Buffer>()
+    shared.set = () => shared
+    const nodes = ['a', 'b'].map((name) => container(name, { shared }))
+    expect(await importInto(nodes, [app()])).toMatchObject({ outcome: 'done' })
+    expect(nodes.map(({ unpacked }) => unpacked.at(-1))).toEqual(
+      nodes.map(() => '/var/lib/rancher/k3s/airlift/import-0-1.tar'),
+    )
+  })
+
+  it('puts it for each when it cannot be put for all', async () => {
+    const shared = new Map<string, Buffer>()
+    const full = new AirliftError('E_DISK_FULL', 'no space left on device', { hint: 'free some space' })
+    let puts = 0
+    const unpack = (): Error | undefined => (puts++ === 0 ? full : undefined)
+    const nodes = ['a', 'b'].map((name) => container(name, { shared, unpack }))
+    expect(await importInto(nodes, [app()])).toMatchObject({ outcome: 'done' })
+    expect(nodes.map(({ unpacked }) => unpacked.length)).toEqual([1, 1])
+    expect([puts, shared.size]).toEqual([3, 0])
+  })
+
+  it('puts it for each of those that the node it was put for could not wait for', async () => {
+    const shared = new Map<string, Buffer>()
+    const refused = container('a', { shared, refuse: () => 'no such snapshotter' })
+    const { run } = refused
+    refused.run = async (...args) => {
+      const result = await run(...args)
+      // Its import has failed, and what was put for it goes with that.
+      if (result.stdout.includes('@@failed')) shared.clear()
+      return result
+    }
+    const late = container('b', { shared })
+    const result = await importInto([refused, late], [app()])
+    expect(outcomes(result)).toEqual([{ [NAME]: 'failed' }, { [NAME]: 'imported' }])
+  })
+
+  it('fails alone where nothing can be put', async () => {
+    const shared = new Map<string, Buffer>()
+    const full = new AirliftError('E_DISK_FULL', 'no space left on device', { hint: 'free some space' })
+    const refused = container('a', { shared, unpack: () => full })
+    const result = await importInto([refused, container('b', { shared })], [app()])
+    expect(outcomes(result)).toEqual([{ [NAME]: 'failed' }, { [NAME]: 'imported' }])
+    expect(result.machines[0]?.error).toMatchObject({ code: 'E_DISK_FULL' })
+  })
+
   it('sends what is small in one go', async () => {
     const a = container('a')
     expect(outcomes(await importInto([a], [app(1000)]))).toEqual([{ [NAME]: 'imported' }])

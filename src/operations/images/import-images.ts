@@ -17,6 +17,7 @@ import { archsOf, type ImageNode, observeImages } from './image-nodes.js'
 import { type ImageWord, readImageWords } from './image-words.js'
 import { type ImportTarget, importOnNode, type NodeImport } from './import-on-node.js'
 import { readEngineImages } from './read-engine-images.js'
+import type { SharedArchives } from './run-with-archive.js'
 import { openSpool, spool } from './spool.js'
 
 /** What `image import` is asked for. */
@@ -96,11 +97,9 @@ export async function importImages(
   sources.archives.push(...archives)
   const chosen = chooseImages(sources.archives, archsOf(nodes))
   const names = namesOf(sources)
-  const { timeoutMs } = input
+  const job: Job = { names, chosen, settled, timeoutMs: input.timeoutMs, shared: new Map() }
   const limit = pLimit(ctx.limits.uploads)
-  const machines = await Promise.all(
-    nodes.map((node) => limit(() => importOne(node, { names, chosen, settled, timeoutMs }, ctx))),
-  )
+  const machines = await Promise.all(nodes.map((node) => limit(() => importOne(node, job, ctx))))
   ctx.signal.throwIfAborted()
   let bytesSent = 0
   for (const { machine } of selected.machines) bytesSent += machine?.stats.bytesSent ?? 0
@@ -172,6 +171,7 @@ interface Job {
   /** Images of the daemon that every node has. */
   readonly settled: readonly EngineSource[]
   readonly timeoutMs: number
+  readonly shared: SharedArchives
 }
 
 async function importOne(
@@ -179,7 +179,7 @@ async function importOne(
   job: Job,
   ctx: Context,
 ): Promise<ImportMachine> {
-  const { names, chosen, settled, timeoutMs } = job
+  const { names, chosen, settled, timeoutMs, shared } = job
   const about = { machine: id, node, role }
   if ('error' in found) {
     const error = describe(found.error)
@@ -187,7 +187,7 @@ async function importOne(
     return { ...about, outcome: 'failed', images, error }
   }
   const images = chosen.get(found.arch) ?? []
-  const target = { machine: found.machine, node, images: found.images }
+  const target = { machine: found.machine, node, images: found.images, shared }
   const result = await announced({ ...target, id }, images, ctx, () =>
     importOnNode(target, images, timeoutMs, ctx),
   )

@@ -6,7 +6,7 @@ import { type NodeImages, parseNodeImages } from '../../runtime/images/node-imag
 import { type ImportPlan, isThere, planImport, type WantedImage } from '../../runtime/images/plan-import.js'
 import { changeScript, removeScript } from '../../runtime/images/scripts.js'
 import { readImages } from './image-nodes.js'
-import { type ArchiveWay, runWithArchive, wayTo } from './run-with-archive.js'
+import { type ArchiveWay, runWithArchive, type SharedArchives, wayTo } from './run-with-archive.js'
 
 /** A node that images go to. */
 export interface ImportTarget {
@@ -14,6 +14,8 @@ export interface ImportTarget {
   readonly node: string
   /** What it had when it was looked at. */
   readonly images: NodeImages
+  /** Archives that it may take from other nodes. */
+  readonly shared?: SharedArchives
 }
 
 /** How it ended on a node. */
@@ -92,7 +94,7 @@ export async function importOnNode(
 
 /** One attempt: what containerd has afterwards, and what it said when it refused. */
 async function change(
-  { machine, node }: ImportTarget,
+  { machine, node, shared }: ImportTarget,
   plan: ImportPlan,
   have: NodeImages,
   timeoutMs: number,
@@ -115,7 +117,7 @@ async function change(
       data: { sentBytes, totalBytes: archive?.size ?? 0 },
     })
   const result = archive
-    ? await runWithArchive(machine, { script, archive, onProgress }, options)
+    ? await runWithArchive(machine, { script, archive, onProgress, ...(shared ? { shared } : {}) }, options)
     : await machine.run(script, options)
   const error = refusal(result.stdout, result.stderr, node)
   const images = parseNodeImages(result.stdout, result.stderr, node)

@@ -1,11 +1,12 @@
 import { posix } from 'node:path'
 import { AirliftError } from '../../core/errors.js'
+import { unlessAborted } from '../../core/unless-aborted.js'
 import type { Machine, RunOptions, RunResult } from '../../machine/machine.js'
 import type { ImportStream } from '../../rootfs/oci/import-stream.js'
 import { imageError } from '../../rootfs/oci/open-images.js'
 import { padding, TAR_END, tarHeader } from '../../rootfs/tar/header.js'
 import { byteStream } from '../../rootfs/tar/member-stream.js'
-import { ARRIVED, PUT_MARK } from '../../runtime/images/scripts.js'
+import { ARRIVED, NOT_SHARED, PUT_MARK } from '../../runtime/images/scripts.js'
 
 /** How an archive gets to a node: on standard input of the script, or as a file that the machine itself unpacks. */
 export type ArchiveWay = 'stdin' | 'file'
@@ -16,7 +17,15 @@ export interface ArchiveRun {
   readonly script: string
   readonly archive: ImportStream
   readonly onProgress: (sentBytes: number) => void
+  /** Of all nodes of one import. */
+  readonly shared?: SharedArchives
 }
+
+/**
+ * Archives that lie where other nodes see them, by the id of the archive: the path once it is there, undefined where it could
+ * not be put. An entry goes with the import of the node that it was put by.
+ */
+export type SharedArchives = Map<string, Promise<string | undefined>>
 
 const PROGRESS_MS = 100
 
@@ -38,15 +47,19 @@ export function wayTo(machine: Machine, archive: ImportStream): ArchiveWay {
  */
 export async function runWithArchive(
   machine: Machine,
-  { script, archive, onProgress }: ArchiveRun,
+  { script, archive, onProgress, shared }: ArchiveRun,
   options: Pick<RunOptions, 'signal' | 'timeoutMs'>,
 ): Promise<RunResult> {
   const feed = new ImportFeed(archive, onProgress)
   try {
-    const result =
+    const byFile = (others?: SharedArchives): Promise<RunResult> =>
+      runWithFile(machine, script, memberOf(archive, feed), others, options)
+    let result =
       wayTo(machine, archive) === 'file'
-        ? await runWithFile(machine, script, memberOf(archive.size, feed.chunks()), options)
+        ? await byFile(shared)
         : await runWithInput(machine, script, feed.chunks(), options)
+    // What was put for another node has gone, or this one does not see it.
+    if (result.exitCode === NOT_SHARED) result = await byFile()
     if (feed.failure !== undefined) throw feed.failure
     return result
   } catch (thrown) {
@@ -71,66 +84,92 @@ async function runWithInput(
   }
 }
 
-/** The archive under a name, as one member of another. */
-type NamedMember = (name: string) => AsyncIterable<Buffer>
+/** An archive that can be put under a name, as the one member of another. */
+interface NamedMember {
+  readonly id: string
+  tar(name: string): AsyncIterable<Buffer>
+}
 
-function memberOf(size: number, chunks: AsyncIterable<Buffer>): NamedMember {
-  return async function* (name) {
-    yield tarHeader(name, size)
-    yield* chunks
-    yield Buffer.alloc(padding(size))
-    yield TAR_END
+function memberOf({ id, size }: ImportStream, feed: ImportFeed): NamedMember {
+  return {
+    id,
+    async *tar(name) {
+      yield tarHeader(name, size)
+      yield* feed.chunks()
+      yield Buffer.alloc(padding(size))
+      yield TAR_END
+    },
   }
 }
 
 /**
- * The script says where it wants the archive and waits; standard input tells it that the archive is there, or ends because
- * it will not come.
+ * The script says where it wants the archive and waits; standard input tells it where the archive is, or ends because it
+ * will not come. The first node that has a place for all is sent it there; the others wait for that, and take the same. Where
+ * that does not succeed, each is sent it where it alone has it.
  */
 async function runWithFile(
   machine: Machine,
   script: string,
   member: NamedMember,
+  shared: SharedArchives | undefined,
   options: Pick<RunOptions, 'signal' | 'timeoutMs'>,
 ): Promise<RunResult> {
   const over = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal
-  let onSettled: (arrived: boolean) => void = () => {}
-  const settled = new Promise<boolean>((resolve) => {
+  let onSettled: (path: string | undefined) => void = () => {}
+  const settled = new Promise<string | undefined>((resolve) => {
     onSettled = resolve
   })
   let failure: unknown
   let putting: Promise<void> | undefined
-  const put = async (path: string): Promise<void> => {
+  let leads = false
+  const put = async (path: string): Promise<string | undefined> => {
+    failure = undefined
     try {
-      const tar = member(posix.basename(path))
+      const tar = member.tar(posix.basename(path))
       await machine.unpack?.({ directory: posix.dirname(path), tar, signal })
-      onSettled(true)
+      return path
     } catch (error) {
       if (!over.signal.aborted) failure = error
-      onSettled(false)
+      return undefined
     }
+  }
+  const bring = async (own: string, common: string | undefined): Promise<string | undefined> => {
+    if (!shared || common === undefined) return put(own)
+    let there = shared.get(member.id)
+    if (!there) {
+      leads = true
+      there = put(common)
+      shared.set(member.id, there)
+    }
+    const path = await unlessAborted(there, signal).catch(() => undefined)
+    return path === undefined && !signal.aborted ? put(own) : path
   }
   const stdin = byteStream(
     (async function* () {
-      if (await settled) yield Buffer.from(ARRIVED)
+      const path = await settled
+      if (path !== undefined) yield Buffer.from(`${ARRIVED}${path}\n`)
     })(),
   )
   stdin.on('error', () => {})
   const onLine = (line: string): void => {
-    if (line.startsWith(PUT_MARK)) putting ??= put(line.slice(PUT_MARK.length))
+    if (!line.startsWith(PUT_MARK)) return
+    const [own = '', common] = line.slice(PUT_MARK.length).split(' ')
+    putting ??= bring(own, common).then(onSettled)
   }
   try {
     const result = await machine.run(script, { ...options, stdin, onLine })
-    if (failure === undefined && result.exitCode !== 0) failure = notTaken(result, machine)
+    const unshared = shared !== undefined && result.exitCode === NOT_SHARED
+    if (failure === undefined && result.exitCode !== 0 && !unshared) failure = notTaken(result, machine)
     if (failure !== undefined) throw failure
     return result
   } catch (thrown) {
     throw failure ?? thrown
   } finally {
+    if (leads) shared?.delete(member.id)
     // A script that has ended, as one without k3s does at once, has no use for the rest.
     over.abort()
-    onSettled(false)
+    onSettled(undefined)
     await putting
     stdin.destroy()
   }

@@ -1,4 +1,4 @@
-import { canonicalJson } from '../digest.js'
+import { canonicalJson, sha256 } from '../digest.js'
 import { memberSize, padding, TAR_END, tarHeader } from '../tar/header.js'
 import { joinSegments, type Segment } from '../tar/member-stream.js'
 import type { SourceBlob, SourceImage } from './source-image.js'
@@ -12,6 +12,8 @@ export interface NamedImage {
 
 /** The stream that brings images to one containerd: computed, never stored, and read anew by each. */
 export interface ImportStream {
+  /** The same for two streams of the same bytes. */
+  readonly id: string
   readonly size: number
   chunks(): AsyncIterable<Buffer>
 }
@@ -55,5 +57,6 @@ export function layoutImport(images: readonly NamedImage[], has: ReadonlySet<str
   for (const [hex, manifest] of manifests) small(blobPath(hex), manifest)
   for (const [hex, blob] of blobs) add(blobPath(hex), blob.size, { open: () => blob.chunks() })
   segments.push(TAR_END)
-  return { size, chunks: () => joinSegments(segments) }
+  const id = sha256(canonicalJson([index, [...blobs.keys()]]))
+  return { id, size, chunks: () => joinSegments(segments) }
 }

@@ -1,4 +1,5 @@
 import { quote, quoteAll } from '../../machine/quote.js'
+import { IMAGES_DIR } from '../../machine/state-paths.js'
 
 /**
  * What every script of images begins with: where k3s is (a machine tells by itself what runs on it: with k3s, on a host or in a
@@ -46,28 +47,54 @@ const TRIES = 25
 /** Where archives lie that are put into a container: on the volume with its containerd, and not where k3s looks for images. */
 const ARCHIVES = '/var/lib/rancher/k3s/airlift'
 
-/** What the script prints ahead of the path that the archive is to have, and what it reads once it is there. */
+/**
+ * Where those lie that every node of a cluster in containers can take: on the volume that all of them have, in a directory that no
+ * node links to where k3s looks for images.
+ */
+export const SHARED = `${IMAGES_DIR}/import`
+
+/**
+ * What the script prints ahead of the path that the archive is to have, and of another one, if there is one, where the other
+ * nodes see it too.
+ */
 export const PUT_MARK = '@@put '
-export const ARRIVED = 'arrived\n'
+/** What it reads ahead of the path where the archive is: one of these two, or the shared one of another node. */
+export const ARRIVED = 'arrived '
+/** How it ends where it does not find there what should be shared: the archive has to be put where this node alone has it. */
+export const NOT_SHARED = 74
 
 /**
  * Lets an archive be put beside, and opens it as descriptor 3. It belongs to this process, whose id and start are its name:
  * it is gone when the process ends, be it because the operator was killed. What a container left that was killed itself is
  * removed by the next import, which leaves those of processes that still run alone. Once it is open it has no name any more.
+ *
+ * Where the others take it too it keeps its name until this import ends; whoever has opened it by then reads it to its end.
+ * What was left there by a node that is no more goes after an hour. Clusters made earlier cannot write there.
  */
 const RECEIVE = `began() { { read -r l <"/proc/$1/stat"; } 2>/dev/null || return 0; l=\${l##*) }; set -- $l; echo "\${20}"; }
-for f in ${ARCHIVES}/import-*-*.tar; do
-  p=\${f##*/import-}; p=\${p%.tar}
-  [ "$(began "\${p%-*}")" = "\${p#*-}" ] || rm -f "$f"
+h=$(uname -n)
+now=$(date +%s)
+for f in ${ARCHIVES}/import-*-*.tar ${SHARED}/*@*.import-*-*.tar; do
+  p=\${f##*import-}; p=\${p%.tar}
+  case $f in
+    ${SHARED}/"$h"@* | ${ARCHIVES}/*) [ "$(began "\${p%-*}")" = "\${p#*-}" ] || rm -f "$f" 2>/dev/null ;;
+    *) t=\${f##*@}; [ "\${t%%.*}" -gt $((now - 3600)) ] 2>/dev/null || rm -f "$f" 2>/dev/null ;;
+  esac
 done
-f=${ARCHIVES}/import-$$-$(began $$).tar
-trap 'rm -f "$f"' EXIT; trap 'exit 70' HUP INT TERM PIPE
+f=import-$$-$(began $$).tar
+own=${ARCHIVES}/$f
+common=${SHARED}/$h@$now.$f
+trap 'rm -f "$own" \${common:+"$common"}' EXIT; trap 'exit 70' HUP INT TERM PIPE
 mkdir -p ${ARCHIVES} || exit 71
-echo "${PUT_MARK}$f"
-read -r go && [ "$go" = ${ARRIVED.trim()} ] || exit 72
-[ -f "$f" ] || { echo "the archive was put into the container, and is not at $f" >&2; exit 73; }
-exec 3<"$f"
-rm -f "$f"`
+{ mkdir -p ${SHARED} && (: >"$common") && rm -f "$common"; } 2>/dev/null || common=
+echo "${PUT_MARK}$own\${common:+ $common}"
+read -r go from && [ "$go" = ${ARRIVED.trim()} ] || exit 72
+{ command exec 3<"$from"; } 2>/dev/null || {
+  [ "$from" = "$own" ] || exit ${NOT_SHARED}
+  echo "the archive was put into the container, and is not at $from" >&2
+  exit 73
+}
+rm -f "$own"`
 
 /**
  * All nodes in containers share one computer: ctr's own threads would take turns with those of the others. With one it takes
@@ -96,7 +123,7 @@ export function changeScript(change: ImageChange): string {
     `  *'not defined'*local*) e=$( { ctr images import ${packed}-${from} >/dev/null; } 2>&1) || tell import "$e" ;;`,
     '  *) tell import "$e" ;;',
     'esac',
-    ...(change.archive === 'file' ? ['exec 3<&-'] : []),
+    ...(change.archive === 'file' ? [`exec 3<&-; rm -f "$own" \${common:+"$common"}`] : []),
   ]
   return `${PRELUDE}
 bad=

@@ -61,7 +61,7 @@ export function nodeContainer(
     mounts: [
       { kind: 'volume', source: objectNames.data(name), target: CONTAINER.dataDir, readOnly: false },
       { kind: 'volume', source: objectNames.kubelet(name), target: CONTAINER.kubelet, readOnly: false },
-      { kind: 'volume', source: objectNames.images(spec.name), target: CONTAINER.images, readOnly: true },
+      { kind: 'volume', source: objectNames.images(spec.name), target: CONTAINER.images, readOnly: false },
       ...mountsOf(own),
     ],
     extraHosts: [

@@ -1,4 +1,4 @@
-import { STATE_DIR } from '../../machine/state-paths.js'
+import { IMAGES_DIR } from '../../machine/state-paths.js'
 
 /** What stands inside the node image: the agreement between plans, the image and the scripts of rootfs/k3d. */
 export const CONTAINER = {
@@ -7,7 +7,7 @@ export const CONTAINER = {
   /** Where the certificates of `--ca` are. */
   certificates: '/etc/ssl/certs',
   /** Image archives of the rootfs, one volume for all nodes; the entry script links them into k3s' own directory. */
-  images: `${STATE_DIR}/images`,
+  images: IMAGES_DIR,
   dataDir: '/var/lib/rancher/k3s',
   kubelet: '/var/lib/kubelet',
   /** Ports of the load balancer and where each leads to; read again whenever it changes. */
