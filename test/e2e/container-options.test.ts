@@ -49,7 +49,7 @@ describe.skipIf(labMissing())('the options of containers', () => {
   const options = (): string[] => [
     ...['--volume', `${home}/data:/data:ro@workers:*`, '--volume', `named-${ID}:/named@server:0`],
     ...['--env', 'COLOUR=red', '--env', 'FROM_HERE@agents[0]', '--file', `${home}/note:/etc/note`],
-    ...['--k3s-arg=--node-label=by=argument@agent:0', '--node-label', 'zone=a@masters:0'],
+    ...['--k3s-arg=--node-label=by=argument@agent:0', '--node-label', 'zone=a'],
     ...['--runtime-label', 'team=x@masters:0', '--memory', '700m', '--cpus', '1'],
     ...['--ulimit', 'nofile=10000:15000', '--host-alias', '10.1.2.3:git.lan,dev.lan'],
     ...['--dns', '203.0.113.53', '--ca', `${home}/ca.pem`, '--registries', `${home}/registries.yaml`],
@@ -105,7 +105,7 @@ describe.skipIf(labMissing())('the options of containers', () => {
     expect([await inspect(master, label), await inspect(worker, label)]).toEqual(['x', ''])
     const labels = (name: string): Promise<string> =>
       kubectl('get', 'node', name, '-o', 'jsonpath={.metadata.labels.zone}/{.metadata.labels.by}')
-    expect([await labels(master), await labels(worker)]).toEqual(['a/', '/argument'])
+    expect([await labels(master), await labels(worker)]).toEqual(['a/', 'a/argument'])
   })
 
   it('limit what a node has, and let it show no more than that', async () => {

@@ -1,4 +1,5 @@
 import { CLUSTER_NETWORKS, clusterNetworks } from '../../cluster/cluster-networks.js'
+import { k3sOption } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
 import { apiPort, nodeConfig, urlOf } from '../k3s/config.js'
 import { unitName } from '../k3s/paths.js'
@@ -24,9 +25,10 @@ export function containerConfig(
 ): string {
   const name = node.target.host
   const entry = layout.lb ?? joining.through
+  const own = { ...spec, config: withListArgs(spec.config, node) }
   const addresses = [layout.addresses.get(name), layout.addresses6.get(name)]
   return nodeConfig({
-    spec,
+    spec: own,
     node,
     name,
     addresses: addresses.filter((address) => address !== undefined),
@@ -37,9 +39,30 @@ export function containerConfig(
       alsologtostderr: true,
       'resolv-conf': CONTAINER.resolvConf,
       ...(node.role === 'master' ? dualStack(spec, layout) : {}),
-      ...kubeletArgs(spec, world, layout, node),
+      ...kubeletArgs(own, world, layout, node),
     },
   })
+}
+
+/** The option and the value of an argument of k3s that is one of a list; undefined for others. */
+export function listArg(arg: string): { readonly key: string; readonly value: string } | undefined {
+  const [, key = '', value] = /^--([^=]+)=(.*)$/s.exec(arg) ?? []
+  return value !== undefined && k3sOption(key)?.kind === 'list' ? { key, value } : undefined
+}
+
+/**
+ * The configuration with the lists of a node's arguments: k3s takes a list that is on its command line from there alone, and
+ * what airlift or the user has in the file of the same name would be gone.
+ */
+function withListArgs(config: ClusterSpec['config'], node: NodeSpec): ClusterSpec['config'] {
+  const merged: Record<string, ConfigValue> = { ...config }
+  for (const arg of node.container?.k3sArgs ?? []) {
+    const given = listArg(arg)
+    if (!given) continue
+    const there = merged[given.key]
+    merged[given.key] = [...(there === undefined ? [] : [there].flat().map(String)), given.value]
+  }
+  return merged
 }
 
 /** Names under which a master is reached: from its nodes, through the load balancer, and from the operator's computer. */

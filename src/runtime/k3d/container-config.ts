@@ -8,6 +8,7 @@ import type { ContainerConfig } from '../../machine/docker/engine.js'
 import { secretRef } from '../../plan/fill-secrets.js'
 import { apiPort } from '../k3s/config.js'
 import type { World } from '../runtime.js'
+import { listArg } from './config.js'
 import { CONTAINER, objectNames } from './contract.js'
 import { containersOf, engineOf, type Layout } from './layout.js'
 
@@ -50,7 +51,8 @@ export function nodeContainer(
     entrypoint: ['/bin/sh', CONTAINER.entryScript],
     command: [
       node.role === 'master' ? 'server' : 'agent',
-      ...own.k3sArgs.map((arg, i) => hidden(name, arg, i)),
+      // Lists are in config.yaml, with those of airlift.
+      ...own.k3sArgs.flatMap((arg, i) => (listArg(arg) ? [] : [hidden(name, arg, i)])),
     ],
     env: { ...nodeVariables(spec, layout, name, own), ...limits },
     labels: labelsOf(spec, layout, node.role, indexOf(node), own, recordOf(spec, layout, name, own, founder)),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { PLAIN_CONTAINER } from '../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Plan } from '../../plan/plan.js'
@@ -42,6 +43,22 @@ it('gives nodes the resolvers that the user named', () => {
   const { config } = creation(planOf(testContainers(1, 0, { dns: ['10.0.0.53'] })))
   expect(config.dns).toEqual(['10.0.0.53'])
   expect(creation(planOf(testContainers(1, 0))).config).not.toHaveProperty('dns')
+})
+
+it('has lists of arguments in the configuration, since k3s would leave out what is there beside its command line', () => {
+  const spec = testContainers(1, 0)
+  const [master] = spec.masters
+  if (!master) throw new Error('a master')
+  const k3sArgs = ['--node-label=by=argument', '--tls-san=dev.lan', '--debug', '--token=geheim']
+  const container = { ...PLAIN_CONTAINER, k3sArgs }
+  const masters = [{ ...master, container, labels: { zone: 'a' } }]
+  const { config, files } = creation(planOf({ ...spec, masters, config: { 'tls-san': ['set.lan'] } }))
+  expect(config.command).toEqual(['server', '--debug', '--token={{secret:arg:airlift-dev-master-0:3}}'])
+  const file = files?.find(({ path }) => path.endsWith('/config.yaml'))
+  expect(parse(file && 'content' in file ? file.content : '')).toMatchObject({
+    'node-label': ['zone=a', 'by=argument'],
+    'tls-san': expect.arrayContaining(['airlift-dev-master-0', 'set.lan', 'dev.lan']),
+  })
 })
 
 it('puts each certificate into the directory that every program of the node reads', () => {
