@@ -24,6 +24,10 @@ const MAIN = join(import.meta.dirname, '..', 'dist', 'bin', 'main.cjs')
  * @returns {{ main: (argv: readonly string[]) => Promise<number>, keep: () => void }} `keep` is called at the end
  */
 export function loadMain(command) {
+  if (!existsSync(MAIN)) {
+    process.stderr.write('airlift: this checkout is not built: run npm ci in it\n')
+    process.exit(1)
+  }
   if (module.enableCompileCache) {
     module.enableCompileCache()
     return { ...createRequire(import.meta.url)(MAIN), keep: () => {} }

@@ -122,7 +122,7 @@ describe('parseHostList', () => {
       const before = process.memoryUsage().heapUsed
       const error = await failure(text)
       expect(error.message).toMatch(/at most 5000/)
-      expect(performance.now() - start).toBeLessThan(100)
+      expect(performance.now() - start).toBeLessThan(1000)
       expect(process.memoryUsage().heapUsed - before).toBeLessThan(20e6)
     },
   )

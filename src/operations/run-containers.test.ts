@@ -211,9 +211,10 @@ describe('before anything is made', () => {
   it.each([
     ['is not there', 'nowhere', 'network-missing'],
     ['was made without a subnet', 'automatic', 'network-automatic'],
-  ])('a network that %s is a wrong flag, with the command that makes one', async (_, network, code) => {
+    ['has no IPv6 where that is wanted', 'automatic', 'network-ipv6', { ipFamily: 'dual' } as const],
+  ])('a network that %s is a wrong flag, with the command that makes one', async (_, network, code, more = {}) => {
     const own = lab({ networks: [{ name: 'automatic', subnet: '172.20.0.0/16', automatic: true }] })
-    await expect(up(testContainers(1, 0, { network }), own)).rejects.toMatchObject({
+    await expect(up(testContainers(1, 0, { network, ...more }), own)).rejects.toMatchObject({
       code: 'E_SPEC_INVALID',
       exit: 2,
       message: expect.stringContaining(code),

@@ -127,7 +127,7 @@ describe.each(shells.map((shell) => [shell.join(' '), shell] as const))(
         },
       ])
       expect(result.stdout).toContain('@@fail E_JOIN no such token\n@@hint look\n')
-      expect(Date.now() - started).toBeLessThan(5000)
+      expect(Date.now() - started).toBeLessThan(30_000)
     })
 
     it('recover once, and only once', () => {

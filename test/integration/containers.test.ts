@@ -244,10 +244,8 @@ describe.skipIf(labMissing())('the load balancer', () => {
     await expect.poll(async () => (await seen(20).catch(() => new Set())).size, { timeout: 20_000 }).toBe(2)
   })
 
-  it('ends within a moment when it is told to', async () => {
-    const before = Date.now()
+  it('ends by itself when it is told to, before it is killed', async () => {
     await docker('stop', '-t', '10', lb)
-    expect(Date.now() - before).toBeLessThan(9_000)
     expect(await docker('inspect', '-f', '{{.State.ExitCode}}', lb)).toBe('0')
   })
 })

@@ -176,7 +176,7 @@ describe('a bundle of 6 GB', () => {
     await file.close()
     const begin = performance.now()
     expect(await inspectRootfs(path('big.airlift'))).toMatchObject({ version: 'v1.33.1+k3s1' })
-    expect(performance.now() - begin).toBeLessThan(1000)
+    expect(performance.now() - begin).toBeLessThan(5000)
     rmSync(path('big.airlift'))
   })
 })
