@@ -208,20 +208,23 @@ describe('before anything is made', () => {
     expect(own.engine.calls.filter((call) => call.method.startsWith('create'))).toEqual([])
   })
 
-  it.each([
-    ['is not there', 'nowhere', 'network-missing'],
-    ['was made without a subnet', 'automatic', 'network-automatic'],
-    ['has no IPv6 where that is wanted', 'automatic', 'network-ipv6', { ipFamily: 'dual' } as const],
-  ])('a network that %s is a wrong flag, with the command that makes one', async (_, network, code, more = {}) => {
-    const own = lab({ networks: [{ name: 'automatic', subnet: '172.20.0.0/16', automatic: true }] })
-    await expect(up(testContainers(1, 0, { network, ...more }), own)).rejects.toMatchObject({
-      code: 'E_SPEC_INVALID',
-      exit: 2,
-      message: expect.stringContaining(code),
-      hint: expect.stringContaining('docker network create --subnet'),
-    })
-    expect(own.engine.calls.filter((call) => call.method.startsWith('create'))).toEqual([])
-  })
+  it.each<readonly [string, string, string, 'ipv4' | 'dual']>([
+    ['is not there', 'nowhere', 'network-missing', 'ipv4'],
+    ['was made without a subnet', 'automatic', 'network-automatic', 'ipv4'],
+    ['has no IPv6 where that is wanted', 'automatic', 'network-ipv6', 'dual'],
+  ])(
+    'a network that %s is a wrong flag, with the command that makes one',
+    async (_, network, code, ipFamily) => {
+      const own = lab({ networks: [{ name: 'automatic', subnet: '172.20.0.0/16', automatic: true }] })
+      await expect(up(testContainers(1, 0, { network, ipFamily }), own)).rejects.toMatchObject({
+        code: 'E_SPEC_INVALID',
+        exit: 2,
+        message: expect.stringContaining(code),
+        hint: expect.stringContaining('docker network create --subnet'),
+      })
+      expect(own.engine.calls.filter((call) => call.method.startsWith('create'))).toEqual([])
+    },
+  )
 
   it('all that is wrong is told at once', async () => {
     const own = lab()
