@@ -144,4 +144,17 @@ describe.skipIf(labMissing())('containers that join', () => {
     },
     LONG,
   )
+
+  it(
+    'and leave are gone after the next delete, where one was killed in the middle',
+    async () => {
+      const worker = `airlift-${NAME}-worker-1`
+      const gone = ['delete', '--name', NAME, '--nodes', worker, '--yes']
+      for (const n of [1, 2]) await killAt(gone, home, 'step.done', n)
+      await json(...gone)
+      expect((await left()).filter((one) => one.includes('worker-1'))).toEqual([])
+      expect(await nodes()).toEqual(['master-0 true', 'worker-0 true'])
+    },
+    LONG,
+  )
 })

@@ -20,6 +20,7 @@ interface Outcome {
   readonly steps?: { readonly done: number }
   readonly nodes?: readonly { readonly ready: boolean }[]
   readonly problems?: readonly { readonly code: string }[]
+  readonly clusters?: readonly { readonly name: string; readonly outcome: string }[]
 }
 
 describe.skipIf(missing)('clusters in containers, when their engine ends', () => {
@@ -134,9 +135,36 @@ describe.skipIf(missing)('clusters in containers, when their engine ends', () =>
     expect(await states('many')).toEqual(['exited', 'exited', 'exited', 'exited', 'exited'])
   })
 
-  it('are removed without a trace', async () => {
-    for (const name of ['many', 'asleep'])
-      expect(await json('reset', '--name', name, '--yes')).toMatchObject({ exit: 0 })
+  it('are left alone by prune, which removes what a run left that was killed before it had a master', async () => {
+    const args = [`${ROOT}/bin/airlift.js`, ...runArgs('dead', 1, 1), '--events']
+    const env = { HOME: home, XDG_STATE_HOME: `${home}/.state`, DOCKER_HOST: engine.host }
+    const left = async (): Promise<string> => {
+      const of = ['--filter', 'label=airlift.cluster=dead', '-q']
+      return `${await engine.docker('volume', 'ls', ...of)}${await engine.docker('network', 'ls', ...of)}`
+    }
+    for (let tries = 0; (await left()) === '' && tries < 5; tries++) {
+      const child = execa(process.execPath, args, { reject: false, stdin: 'ignore', env })
+      for await (const line of child.iterable({ from: 'stderr' }))
+        if (line.includes('"code":"step.start"')) child.kill('SIGKILL')
+      await child
+    }
+    expect(await left()).not.toBe('')
+    // Had it come as far as its master, it would be a cluster, which run and reset know what to do with.
+    await execa('docker', ['--host', engine.host, 'rm', '-f', 'airlift-dead-master-0'], { reject: false })
+    const before = [await containers('many'), await containers('asleep')]
+    expect(await json('prune', '--yes')).toMatchObject({ exit: 0, outcome: 'done' })
+    expect(await left()).toBe('')
+    expect(await containers('dead')).toEqual([''])
+    expect([await containers('many'), await containers('asleep')]).toEqual(before)
+  })
+
+  it('are removed without a trace, all of them by one command', async () => {
+    const gone = await json('reset', '--all', '--yes')
+    expect(gone, gone.stderr).toMatchObject({ exit: 0 })
+    expect(gone.clusters?.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual([
+      'asleep done',
+      'many done',
+    ])
     expect(await engine.docker('ps', '-aq')).toBe('')
     expect(await engine.docker('volume', 'ls', '-q', '--filter', 'name=airlift')).toBe('')
     expect(await engine.docker('network', 'ls', '-q', '--filter', 'name=airlift')).toBe('')
