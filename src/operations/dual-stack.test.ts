@@ -62,7 +62,7 @@ describe('a cluster of IPv4 and IPv6 in containers', () => {
     await own.engine.createNetwork({ name: 'mine', subnet: '10.9.0.0/24', gateway: '10.9.0.1', labels: {} })
     const wanted = testContainers(1, 0, { ipFamily: 'dual', network: 'mine' })
     await expect(up(wanted, own)).rejects.toMatchObject({
-      code: 'E_PREFLIGHT',
+      code: 'E_SPEC_INVALID',
       message: expect.stringContaining('"mine" has no IPv6'),
     })
     expect(await own.engine.containers([])).toEqual([])
