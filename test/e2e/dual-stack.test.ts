@@ -175,7 +175,7 @@ describe.skipIf(labMissing() || missing)('clusters of IPv4 and IPv6 in container
     const six = `fd00:${(ID % 65536).toString(16)}:8::/64`
     await docker('network', 'create', ...four, `${NAME}-four`)
     const without = await json(...runArgs(name, 1, 0, '--ip-family', 'dual', '--network', `${NAME}-four`))
-    expect(without).toMatchObject({ exit: 5, error: { message: expect.stringContaining('has no IPv6') } })
+    expect(without).toMatchObject({ exit: 2, error: { message: expect.stringContaining('has no IPv6') } })
     await docker('network', 'rm', `${NAME}-four`)
     await docker('network', 'create', '--ipv6', ...four, '--subnet', six, `${NAME}-both`)
     const taken = await json(...runArgs(name, 1, 0, '--subnet', `auto,${six}`))
