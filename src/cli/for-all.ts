@@ -40,7 +40,7 @@ export async function forAll(
   for (const name of names) {
     io.ctx.signal.throwIfAborted()
     try {
-      codes.push(await verb(each, { ...flags, name, yes: true }))
+      codes.push(await verb(each, { ...flags, all: false, name, yes: true }))
     } catch (error) {
       if (!isAirliftError(error) || io.ctx.signal.aborted) throw error
       codes.push(error.exit)

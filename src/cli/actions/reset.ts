@@ -17,10 +17,12 @@ export async function resetCommand(
   planOnly: boolean,
 ): Promise<number> {
   if (flags.all === true) {
-    const verb = (each: ActionIo, own: typeof flags): Promise<number> =>
-      resetCommand(each, { ...own, all: false }, planOnly)
     const question = planOnly ? {} : { question: 'remove these clusters and all their data' }
-    return forAll(io, flags, { operation: 'reset', ...question, verb })
+    return forAll(io, flags, {
+      operation: 'reset',
+      ...question,
+      verb: (each, own) => resetCommand(each, own, planOnly),
+    })
   }
   const kubeconfig = kubeconfigFile(flags)
   const deps = operationDeps(io)

@@ -15,10 +15,12 @@ type Flags = Readonly<Record<string, unknown>>
 /** `airlift stop` and, with `planOnly`, `airlift plan stop`. */
 export async function stopCommand(io: ActionIo, flags: Flags, planOnly: boolean): Promise<number> {
   if (flags.all === true) {
-    const verb = (each: ActionIo, own: Flags): Promise<number> =>
-      stopCommand(each, { ...own, all: false }, planOnly)
     const question = planOnly ? {} : { question: 'stop these clusters and everything that runs in them' }
-    return forAll(io, flags, { operation: 'stop', ...question, verb })
+    return forAll(io, flags, {
+      operation: 'stop',
+      ...question,
+      verb: (each, own) => stopCommand(each, own, planOnly),
+    })
   }
   const deps = operationDeps(io)
   const spec = await knownSpec(io, flags, deps)
@@ -34,9 +36,7 @@ export async function stopCommand(io: ActionIo, flags: Flags, planOnly: boolean)
 /** `airlift start` and, with `planOnly`, `airlift plan start`. */
 export async function startCommand(io: ActionIo, flags: Flags, planOnly: boolean): Promise<number> {
   if (flags.all === true) {
-    const verb = (each: ActionIo, own: Flags): Promise<number> =>
-      startCommand(each, { ...own, all: false }, planOnly)
-    return forAll(io, flags, { operation: 'start', verb })
+    return forAll(io, flags, { operation: 'start', verb: (each, own) => startCommand(each, own, planOnly) })
   }
   const deps = operationDeps(io)
   const spec = await knownSpec(io, flags, deps)

@@ -1,11 +1,11 @@
 import { CLUSTER_NETWORKS, clusterNetworks } from '../../cluster/cluster-networks.js'
-import { k3sOption } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
 import { apiPort, nodeConfig, urlOf } from '../k3s/config.js'
 import { unitName } from '../k3s/paths.js'
 import { k3sRelease, parseK3sVersion } from '../k3s/versions.js'
 import type { World } from '../runtime.js'
 import { CONTAINER } from './contract.js'
+import { listArg } from './k3s-args.js'
 import { engineOf, type Layout } from './layout.js'
 
 /** Whether a node founds the cluster, and through which master it joins where it does not. */
@@ -42,12 +42,6 @@ export function containerConfig(
       ...kubeletArgs(own, world, layout, node),
     },
   })
-}
-
-/** The option and the value of an argument of k3s that is one of a list; undefined for others. */
-export function listArg(arg: string): { readonly key: string; readonly value: string } | undefined {
-  const [, key = '', value] = /^--([^=]+)=(.*)$/s.exec(arg) ?? []
-  return value !== undefined && k3sOption(key)?.kind === 'list' ? { key, value } : undefined
 }
 
 /**

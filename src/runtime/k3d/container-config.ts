@@ -8,8 +8,8 @@ import type { ContainerConfig } from '../../machine/docker/engine.js'
 import { secretRef } from '../../plan/fill-secrets.js'
 import { apiPort } from '../k3s/config.js'
 import type { World } from '../runtime.js'
-import { listArg } from './config.js'
 import { CONTAINER, objectNames } from './contract.js'
+import { hiddenValue, listArg } from './k3s-args.js'
 import { containersOf, engineOf, type Layout } from './layout.js'
 
 /** Names of the secrets that a container's options may hold. */
@@ -203,12 +203,6 @@ function hidden(name: string, arg: string, index: number): string {
   return flag !== undefined && key !== undefined && isSecretOption(key)
     ? `${flag}${secretRef(containerSecret.arg(name, index))}`
     : arg
-}
-
-/** The value of an argument that {@link nodeContainer} hides; undefined for others. */
-export function hiddenValue(arg: string): string | undefined {
-  const [, key, value] = /^--([^=]+)=(.*)$/s.exec(arg) ?? []
-  return key !== undefined && value !== undefined && isSecretOption(key) ? value : undefined
 }
 
 /** The place of a node among those of its role, which its name holds. */

@@ -6,6 +6,7 @@ import { entryOf, founderOf, machineOf } from './first-master.js'
 import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
 import { firstUpload, joinThrough, nodeSteps, stepId } from './node-steps.js'
+import { waitsForNodes } from './start-waits.js'
 import { waitWorkerReady } from './waits.js'
 
 /**
@@ -23,10 +24,7 @@ export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly N
   const steps: Step[] = []
   for (const node of nodes) {
     const machine = machineOf(world, node)
-    const waits =
-      spec.wait === 'nodes' || spec.wait === 'system'
-        ? [waitWorkerReady(nodeName(machine), spec.timeoutMs)]
-        : []
+    const waits = waitsForNodes(spec) ? [waitWorkerReady(nodeName(machine), spec.timeoutMs)] : []
     const forget = forgetStep(world, machine, entry, [])
     steps.push(
       ...(forget ? [forget] : []),

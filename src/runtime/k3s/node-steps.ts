@@ -9,7 +9,7 @@ import { type JoinPoint, nodeName } from './config.js'
 import { type Desired, type Difference, desiredState, difference } from './desired.js'
 import { mastersOf } from './first-master.js'
 import { K3S, STARTING } from './paths.js'
-import { MARK_START, STARTED, waitFreshNode } from './start-waits.js'
+import { MARK_START, STARTED, waitFreshNode, waitsForNodes } from './start-waits.js'
 import { hasImageCache } from './versions.js'
 import { checkImages } from './waits.js'
 
@@ -206,8 +206,7 @@ function startStep(
 ): Step {
   const token = diff.files.find((file) => file.path === K3S.tokenFile)
   const actions: Action[] = []
-  const seesNodes = spec.wait === 'nodes' || spec.wait === 'system'
-  const again = machine.installed.initialized && seesNodes
+  const again = machine.installed.initialized && waitsForNodes(spec)
   if (token) actions.push(writeAction(token))
   if (again && diff.service !== 'none') actions.push({ kind: 'script', script: MARK_START })
   if (diff.service !== 'none')

@@ -5,7 +5,14 @@ import type { MachineWorld, World } from '../runtime.js'
 import { nodeName } from './config.js'
 import { isStarting, knownNode, stepId } from './node-steps.js'
 import { STARTING, unitName } from './paths.js'
-import { finishSteps, MARK_START, STARTED, startWaits, waitJoinableAgain } from './start-waits.js'
+import {
+  finishSteps,
+  MARK_START,
+  STARTED,
+  startWaits,
+  waitJoinableAgain,
+  waitsForNodes,
+} from './start-waits.js'
 
 /**
  * Starts what is stopped. All masters start at the same time: a member of etcd that is alone waits for the majority and
@@ -70,9 +77,8 @@ function startStep(
   const { facts, installed } = machine
   if (installed.active) return undefined
   const unit = unitName(installed.role ?? machine.node.role)
-  const sees = spec.wait === 'nodes' || spec.wait === 'system'
   const actions: Action[] = [
-    ...(sees ? [{ kind: 'script' as const, script: MARK_START }] : []),
+    ...(waitsForNodes(spec) ? [{ kind: 'script' as const, script: MARK_START }] : []),
     { kind: 'service', unit, op: 'start', init: facts.init === 'openrc' ? 'openrc' : 'systemd' },
     ...(announces ? [waitJoinableAgain(nodeName(machine), spec.timeoutMs)] : []),
   ]
