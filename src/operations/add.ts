@@ -1,6 +1,7 @@
 import { machineKey } from '../cluster/host-conflicts.js'
 import { readRecord, recordOf, writeRecord } from '../cluster/record.js'
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
+import { waitsForNodes } from '../cluster/waits-for-nodes.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { executePlan } from '../plan/execute.js'
@@ -24,7 +25,7 @@ import { requireHere } from './require-here.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { rollBackAdd, rollbackAddHint, unmadeNodes } from './rollback-add.js'
 import type { OperationDeps } from './session.js'
-import { isAwaited, settle } from './settle.js'
+import { settle } from './settle.js'
 import { warnOfTwoMasters } from './two-masters.js'
 import { withHint } from './with-hint.js'
 
@@ -281,7 +282,7 @@ function preflight(
 
 /** `rest` is planned from what was read again: when all has joined, nothing is left to do. */
 function verify(spec: ClusterSpec, rest: Plan): void {
-  if (!isAwaited(spec) || rest.steps.length === 0) return
+  if (!waitsForNodes(spec) || rest.steps.length === 0) return
   throw new AirliftError('E_VERIFY', `${rest.steps.length} steps are left to join all machines`, {
     log: rest.steps.map((step) => `${step.id}: ${step.title}`),
     hint: 'run the same command again; if this repeats, look at airlift status',

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { newerOptions } from '../cluster/k3s-options.js'
 import { recordOf, writeRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
+import { waitsForNodes } from '../cluster/waits-for-nodes.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
 import { Secret } from '../core/secret.js'
@@ -23,7 +24,7 @@ import { type OperationReport, reportOf } from './report.js'
 import { requireHere } from './require-here.js'
 import { isUnmade, rollBack, rollbackHint } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
-import { isAwaited, settle } from './settle.js'
+import { settle } from './settle.js'
 import { takenMeanwhile } from './taken-meanwhile.js'
 import { withHint } from './with-hint.js'
 
@@ -196,7 +197,7 @@ function withToken(world: World): World {
 
 /** Plans again from what was read again: a cluster that is as it must be gives an empty plan, anything else an error. */
 function unfinished(spec: ClusterSpec, runtime: Runtime, world: World): AirliftError | undefined {
-  if (!isAwaited(spec)) return undefined
+  if (!waitsForNodes(spec)) return undefined
   const rest = planRun(runtime, spec, world)
   if (rest.steps.length === 0) return undefined
   return new AirliftError(

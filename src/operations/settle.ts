@@ -1,4 +1,5 @@
 import type { ClusterSpec } from '../cluster/spec.js'
+import { waitsForNodes } from '../cluster/waits-for-nodes.js'
 import type { Context } from '../core/context.js'
 import { executePlan } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
@@ -22,14 +23,9 @@ export async function settle(
   world: World,
   ctx: Context,
 ): Promise<World> {
-  if (!isAwaited(spec)) return world
+  if (!waitsForNodes(spec)) return world
   const rest = planOf(world)
   if (rest.steps.length === 0 || rest.steps.some((step) => step.effect !== undefined)) return world
   await executePlan(rest, { ...handlers, secrets: world.secrets }, ctx)
   return ctx.signal.aborted ? world : observe()
-}
-
-/** Whether the user waits for nodes to be Ready; otherwise that they are not yet says nothing. */
-export function isAwaited({ wait }: ClusterSpec): boolean {
-  return wait !== 'none' && wait !== 'api'
 }

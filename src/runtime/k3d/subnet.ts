@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
 import { cidrsOverlap, familyOf, ipText, parseCidr, prefixOf } from '../../core/cidr.js'
 import { AirliftError } from '../../core/errors.js'
-import { ipv4Range, ipv4Text } from '../../machine/docker/ipv4.js'
 import type { EngineWorld } from '../runtime.js'
 
 /** Networks of clusters are the /24 of this range, which neither Docker's own pools nor k3s' networks touch. */
 const POOL = '10.118.0.0/16'
-const SIZE = 256
+const SIZE = 256n
 /** How many networks of IPv6 are tried. One in 2^40 is taken by chance. */
 const TRIES = 16
 
@@ -22,11 +21,11 @@ export function takenSubnets(engine: EngineWorld, except?: string): string[] {
  */
 export function chooseSubnet(engine: EngineWorld, cluster: string): string {
   const taken = takenSubnets(engine)
-  const { first, last } = ipv4Range(POOL) ?? { first: 0, last: -1 }
-  const count = Math.floor((last - first + 1) / SIZE)
+  const { first, last } = parseCidr(POOL) ?? { first: 0n, last: -1n }
+  const count = Number((last - first + 1n) / SIZE)
   const start = createHash('sha256').update(cluster).digest().readUInt32BE(0) % count
   for (let i = 0; i < count; i++) {
-    const subnet = `${ipv4Text(first + ((start + i) % count) * SIZE)}/24`
+    const subnet = `${ipText(4, first + BigInt((start + i) % count) * SIZE)}/24`
     if (!taken.some((other) => overlap(subnet, other))) return subnet
   }
   throw new AirliftError('E_ENGINE_CONFLICT', `no network of ${POOL} is free for the containers`, {

@@ -1,4 +1,5 @@
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import { waitsForNodes } from '../../cluster/waits-for-nodes.js'
 import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { World } from '../runtime.js'
 import { nodeName } from './config.js'
@@ -6,7 +7,6 @@ import { entryOf, founderOf, machineOf } from './first-master.js'
 import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
 import { firstUpload, joinThrough, nodeSteps, stepId } from './node-steps.js'
-import { waitsForNodes } from './start-waits.js'
 import { waitWorkerReady } from './waits.js'
 
 /**

@@ -1,4 +1,3 @@
-import type { ClusterSpec } from '../../cluster/spec.js'
 import { quote } from '../../machine/quote.js'
 import type { Action, Step } from '../../plan/plan.js'
 import { ASK_AS_ADMIN, ASK_AS_KUBELET, askJoinable } from './ask-api.js'
@@ -8,11 +7,6 @@ import { DRAINED_LABEL, K3S, STARTING } from './paths.js'
 import { poll, waitApi, waitMasterReady, waitSystem } from './waits.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
-
-/** Whether a spec's `wait` is for nodes that are Ready. */
-export function waitsForNodes({ wait }: Pick<ClusterSpec, 'wait'>): boolean {
-  return wait === 'nodes' || wait === 'system'
-}
 
 /** Notes when a host's node is started, for {@link waitFreshNode}. */
 export const MARK_START = `date -u +%Y-%m-%dT%H:%M:%SZ > ${STARTING}`

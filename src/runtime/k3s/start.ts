@@ -1,18 +1,12 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
+import { waitsForNodes } from '../../cluster/waits-for-nodes.js'
 import { AirliftError } from '../../core/errors.js'
 import { type Action, type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { MachineWorld, World } from '../runtime.js'
 import { nodeName } from './config.js'
 import { isStarting, knownNode, stepId } from './node-steps.js'
 import { STARTING, unitName } from './paths.js'
-import {
-  finishSteps,
-  MARK_START,
-  STARTED,
-  startWaits,
-  waitJoinableAgain,
-  waitsForNodes,
-} from './start-waits.js'
+import { finishSteps, MARK_START, STARTED, startWaits, waitJoinableAgain } from './start-waits.js'
 
 /**
  * Starts what is stopped. All masters start at the same time: a member of etcd that is alone waits for the majority and
