@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { isAlive } from './is-alive.js'
 import { recordDir } from './record.js'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -78,15 +79,4 @@ export async function readTempNotes(env: Env): Promise<TempNote[]> {
       }),
   )
   return notes.filter((note) => note !== undefined)
-}
-
-/** Whether a process runs on this computer. */
-export function isAlive(pid: number): boolean {
-  if (!(pid > 0)) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
 }

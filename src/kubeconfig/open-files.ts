@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { FileLock } from '../cluster/lock-file.js'
 import { isAirliftError } from '../core/errors.js'
 import { KubeconfigDocument } from './document.js'
 import { fileError, type KubeconfigText, readKubeconfigFile, writeKubeconfigFile } from './kubeconfig-file.js'
-import { type FileLock, LOCK_TIMES, type LockTimes, lockFile } from './lock.js'
+import { LOCK_TIMES, type LockTimes, lockFile } from './lock.js'
 
 /** A kubeconfig file that is being changed. */
 export interface OpenFile extends KubeconfigText {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { LABELS } from '../cluster/container-labels.js'
-import { isAlive } from '../cluster/temp-paths.js'
+import { isAlive } from '../cluster/is-alive.js'
 import type { Context } from '../core/context.js'
 
 /** How long the making of something may take, where it cannot be asked whether its command still runs. Milliseconds. */

@@ -1,8 +1,10 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { isAlive } from '../cluster/is-alive.js'
+import { isDeadLock, removeDeadLock } from '../cluster/lock-file.js'
 import { recordDir } from '../cluster/record.js'
-import { isAlive, readTempNotes } from '../cluster/temp-paths.js'
+import { readTempNotes } from '../cluster/temp-paths.js'
 import type { Context } from '../core/context.js'
 import { kubeconfigPaths } from '../kubeconfig/paths.js'
 import { cacheDir } from '../rootfs/download/fetch-release.js'
@@ -48,7 +50,9 @@ async function notedFiles({ env }: Context): Promise<Leftover[]> {
 async function downloads(ctx: Context): Promise<Leftover[]> {
   const dir = cacheDir(ctx.env)
   const paths = (await readdir(dir, { recursive: true }).catch(() => [])).map((name) => join(dir, name))
-  const unfinished = paths.filter((path) => /\.(part|part\.json|lock)$|\.[0-9a-f]{12}\.tmp$/.test(path))
+  const unfinished = paths.filter((path) =>
+    /\.(part|part\.json|lock)$|\.lock\.\d+\.\w+(\.dead)?$|\.[0-9a-f]{12}\.tmp$/.test(path),
+  )
   const old = await Promise.all(unfinished.map((path) => isOld(path, ctx)))
   return unfinished.filter((_, i) => old[i]).map((path) => leftover(path, 'a download that was given up'))
 }
@@ -66,9 +70,9 @@ async function temporaries(ctx: Context): Promise<Leftover[]> {
 }
 
 /** Beside kubeconfigs: halves of writes, and locks, of processes that are gone. */
-async function kubeconfigs({ env }: Context): Promise<Leftover[]> {
+async function kubeconfigs(ctx: Context): Promise<Leftover[]> {
   const found = await Promise.all(
-    kubeconfigPaths({ env }).map(async (path) => {
+    kubeconfigPaths({ env: ctx.env }).map(async (path) => {
       const dir = dirname(path)
       const file = basename(path)
       const names: string[] = await readdir(dir).catch(() => [])
@@ -78,12 +82,12 @@ async function kubeconfigs({ env }: Context): Promise<Leftover[]> {
         ).exec(name)?.[2]
         return pid !== undefined && !isAlive(Number(pid))
       })
-      const lock = names.includes(`${file}.lock`)
-        ? await readFile(`${path}.lock`, 'utf8').catch(() => '')
-        : ''
-      const owner = /^airlift (\d+) (\S+) /.exec(lock)
-      const dead = owner !== null && owner[2] === hostname() && !isAlive(Number(owner[1]))
-      return [...halves, ...(dead ? [`${file}.lock`] : [])].map((name) => join(dir, name))
+      const dead = await isDeadLock(`${path}.lock`)
+      const rights = names.filter((name) => name.startsWith(`${file}.lock.`) && name.endsWith('.dead'))
+      const old = await Promise.all(rights.map((name) => isOld(join(dir, name), ctx)))
+      return [...halves, ...(dead ? [`${file}.lock`] : []), ...rights.filter((_, i) => old[i])].map((name) =>
+        join(dir, name),
+      )
     }),
   )
   return found.flat().map((path) => leftover(path, 'the command that wrote a kubeconfig was killed'))
@@ -107,7 +111,8 @@ async function isOld(path: string, ctx: Context): Promise<boolean> {
   return info !== undefined && info.uid === process.getuid?.() && ctx.clock.now() - info.mtimeMs > OLD_MS
 }
 
-/** Removes one of them. */
-export async function removeFile({ name }: Leftover): Promise<void> {
+/** Removes one of them; not a lock that another command has taken meanwhile. */
+export async function removeFile({ name }: Leftover, ctx: Context): Promise<void> {
+  if (name.endsWith('.lock') && ((await removeDeadLock(name)) || !(await isOld(name, ctx)))) return
   await rm(name, { recursive: true, force: true })
 }

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { takeLock } from '../cluster/lock-file.js'
 import { readRecords, recordDir, writeRecord } from '../cluster/record.js'
 import { plainSsh } from '../cluster/ssh.fixture.js'
 import { tempDir } from '../cluster/temp-paths.js'
@@ -233,6 +234,9 @@ describe('of files', () => {
       join(tempDir(ctx.env), '1-a.json'),
       JSON.stringify({ path: bundle, pid: DEAD, host: hostname() }),
     )
+    const lock = join(dir, 'kube/config.lock')
+    await takeLock(lock, 0)
+    writeFileSync(lock, readFileSync(lock, 'utf8').replace(` ${process.pid} `, ` ${DEAD} `))
     const gone = [
       bundle,
       file('cache/airlift/downloads/x/v1/k3s.part', DAY),
@@ -242,7 +246,9 @@ describe('of files', () => {
       file('tmp/airlift-engine-Ab3dEf', DAY),
       file(`kube/.config.${DEAD}.0123456789ab`),
       file(`kube/config.lock.${DEAD}.0123456789ab`),
-      file('kube/config.lock', 0, `airlift ${DEAD} ${hostname()} aa\n`),
+      lock,
+      file(`kube/config.lock.${DEAD}.0123456789abcdef.dead`, DAY),
+      file(`cache/airlift/downloads/x/v1/k3s.lock.${DEAD}.0123456789ab`, DAY),
     ]
     mkdirSync(recordDir(ctx.env), { recursive: true })
     gone.push(join(recordDir(ctx.env), `prod.json.${DEAD}.tmp`))

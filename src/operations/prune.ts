@@ -121,7 +121,7 @@ async function removeAll(
 }
 
 async function removeOne(item: Leftover, engine: Engine | undefined, ctx: Context): Promise<void> {
-  if (item.kind === 'file') return removeFile(item)
+  if (item.kind === 'file') return removeFile(item, ctx)
   if (item.kind === 'record') return removeRecord(item.name, ctx.env)
   if (!engine) throw new AirliftError('E_INTERNAL', `no engine is there to remove ${item.name}`)
   return removeFromEngine(engine, item)
