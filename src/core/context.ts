@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Events } from './events.js'
 import { silentEvents } from './events.js'
 
@@ -69,8 +70,11 @@ export const systemClock: Clock = {
 
 /** A context with defaults for what is not given. */
 export function createContext(parts: Partial<Context> = {}): Context {
+  const signal = parts.signal ?? new AbortController().signal
+  // Each machine listens for the end of an operation, and there may be hundreds: Node would warn of a leak from eleven on.
+  setMaxListeners(0, signal)
   return {
-    signal: parts.signal ?? new AbortController().signal,
+    signal,
     events: parts.events ?? silentEvents,
     clock: parts.clock ?? systemClock,
     limits: parts.limits ?? defaultLimits,
