@@ -6,6 +6,7 @@ import { changedFiles, type DesiredFile } from '../k3s/desired.js'
 import { machineOf } from '../k3s/first-master.js'
 import { imagesFor, isReady } from '../k3s/node-steps.js'
 import { unitName } from '../k3s/paths.js'
+import { STARTED, waitFreshNode } from '../k3s/start-waits.js'
 import { checkImages, waitApi, waitJoinable, waitMasterReady, waitWorkerReady } from '../k3s/waits.js'
 import type { MachineWorld, World } from '../runtime.js'
 import type { Joining } from './config.js'
@@ -155,7 +156,9 @@ function startSteps(
         ? []
         : [{ kind: 'container' as const, op: 'start' as const, name }]),
   ]
-  const waits = readyWaits(plan, machine)
+  // One that ran before is called Ready until the cluster misses its reports, 40 seconds later.
+  const again = restart || (state !== undefined && state !== 'created' && state !== 'running')
+  const waits = readyWaits(plan, machine, again)
   const others = spec.masters.length + spec.nodes.length > 1
   const listen =
     joining.founder && others
@@ -187,8 +190,15 @@ function startSteps(
   return [start, ready]
 }
 
-/** What a node must be before it counts as done, as far as the user wants to wait. */
-function readyWaits({ spec, world, node, joining }: NodePlan, machine: MachineWorld): Action[] {
+/**
+ * What a node must be before it counts as done, as far as the user wants to wait; of one that is started again only its own
+ * report counts.
+ */
+function readyWaits(
+  { spec, world, node, joining }: NodePlan,
+  machine: MachineWorld,
+  again: boolean,
+): Action[] {
   const { wait, timeoutMs } = spec
   if (wait === 'none') return []
   const name = node.target.host
@@ -209,6 +219,7 @@ function readyWaits({ spec, world, node, joining }: NodePlan, machine: MachineWo
       ...(master && voter ? { conditions: ['Ready', 'EtcdIsVoter'] } : {}),
     }),
   )
+  if (again) actions.push(waitFreshNode({ node: name, role, started: STARTED.container, timeoutMs }))
   const names = imagesFor(world.rootfs?.manifest, machine)
   if (names.length > 0) actions.push(checkImages(names, unitName(node.role), timeoutMs))
   if (!joining.founder) actions.push(mark)

@@ -203,7 +203,7 @@ describe('run again', () => {
     )
     expect(outline(planAll(spec, world))).toEqual([
       'worker-0/create [volume.create volume.create container.create]',
-      'worker-0/start [container.start wait wait script] after worker-0/create',
+      'worker-0/start [container.start wait wait wait script] after worker-0/create',
     ])
   })
 
@@ -273,7 +273,7 @@ describe('run again', () => {
     )
     expect(outline(planAll(changed, { ...world, machines }))).toEqual([
       'master-0/start [write container.restart wait]',
-      'master-0/ready [wait script wait wait] after master-0/start',
+      'master-0/ready [wait script wait wait wait] after master-0/start',
     ])
   })
 
