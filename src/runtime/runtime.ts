@@ -133,6 +133,8 @@ export interface EngineComputer {
   readonly inotifyWatches?: number
   /** False where its kernel has no IPv6; absent where it cannot be known. */
   readonly ipv6?: boolean
+  /** The modules of its kernel; absent where they cannot be looked for. */
+  readonly modules?: KernelModules
   /** The file system of the engine's data. */
   readonly disk?: { readonly path: string; readonly sizeBytes: number; readonly freeBytes: number }
   /** Paths that the spec mounts and that are not there. */
@@ -143,6 +145,15 @@ export interface EngineComputer {
     readonly port: number
     readonly protocol: string
   }[]
+}
+
+/** What is known of the modules of a computer's kernel. */
+export interface KernelModules {
+  readonly kernel: string
+  /** Whether the directory of modules is there; a kernel may have everything built in. */
+  readonly directory: boolean
+  /** Those that no node can do without, neither loaded nor on the disk. */
+  readonly missing: readonly string[]
 }
 
 /** What is: all machines and what the cluster says. */

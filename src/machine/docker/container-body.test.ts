@@ -17,6 +17,7 @@ describe('containerBody', () => {
         mounts: [
           { kind: 'volume', source: 'v', target: '/var/lib/rancher/k3s', readOnly: false },
           { kind: 'bind', source: '/src', target: '/src', readOnly: true, propagation: 'rshared' },
+          { kind: 'bind', source: '/lib/modules', target: '/lib/modules', readOnly: true, optional: true },
         ],
         ports: [
           { address: '127.0.0.1', hostPort: 6443, containerPort: 6443, protocol: 'tcp' },
@@ -47,6 +48,8 @@ describe('containerBody', () => {
             { HostIp: '::1', HostPort: '' },
           ],
         },
+        // The engine makes a path of these that is not there, and refuses one of those.
+        Binds: ['/lib/modules:/lib/modules:ro'],
         Mounts: [
           { Type: 'volume', Source: 'v', Target: '/var/lib/rancher/k3s', ReadOnly: false },
           { Type: 'bind', BindOptions: { Propagation: 'rshared' } },

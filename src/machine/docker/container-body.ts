@@ -25,6 +25,8 @@ export interface ContainerHostConfig {
   readonly CapAdd: readonly string[]
   readonly Sysctls: Readonly<Record<string, string>>
   readonly Tmpfs: Readonly<Record<string, string>>
+  /** The older way to say a mount, and the only one for a path that need not be there. */
+  readonly Binds: readonly string[]
   readonly Mounts: readonly {
     readonly Type: 'bind' | 'volume'
     readonly Source: string
@@ -76,13 +78,18 @@ export function containerBody(config: ContainerConfig): ContainerBody {
       CapAdd: config.capabilities,
       Sysctls: config.sysctls,
       Tmpfs: config.tmpfs,
-      Mounts: config.mounts.map((mount) => ({
-        Type: mount.kind,
-        Source: mount.source,
-        Target: mount.target,
-        ReadOnly: mount.readOnly,
-        ...(mount.propagation ? { BindOptions: { Propagation: mount.propagation } } : {}),
-      })),
+      Binds: config.mounts
+        .filter((mount) => mount.optional)
+        .map(({ source, target, readOnly }) => `${source}:${target}${readOnly ? ':ro' : ''}`),
+      Mounts: config.mounts
+        .filter((mount) => !mount.optional)
+        .map((mount) => ({
+          Type: mount.kind,
+          Source: mount.source,
+          Target: mount.target,
+          ReadOnly: mount.readOnly,
+          ...(mount.propagation ? { BindOptions: { Propagation: mount.propagation } } : {}),
+        })),
       PortBindings: bindings,
       NetworkMode: config.network,
       ExtraHosts: config.extraHosts,

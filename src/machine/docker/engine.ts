@@ -110,6 +110,8 @@ export interface ContainerConfig {
     readonly target: string
     readonly readOnly: boolean
     readonly propagation?: string
+    /** A path that may not be there: the engine makes an empty directory of it then, and does not refuse. */
+    readonly optional?: boolean
   }[]
   readonly ports: readonly {
     readonly address: string

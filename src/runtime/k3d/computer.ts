@@ -6,6 +6,7 @@ import type { ClusterSpec } from '../../cluster/spec.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import { groupsToIpv6, hexToIpv4 } from '../../machine/facts/proc-net.js'
 import type { EngineComputer } from '../runtime.js'
+import { lookAtModules } from './kernel-modules.js'
 import { containersOf } from './layout.js'
 
 const DATA = '/var/lib/docker'
@@ -15,10 +16,11 @@ export async function lookAtComputer(
   spec: ClusterSpec,
   own: readonly EngineContainer[],
 ): Promise<EngineComputer> {
-  const [inotifyInstances, inotifyWatches, ipv6, disk, missingPaths, busyPorts] = await Promise.all([
+  const [inotifyInstances, inotifyWatches, ipv6, modules, disk, missingPaths, busyPorts] = await Promise.all([
     readNumber('/proc/sys/fs/inotify/max_user_instances'),
     readNumber('/proc/sys/fs/inotify/max_user_watches'),
     hasIpv6(),
+    lookAtModules(),
     diskOf(DATA),
     missing(spec),
     busy(spec, own),
@@ -27,6 +29,7 @@ export async function lookAtComputer(
     ...(inotifyInstances === undefined ? {} : { inotifyInstances }),
     ...(inotifyWatches === undefined ? {} : { inotifyWatches }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(modules ? { modules } : {}),
     ...(disk ? { disk } : {}),
     missingPaths,
     busyPorts,

@@ -10,6 +10,7 @@ import { apiPort } from '../k3s/config.js'
 import type { World } from '../runtime.js'
 import { CONTAINER, objectNames } from './contract.js'
 import { hiddenValue, listArg } from './k3s-args.js'
+import { MODULES } from './kernel-modules.js'
 import { containersOf, engineOf, type Layout } from './layout.js'
 
 /** Names of the secrets that a container's options may hold. */
@@ -47,7 +48,7 @@ export function nodeContainer(
     ...(own.cpus === undefined ? {} : { AIRLIFT_CPUS: String(own.cpus) }),
   }
   return {
-    ...baseOf(spec, world, layout, name, own),
+    ...baseOf(spec, layout, name),
     entrypoint: ['/bin/sh', CONTAINER.entryScript],
     command: [
       node.role === 'master' ? 'server' : 'agent',
@@ -64,6 +65,7 @@ export function nodeContainer(
       { kind: 'volume', source: objectNames.data(name), target: CONTAINER.dataDir, readOnly: false },
       { kind: 'volume', source: objectNames.kubelet(name), target: CONTAINER.kubelet, readOnly: false },
       { kind: 'volume', source: objectNames.images(spec.name), target: CONTAINER.images, readOnly: false },
+      ...modulesOf(world, own),
       ...mountsOf(own),
     ],
     extraHosts: [
@@ -85,7 +87,7 @@ export function nodeContainer(
 export function lbContainer(spec: ClusterSpec, world: World, layout: Layout, name: string): ContainerConfig {
   const own = containersOf(spec).lb
   return {
-    ...baseOf(spec, world, layout, name, own),
+    ...baseOf(spec, layout, name),
     entrypoint: ['/bin/sh', CONTAINER.lbScript],
     command: [],
     env: envRefs(name, own),
@@ -117,13 +119,7 @@ type Base = Pick<
   'name' | 'image' | 'hostname' | 'ports' | 'network' | 'address' | 'address6' | 'restart'
 >
 
-function baseOf(
-  spec: ClusterSpec,
-  _world: World,
-  layout: Layout,
-  name: string,
-  _own: ContainerNodeSpec,
-): Base {
+function baseOf(spec: ClusterSpec, layout: Layout, name: string): Base {
   const address = layout.addresses.get(name)
   const address6 = layout.addresses6.get(name)
   const { api } = layout
@@ -156,6 +152,16 @@ function baseOf(
     // stop by hand (moby#41302). A cluster that is stopped on purpose gets another policy: see stop.ts.
     restart: 'always',
   }
+}
+
+/**
+ * What k3s loads modules of the kernel from that nobody has loaded yet. The engine's computer may be another one: only where it
+ * is known to have none is nothing mounted. What the user mounts there counts.
+ */
+function modulesOf(world: World, own: ContainerNodeSpec): ContainerConfig['mounts'] {
+  if (engineOf(world).computer?.modules?.directory === false) return []
+  if (own.mounts.some((mount) => mount.target === MODULES)) return []
+  return [{ kind: 'bind', source: MODULES, target: MODULES, readOnly: true, optional: true }]
 }
 
 function mountsOf(own: ContainerNodeSpec): ContainerConfig['mounts'] {

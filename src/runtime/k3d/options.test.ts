@@ -5,7 +5,7 @@ import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Plan } from '../../plan/plan.js'
 import { planInit } from './init.js'
 import { certificateFiles } from './node-files.js'
-import { testContainers, testContainerWorld, testEngine } from './world.fixture.js'
+import { testContainers, testContainerWorld, testEngine, withNodes } from './world.fixture.js'
 
 // What every node gets of this computer's proxy, certificates and of volumes that go with the cluster.
 
@@ -96,4 +96,28 @@ it('labels the volumes that are to go with the cluster, and leaves others to the
     'airlift-dev-master-0-mount-data',
   ])
   for (const { labels } of made) expect(labels).toEqual({ 'airlift.cluster': 'dev' })
+})
+
+describe('the modules of the kernel', () => {
+  const targets = (spec: ClusterSpec, directory?: boolean) => {
+    const modules = directory === undefined ? undefined : { kernel: '6.12', directory, missing: [] }
+    const computer = { missingPaths: [], busyPorts: [], ...(modules ? { modules } : {}) }
+    const plan = planInit(spec, testContainerWorld(spec, testEngine({ computer })))
+    return creation(plan).config.mounts.filter((mount) => mount.target === '/lib/modules')
+  }
+  const own = {
+    kind: 'bind',
+    source: '/opt/modules',
+    target: '/lib/modules',
+    readOnly: true,
+    options: [],
+  } as const
+
+  it('are there for k3s to load, unless the computer is known to have none, or the user mounts others', () => {
+    const spec = testContainers(1, 0)
+    expect(targets(spec, true)).toMatchObject([{ source: '/lib/modules', readOnly: true, optional: true }])
+    expect(targets(spec)).toHaveLength(1)
+    expect(targets(spec, false)).toEqual([])
+    expect(targets(withNodes(spec, { mounts: [own] }), true)).toMatchObject([{ source: '/opt/modules' }])
+  })
 })

@@ -54,6 +54,7 @@ const other = (name: string, more: Partial<EngineContainer> = {}): EngineContain
   ...more,
 })
 
+const modules = (...missing: string[]) => ({ kernel: '6.12', directory: true, missing })
 const dual = { ipFamily: 'dual' } as const
 const published = { address: '0.0.0.0', hostPort: 8080, containerPort: 80, protocol: 'tcp' } as const
 const port = { ...published, address: '127.0.0.1', via: 'proxy', nodes: [] } as const
@@ -160,6 +161,14 @@ describe('each check finds what it is for, and nothing else does', () => {
     ],
     ['inotify', 'warning', computer({ inotifyInstances: 128 }), spec({}, 3), /128/],
     ['inotify', 'warning', computer({ inotifyWatches: 4096 }), spec({}, 3), /max_user_watches is 4096/],
+    [
+      'module-missing',
+      'error',
+      computer({ modules: modules('br_netfilter', 'overlay') }),
+      spec(),
+      /6\.12 .*overlay/,
+    ],
+    ['module-missing', 'warning', computer({ modules: modules('br_netfilter') }), spec(), /br_netfilter/],
     ['cores-missing', 'error', {}, withNodes(spec(), { cpus: 8 }), /--cpus 8/],
   ]
   it.each(cases)('%s (%s)', (code, severity, change, wanted, message) => {

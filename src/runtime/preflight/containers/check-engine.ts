@@ -4,7 +4,7 @@ import type { EngineCheck } from './check-containers.js'
 
 /** The engine itself: what it may do, and whether the rootfs holds something for its computer. */
 export function checkEngine(input: EngineCheck): Problem[] {
-  return [...checkRights(input), ...checkArch(input), ...checkMasters(input)]
+  return [...checkRights(input), ...checkModules(input), ...checkArch(input), ...checkMasters(input)]
 }
 
 function checkRights({ engine, name }: EngineCheck): Problem[] {
@@ -17,6 +17,15 @@ function checkRights({ engine, name }: EngineCheck): Problem[] {
   if (info.os !== 'linux')
     found.push(problem('engine-os', name, `the engine runs ${info.os} containers, and k3s needs linux`))
   return found
+}
+
+/** Without overlays no image is unpacked; without the other, Services are not reached from pods of their own node. */
+function checkModules({ engine, name }: EngineCheck): Problem[] {
+  const { kernel = '', missing = [] } = engine.computer?.modules ?? {}
+  if (missing.length === 0) return []
+  const message = `kernel ${kernel} of the engine's computer has no module ${missing.join(', ')}`
+  const severity = missing.includes('overlay') ? 'error' : 'warning'
+  return [problem('module-missing', name, message, { severity })]
 }
 
 function checkArch({ engine, rootfs, name, spec }: EngineCheck): Problem[] {
