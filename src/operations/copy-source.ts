@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, type Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { basename, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { AirliftError } from '../core/errors.js'
 import type { PutRequest } from '../machine/machine.js'
@@ -25,12 +25,16 @@ export async function openCopySource(path: string): Promise<CopySource> {
         hint: 'name a regular file or a directory',
       })
     }
-    const open = info.isFile() ? () => createReadStream(full) : await archiveOf(full)
+    const special: string[] = []
+    const open = info.isFile() ? () => createReadStream(full) : await archiveOf(full, special)
     const mode = (info.mode & 0o7777).toString(8).padStart(4, '0')
+    const measured = await measure(open)
+    const first = special[0]
+    if (first !== undefined) throw notCopied(join(path, first), special.length - 1)
     return {
       kind: info.isFile() ? 'file' : 'directory',
       name: basename(full),
-      put: { open, mode, ...(await measure(open)) },
+      put: { open, mode, ...measured },
     }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
@@ -46,13 +50,28 @@ export async function openCopySource(path: string): Promise<CopySource> {
   }
 }
 
-/** Packing the same directory twice must give the same bytes, so the times at which it was last read stay out. */
-async function archiveOf(directory: string): Promise<() => Readable> {
+function notCopied(path: string, others: number): AirliftError {
+  const more = others === 0 ? '' : `, as ${others === 1 ? 'another one is' : `${others} others are`}`
+  return new AirliftError('E_LOCAL_FILE', `"${path}" is a socket, a pipe or a device${more}`, {
+    hint: 'only files, directories and symbolic links can be copied: take it out of the directory',
+  })
+}
+
+/**
+ * Packing the same directory twice must give the same bytes, so the times at which it was last read stay out. What `tar`
+ * cannot pack (sockets, pipes, devices) is left out and its path goes into `special`: a pack that meets one never ends.
+ */
+async function archiveOf(directory: string, special: string[]): Promise<() => Readable> {
   const { create } = await import('tar')
   return () => {
     const pack = create(
       {
         cwd: directory,
+        filter: (path, info) => {
+          const plain = isPlain(info as Stats)
+          if (!plain) special.push(path)
+          return plain
+        },
         // Not `portable`: that changes modes.
         onWriteEntry: ({ stat: info }) => {
           if (!info) return
@@ -64,6 +83,10 @@ async function archiveOf(directory: string): Promise<() => Readable> {
     )
     return Readable.from(pack as unknown as AsyncIterable<Buffer>)
   }
+}
+
+function isPlain(info: Stats): boolean {
+  return info.isFile() || info.isDirectory() || info.isSymbolicLink()
 }
 
 async function measure(open: () => Readable): Promise<{ sizeBytes: number; sha256: string }> {

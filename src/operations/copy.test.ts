@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -112,4 +113,13 @@ it('packs a directory into the same bytes each time, also after it was read', as
   const second = await openCopySource(dir)
   expect(second.put.sha256).toBe(first.put.sha256)
   expect(second.put.sizeBytes).toBe(first.put.sizeBytes)
+})
+
+it('refuses a directory with a pipe in it by its path, as packing that would never end', async () => {
+  mkdirSync(join(dir, 'run'))
+  execFileSync('mkfifo', [join(dir, 'run/a'), join(dir, 'run/b')])
+  await expect(openCopySource(dir)).rejects.toMatchObject({
+    code: 'E_LOCAL_FILE',
+    message: expect.stringMatching(/\/run\/[ab]" is a socket, a pipe or a device, as another one is$/),
+  })
 })

@@ -4,6 +4,7 @@ import { AirliftError } from '../core/errors.js'
 import { fileReason } from './file-reason.js'
 import { type BlobPlace, blobHeader, OFFSETS, parseOffsets } from './layout.js'
 import { blobPath } from './oci/types.js'
+import { requireRegularFile } from './regular-file.js'
 import { notABundle } from './sniff.js'
 import { BLOCK, parseHeader } from './tar/header.js'
 import { readRange } from './tar/member-stream.js'
@@ -29,16 +30,15 @@ export interface BlobStore {
  * @throws AirliftError E_LOCAL_FILE, E_BUNDLE_INVALID, E_BUNDLE_DAMAGED
  */
 export async function openBlobStore(path: string): Promise<BlobStore> {
-  let kind: 'file' | 'dir'
-  try {
-    kind = (await stat(path)).isDirectory() ? 'dir' : 'file'
-  } catch (cause) {
+  const info = await stat(path).catch((cause: unknown) => {
     throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${fileReason(cause)}`, {
       cause,
       hint: 'name a bundle that `airlift rootfs build` made',
     })
-  }
-  return kind === 'dir' ? openDirectory(path) : openTar(path)
+  })
+  if (info.isDirectory()) return openDirectory(path)
+  requireRegularFile(info, path)
+  return openTar(path)
 }
 
 async function openTar(path: string): Promise<BlobStore> {

@@ -1,12 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
 import { AirliftError } from '../core/errors.js'
 import { fileReason } from './file-reason.js'
+import { requireRegularFile } from './regular-file.js'
 import { sniffFile } from './sniff.js'
 
 /** zstd came to Node in 22.15; the types of Node 20 do not know it. */
@@ -34,9 +35,11 @@ export async function readStart(path: string, length = 512): Promise<Buffer> {
  * @throws AirliftError E_LOCAL_FILE for other compressions, a damaged file, or zstd where nothing can read it
  */
 export async function decompressed(path: string, tempDir: string, signal: AbortSignal): Promise<string> {
-  const start = await readStart(path).catch((cause: unknown) => {
+  const cannotRead = (cause: unknown): never => {
     throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${fileReason(cause)}`, { cause })
-  })
+  }
+  requireRegularFile(await stat(path).catch(cannotRead), path)
+  const start = await readStart(path).catch(cannotRead)
   const hex = start.subarray(0, 4).toString('hex')
   const gzip = hex.startsWith('1f8b')
   const zstd = hex === '28b52ffd'

@@ -186,6 +186,20 @@ describe('openRootfs', () => {
     await expect(openRootfs(path('empty'))).rejects.toMatchObject({ code: 'E_BUNDLE_INVALID' })
   })
 
+  it('refuses a pipe at once, where opening it would wait for ever', async () => {
+    execFileSync('mkfifo', [path('pipe')])
+    await expect(openRootfs(path('pipe'))).rejects.toMatchObject({
+      code: 'E_LOCAL_FILE',
+      message: expect.stringContaining('it is a pipe'),
+    })
+    const images = { binary: [path('k3s')], images: [path('pipe')], output: path('none.airlift') }
+    await expect(
+      buildBundle({ runtime: 'k3s', version: 'v1.33.1+k3s1', ...images }, ctx),
+    ).rejects.toMatchObject({
+      code: 'E_LOCAL_FILE',
+      message: expect.stringContaining('it is a pipe'),
+    })
+  })
   it('refuses paths that leave the rootfs', async () => {
     const evil = unpack('evil')
     const config = JSON.stringify({
