@@ -1,10 +1,22 @@
-import { LABELS } from '../cluster/container-labels.js'
+import { LABELS, recordOfLabels } from '../cluster/container-labels.js'
+import { containerName } from '../cluster/container-spec.js'
 import type { ClusterSpec } from '../cluster/spec.js'
-import type { World } from '../runtime/runtime.js'
+import type { NodeStatus, World } from '../runtime/runtime.js'
 import type { StatusProblem } from './status.js'
 
-/** What is wrong with the containers of a cluster, the load balancer among them. Pure. */
-export function containerProblems(spec: ClusterSpec, world: World): StatusProblem[] {
+/** The remedy of a container that somebody removed: its volumes are still there, and taken by the new one. */
+export const AGAIN = 'make it again, with the data that its volumes still have: the same airlift run command'
+
+/**
+ * What is wrong with the containers of a cluster, the load balancer among them. Pure.
+ *
+ * @param known - the nodes that the cluster itself tells of; one whose container is gone is called Ready for another while
+ */
+export function containerProblems(
+  spec: ClusterSpec,
+  world: World,
+  known: readonly NodeStatus[] = [],
+): StatusProblem[] {
   const problems: StatusProblem[] = []
   const start = `start it: airlift start --name ${spec.name}`
   for (const { id, name, node, installed } of world.machines) {
@@ -32,7 +44,29 @@ export function containerProblems(spec: ClusterSpec, world: World): StatusProble
         hint: `see its log: docker logs ${name}`,
       })
   }
-  for (const { name, labels, state } of world.engine?.containers ?? [])
+  for (const { name, role } of known) {
+    if (world.engine?.containers.some((container) => container.name === name)) continue
+    if (name.startsWith(`airlift-${spec.name}-`))
+      problems.push({
+        machine: `docker://${name}`,
+        code: 'not-installed',
+        message: `the container ${name} is gone, and the cluster still has its node`,
+        hint: `${AGAIN}; or take the node out: airlift delete --name ${spec.name} --${role === 'master' ? 'masters' : 'nodes'} ${name}`,
+      })
+  }
+  const containers = world.engine?.containers ?? []
+  const balancer = containerName(spec.name, 'lb')
+  if (
+    containers.some(({ labels }) => recordOfLabels(labels)?.loadBalancer) &&
+    !containers.some(({ name }) => name === balancer)
+  )
+    problems.push({
+      machine: `docker://${balancer}`,
+      code: 'lb-down',
+      message: `the load balancer ${balancer} is gone, and with it the address of the API`,
+      hint: 'make it again: the same airlift run command',
+    })
+  for (const { name, labels, state } of containers)
     if (labels[LABELS.role] === 'lb' && state !== 'running')
       problems.push({
         machine: `docker://${name}`,

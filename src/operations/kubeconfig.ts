@@ -47,7 +47,7 @@ export async function readKubeconfig(
   const machine = master && machines.get(master.id)
   if (!master || !machine) {
     throw new AirliftError('E_KUBECONFIG', `no master of the cluster "${name}" runs`, {
-      hint: 'see airlift status',
+      hint: `see airlift status --name ${name}`,
     })
   }
   const text = master.facts.managed.fragments['k3s-kubeconfig'] || (await readFrom(machine, ctx))

@@ -2,7 +2,7 @@ import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
-import { containerProblems } from './container-status.js'
+import { AGAIN, containerProblems } from './container-status.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import type { OperationDeps } from './session.js'
 
@@ -138,15 +138,9 @@ function machineProblems(
     ]
   }
   if (!answering) {
-    const master = spec.masters[0]?.target.host
-    problems.push({
-      code: 'api-down',
-      machine: null,
-      message: 'no master answers',
-      hint: world.engine ? `see docker logs ${master}` : 'see journalctl -u k3s on a master',
-    })
+    problems.push({ code: 'api-down', machine: null, ...noAnswer(spec, world) })
   }
-  if (world.engine) return [...problems, ...containerProblems(spec, world)]
+  if (world.engine) return [...problems, ...containerProblems(spec, world, answering?.installed.nodes)]
   for (const machine of world.machines) {
     const unit = machine.node.role === 'master' ? 'k3s' : 'k3s-agent'
     if (machine.installed.role === undefined) {
@@ -175,6 +169,14 @@ function machineProblems(
   return problems
 }
 
+/** Containers are found by what the engine has: a cluster without masters is one whose masters somebody removed. */
+function noAnswer(spec: ClusterSpec, { engine }: World): Pick<StatusProblem, 'message' | 'hint'> {
+  const master = spec.masters[0]?.target.host
+  if (engine && master === undefined) return { message: 'the cluster has no master container', hint: AGAIN }
+  const hint = engine ? `see docker logs ${master}` : 'see journalctl -u k3s on a master'
+  return { message: 'no master answers', hint }
+}
+
 /** Whether k3s is installed on every machine that answers, and runs on none: a stop, not a failure. */
 function isStopped({ machines }: World): boolean {
   return (
@@ -191,7 +193,7 @@ function nodeProblems(
 ): StatusProblem[] {
   if (!answering) return []
   return nodes
-    .filter((node) => !node.ready && !(node.machine !== null && told.has(node.machine)))
+    .filter((node) => !node.ready && !told.has(node.machine ?? `docker://${node.name}`))
     .map((node) => ({
       code: 'node-not-ready',
       machine: node.machine,

@@ -1,9 +1,9 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
-import { AirliftError } from '../../core/errors.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import { usesEtcd } from '../k3s/config.js'
 import { knownNode } from '../k3s/node-steps.js'
+import { noMaster } from '../k3s/require-leave.js'
 import { finishSteps, STARTED, startWaits, waitJoinableAgain } from '../k3s/start-waits.js'
 import type { World } from '../runtime.js'
 import { settleSteps } from './next-balancer.js'
@@ -17,11 +17,7 @@ import { settleSteps } from './next-balancer.js'
 export function planStart(spec: ClusterSpec, world: World): Plan {
   const containers = (world.engine?.containers ?? []).filter(({ state }) => state !== 'removing')
   const masters = containers.filter((container) => roleOf(container) === 'master')
-  if (masters.length === 0) {
-    throw new AirliftError('E_REFUSED', `the cluster "${spec.name}" has no master container`, {
-      hint: 'remove what is left of it with airlift prune, or create it with airlift run',
-    })
-  }
+  if (masters.length === 0) throw noMaster(spec)
   const voter = masters.length > 1 || usesEtcd(spec)
   const known = world.machines.find((machine) => machine.installed.apiReady)
   const first = masters.find((container) => machineId(container.name) === known?.id) ?? masters[0]

@@ -194,7 +194,7 @@ describe('start', () => {
 
   it('refuses a cluster whose masters are gone', () => {
     expect(() => planStart(spec(), world(0, 2, 'exited'))).toThrow(
-      expect.objectContaining({ code: 'E_REFUSED', hint: expect.stringContaining('airlift prune') }),
+      expect.objectContaining({ code: 'E_REFUSED', hint: expect.stringContaining('airlift reset') }),
     )
   })
 })

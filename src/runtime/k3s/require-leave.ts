@@ -15,6 +15,8 @@ export type Answering = MachineWorld & {
  */
 export function throughOf(spec: ClusterSpec, world: World, leaving: readonly NodeSpec[]): Answering {
   const gone = new Set(leaving.map((node) => node.target))
+  // Containers are found by what the engine has: somebody removed the masters.
+  if (spec.masters.length === 0) throw noMaster(spec)
   const staying = spec.masters.filter((node) => !gone.has(node.target))
   if (staying.length === 0) {
     const names = spec.masters.map((node) => node.target.text).join(', ')
@@ -44,6 +46,13 @@ export function throughOf(spec: ClusterSpec, world: World, leaving: readonly Nod
       hint: `bring one back first; see airlift status --name ${spec.name}`,
     },
   )
+}
+
+/** The refusal of what cannot be done without a master, where none is left. */
+export function noMaster(spec: ClusterSpec): AirliftError {
+  return new AirliftError('E_REFUSED', `the cluster "${spec.name}" has no master`, {
+    hint: `make it again, with the data that its volumes still have: the same airlift run command; or remove the cluster: airlift reset --name ${spec.name}`,
+  })
 }
 
 function isAnswering(machine: MachineWorld | undefined): boolean {

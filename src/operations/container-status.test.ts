@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { testContainers, testContainerWorld, testEngine } from '../runtime/k3d/world.fixture.js'
+import type { NodeStatus, World } from '../runtime/runtime.js'
+import { requireAnswering } from './add-checks.js'
+import { statusOf } from './status.js'
+
+const node = (index: number, ready: boolean): NodeStatus => ({
+  name: index === 0 ? 'airlift-dev-master-0' : `airlift-dev-worker-${index - 1}`,
+  role: index === 0 ? 'master' : 'worker',
+  ready,
+  version: 'v1.33.1+k3s1',
+  address: `10.118.0.${3 + index}`,
+  message: ready ? '' : 'NodeStatusUnknown: Kubelet stopped posting node status.',
+})
+
+/** A master that answers, of whose workers somebody removed the container. */
+function withoutWorker(ready: boolean): World {
+  const raw = {} as const
+  const base = { image: 'k3s', exitCode: 0, labels: {}, addresses: {}, ports: [], mounts: [], restarts: 0 }
+  const name = 'airlift-dev-master-0'
+  const container = { ...base, id: 'a', name, state: 'running', startedAt: '', raw } as const
+  const world = testContainerWorld(testContainers(1, 0), testEngine({ containers: [container] }))
+  const installed = { role: 'master', active: true, initialized: true, apiReady: true } as const
+  const nodes = [node(0, true), node(1, ready)]
+  return {
+    ...world,
+    machines: world.machines.map((machine) => ({ ...machine, installed: { ...installed, nodes } })),
+  }
+}
+
+describe('the status of a cluster in containers', () => {
+  it.each([true, false])(
+    'tells once of a node whose container is gone, while it is called ready: %s',
+    (ready) => {
+      const found = statusOf(testContainers(1, 0), withoutWorker(ready))
+      expect(found.health).toBe('degraded')
+      expect(found.problems).toEqual([
+        expect.objectContaining({ code: 'not-installed', machine: 'docker://airlift-dev-worker-0' }),
+      ])
+      expect(found.problems[0]?.hint).toMatch(
+        /same airlift run command.*airlift delete --name dev --nodes airlift-dev-worker-0/,
+      )
+    },
+  )
+
+  it('tells of a load balancer that is gone, without which nobody reaches the API', () => {
+    const labels = { 'airlift.spec': JSON.stringify({ image: 'k3s', network: 'n', loadBalancer: true }) }
+    const world = withoutWorker(true)
+    const containers = world.engine?.containers.map((container) => ({ ...container, labels })) ?? []
+    const found = statusOf(testContainers(1, 0), { ...world, engine: testEngine({ containers }) })
+    expect(found.problems.map(({ code, machine }) => [code, machine])).toContainEqual([
+      'lb-down',
+      'docker://airlift-dev-lb',
+    ])
+  })
+
+  it('says that there is no master container, and how one comes back', () => {
+    const spec = { ...testContainers(0, 0), name: 'dev' }
+    const found = statusOf(spec, testContainerWorld(spec))
+    expect(found.problems).toEqual([
+      expect.objectContaining({ code: 'api-down', message: 'the cluster has no master container' }),
+    ])
+    expect(found.problems[0]?.hint).toMatch(/same airlift run command/)
+  })
+})
+
+it('add is refused by name where no master is left', () => {
+  const spec = testContainers(0, 1)
+  expect(() => requireAnswering(spec, testContainerWorld(spec))).toThrowError(
+    expect.objectContaining({
+      code: 'E_REFUSED',
+      message: 'the cluster "dev" has no master',
+      hint: expect.stringMatching(/same airlift run command/),
+    }),
+  )
+})
