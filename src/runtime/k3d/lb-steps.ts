@@ -47,7 +47,8 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
     title: 'start the load balancer',
     needs: [create.id],
     effect: 'create',
-    actions: [{ kind: 'container', op: 'start', name }],
+    // A start does not wake a paused one.
+    actions: [{ kind: 'container', op: found?.state === 'paused' ? 'restart' : 'start', name }],
   }
   return [...settle, create, start]
 }

@@ -4,7 +4,7 @@ import type { Action, ApiQuestion, Step } from '../../plan/plan.js'
 import { apiPort, usesEtcd } from '../k3s/config.js'
 import { changedFiles, type DesiredFile } from '../k3s/desired.js'
 import { machineOf } from '../k3s/first-master.js'
-import { imagesFor, isReady } from '../k3s/node-steps.js'
+import { imagesFor, isForgotten, isReady } from '../k3s/node-steps.js'
 import { unitName } from '../k3s/paths.js'
 import { STARTED, waitFreshNode } from '../k3s/start-waits.js'
 import { checkImages, waitApi, waitJoinable, waitMasterReady, waitWorkerReady } from '../k3s/waits.js'
@@ -13,7 +13,7 @@ import type { Joining } from './config.js'
 import { clusterLabels, nodeContainer, nodeOptions } from './container-config.js'
 import { CONTAINER, objectNames } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
-import { containerOf, type Layout } from './layout.js'
+import { containerOf, engineOf, type Layout } from './layout.js'
 import { entries, nodeFiles } from './node-files.js'
 
 /** What planning one node starts from. */
@@ -39,7 +39,7 @@ export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
   const running = containerOf(world, node.target.host)?.state === 'running'
   const files = nodeFiles(spec, world, layout, node, joining)
   const changed = running && !machine.made ? changedFiles(files, machine, world) : []
-  const restart = changed.some((file) => file.restart)
+  const restart = mustRestart(plan, machine, changed)
   if (running && !restart && isReady({ world, node, machine }))
     return [...filesStep(machine, changed), ...imagesStep(plan, machine)]
   const steps = running ? [] : [createStep(plan, machine, files)]
@@ -51,6 +51,18 @@ export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
     ...needs,
   ]
   return [...steps, ...startSteps(plan, machine, changed, before)]
+}
+
+/** One that runs with other files than it is to have, or that the cluster has forgotten; a start does nothing for a paused one. */
+function mustRestart(
+  { spec, world, node }: NodePlan,
+  machine: MachineWorld,
+  changed: readonly DesiredFile[],
+): boolean {
+  if (changed.some((file) => file.restart)) return true
+  return (
+    containerOf(world, node.target.host)?.state === 'paused' || isForgotten({ spec, world, node, machine })
+  )
 }
 
 /** Files that k3s reads by itself, such as manifests. */
@@ -147,7 +159,7 @@ function startSteps(
   const { spec, world, node, joining } = plan
   const name = node.target.host
   const state = containerOf(world, name)?.state
-  const restart = changed.some((file) => file.restart)
+  const restart = mustRestart(plan, machine, changed)
   const launch: Action[] = [
     ...writes(changed),
     ...(restart
@@ -157,7 +169,7 @@ function startSteps(
         : [{ kind: 'container' as const, op: 'start' as const, name }]),
   ]
   // One that ran before is called Ready until the cluster misses its reports, 40 seconds later.
-  const again = restart || (state !== undefined && state !== 'created' && state !== 'running')
+  const again = restart || (state === undefined ? hasData(plan) : state !== 'created' && state !== 'running')
   const waits = readyWaits(plan, machine, again)
   const others = spec.masters.length + spec.nodes.length > 1
   const listen =
@@ -224,6 +236,11 @@ function readyWaits(
   if (names.length > 0) actions.push(checkImages(names, unitName(node.role), timeoutMs))
   if (!joining.founder) actions.push(mark)
   return actions
+}
+
+/** Whether the data of a node is there, whose container somebody may have removed. */
+function hasData({ world, node }: NodePlan): boolean {
+  return engineOf(world).volumes.some((volume) => volume.name === objectNames.data(node.target.host))
 }
 
 /**

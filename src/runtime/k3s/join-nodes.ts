@@ -6,7 +6,7 @@ import { nodeName } from './config.js'
 import { entryOf, founderOf, machineOf } from './first-master.js'
 import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
-import { firstUpload, joinThrough, nodeSteps, stepId } from './node-steps.js'
+import { firstUpload, isForgotten, joinThrough, nodeSteps, stepId } from './node-steps.js'
 import { waitWorkerReady } from './waits.js'
 
 /**
@@ -35,7 +35,7 @@ export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly N
           waits,
           warmUp: true,
           uploadAfter,
-          restart: forget !== undefined,
+          restart: forget !== undefined || isForgotten({ spec, world, node, machine }),
         },
       ),
     )

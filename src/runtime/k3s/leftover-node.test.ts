@@ -77,6 +77,15 @@ describe('a worker that was installed anew', () => {
     )
   })
 
+  it('is started again where somebody deleted its Node, and only then registers anew', () => {
+    const { spec, world } = reinstalled(1, 1, nodes(1, 0, false))
+    const up = { cluster: 'prod', role: 'worker', active: true, initialized: true } as const
+    const plan = planJoinNodes(spec, withPassword(world, 1, 'kept', up), spec.nodes)
+    expect(step(plan, 'bare2/start')?.actions).toContainEqual(
+      expect.objectContaining({ kind: 'service', op: 'restart' }),
+    )
+  })
+
   it('is not forgotten where the cluster does not know it', () => {
     const { spec, world } = reinstalled(1, 1, nodes(1, 0, false))
     expect(step(planJoinNodes(spec, world, spec.nodes), 'bare2/forget')).toBeUndefined()

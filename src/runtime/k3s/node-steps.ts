@@ -6,7 +6,7 @@ import type { Action, Step } from '../../plan/plan.js'
 import { archOf } from '../../rootfs/arch-of.js'
 import type { RootfsManifest } from '../../rootfs/manifest.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime.js'
-import { type JoinPoint, nodeName } from './config.js'
+import { type JoinPoint, nodeName, usesEtcd } from './config.js'
 import { type Desired, type Difference, desiredState, difference } from './desired.js'
 import { mastersOf } from './first-master.js'
 import { K3S, STARTING } from './paths.js'
@@ -110,6 +110,19 @@ export function knownNode(world: World, name: string): NodeStatus | undefined {
     if (found) return found
   }
   return undefined
+}
+
+/**
+ * Whether a node runs that the cluster does not know any more, such as after `kubectl delete node`: it registers when it is
+ * started, and never again. A member of etcd is left alone: k3s took it out of the datastore with its Node.
+ */
+export function isForgotten({ spec, world, machine, node }: NodePlan): boolean {
+  const asked = world.machines.some(
+    ({ installed }) => installed.apiReady && (installed.nodes ?? []).length > 0,
+  )
+  const { active, initialized } = machine.installed
+  const member = node.role === 'master' && usesEtcd(spec)
+  return asked && active && initialized && !member && knownNode(world, nodeName(machine)) === undefined
 }
 
 /** Whether a node is what its start was to make of it: Ready, seen so before, and on a master with an API that answers. */
