@@ -112,6 +112,7 @@ function available(nodes: readonly Filterable[]): string {
   const range = (word: string, size: number): string[] =>
     size === 0 ? [] : [size === 1 ? `${word}:0` : `${word}:0 to ${word}:${size - 1}`]
   const names = nodes.slice(0, 5).map((node) => node.names[0])
+  if (nodes.length === 0) return 'there is none; one that was deleted already is not there any more'
   const groups = [...range('masters', count('master')), ...range('workers', count('worker')), 'all']
   return `there are ${groups.join(', ')}, and ${names.join(', ')}${nodes.length > 5 ? ', …' : ''}`
 }

@@ -44,16 +44,17 @@ export async function findLeaving(
 ): Promise<FoundLeaving> {
   let { spec, cluster } = await lookedAt(ref, words, ctx, deps)
   try {
+    const gone = goneContainers(spec, cluster.world)
+    if (gone.length > 0) {
+      await cluster[Symbol.asyncDispose]()
+      spec = withNodes(spec, gone)
+      cluster = await observeCluster(spec, {}, ctx, deps)
+    }
     let found = select(spec, cluster.world, words)
     if (found.unknown.length > 0) {
       const named = found.unknown.flatMap(({ word, role }) => hostsOf(word, role))
       await cluster[Symbol.asyncDispose]()
-      const of = (role: Role): NodeSpec[] => named.filter((node) => node.role === role)
-      const asked = {
-        ...spec,
-        masters: [...spec.masters, ...of('master')],
-        nodes: [...spec.nodes, ...of('worker')],
-      }
+      const asked = withNodes(spec, named)
       cluster = await observeCluster(asked, {}, ctx, deps)
       requireOfCluster(asked, cluster.world, named)
       spec = asked
@@ -66,6 +67,26 @@ export async function findLeaving(
     await cluster[Symbol.asyncDispose]()
     throw error
   }
+}
+
+/**
+ * Nodes whose containers somebody removed. An engine tells for certain that they are gone: they leave like any other, and what
+ * is left to clean are their volumes.
+ */
+function goneContainers(spec: ClusterSpec, world: World): NodeSpec[] {
+  if (!world.engine) return []
+  const known = new Set(world.machines.map((machine) => machine.name))
+  const nodes = world.machines.find(({ installed }) => installed.apiReady)?.installed.nodes ?? []
+  return nodes
+    .filter(({ name }) => name.startsWith(`airlift-${spec.name}-`) && !known.has(name))
+    .map(({ name, role }): NodeSpec => {
+      return { target: { kind: 'container', text: name, host: name }, role, labels: {}, taints: [] }
+    })
+}
+
+function withNodes(spec: ClusterSpec, more: readonly NodeSpec[]): ClusterSpec {
+  const of = (role: Role): NodeSpec[] => more.filter((node) => node.role === role)
+  return { ...spec, masters: [...spec.masters, ...of('master')], nodes: [...spec.nodes, ...of('worker')] }
 }
 
 /**
@@ -168,9 +189,8 @@ function withStrangers(spec: ClusterSpec, world: World): Pick<FoundLeaving, 'spe
     const target = { kind: 'ssh' as const, text: node.name, host: node.address || node.name }
     return { target, role: node.role, labels: {}, taints: [] } satisfies NodeSpec
   })
-  const of = (role: Role): NodeSpec[] => added.filter((node) => node.role === role)
   return {
-    spec: { ...spec, masters: [...spec.masters, ...of('master')], nodes: [...spec.nodes, ...of('worker')] },
+    spec: withNodes(spec, added),
     world: {
       ...world,
       unreachable: [
