@@ -14,6 +14,7 @@ import { checkWorld } from '../runtime/preflight/check-world.js'
 import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.js'
 import type { Runtime, World } from '../runtime/runtime.js'
 import { requireNotBeingMade } from './being-made.js'
+import { decidedWorld } from './decided-world.js'
 import { madeMachines } from './made-machines.js'
 import { observeCluster } from './observe-cluster.js'
 import { openSource, stagerOf } from './open-source.js'
@@ -72,7 +73,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const { runtime, session, spec } = cluster
   requireAll(cluster.world)
   const free = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
-  let world = withToken(free)
+  let world = withToken(await decidedWorld(spec, runtime, free, cluster.observe, ctx))
   checkOwnership(spec, world)
   warnOfNewerOptions(spec, source.version ?? '', ctx)
   const problems = checkWorld(spec, world)

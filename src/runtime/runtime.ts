@@ -249,6 +249,8 @@ export interface Runtime {
   readonly info: RuntimeInfo
   /** Looks at every machine, in one round trip each. */
   observe(spec: ClusterSpec, input: ObserveInput, ctx: Context): Promise<World>
+  /** What must be seen before it can be planned, as words for who is waited for; it shows by itself within seconds. */
+  undecided?(spec: ClusterSpec, world: World): string | undefined
   /** The first master. */
   init(spec: ClusterSpec, world: World): Plan
   joinMasters(spec: ClusterSpec, world: World, masters: readonly NodeSpec[]): Plan

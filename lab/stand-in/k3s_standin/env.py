@@ -16,6 +16,7 @@ DEFAULTS = {
     "promote_ms": 1500,     # learner added to learner promoted
     "addon_ms": 1500,       # API up to the kube-system Deployments created
     "heartbeat_ms": 1000,   # Lease renewal of a node
+    "lease_ms": 8000,       # etcd without a majority to the end of k3s, which has lost its leases
     "lost_ms": 10000,       # Lease age after which a node is Unknown
     "retry_ms": 2000,       # how often an agent asks again
     "reregister_ms": 5000,  # a deleted Node whose kubelet still runs comes back after this

@@ -152,6 +152,8 @@ class Server:
         self._seed()
         self.api_up.set()
         log.info("Kube API server is now running")
+        if self.etcd:
+            threading.Thread(target=self._hold_leases, daemon=True).start()
         self.controllers.start()
         log.info("k3s is up and running")
         if not self.cfg["disable-agent"]:
@@ -159,6 +161,16 @@ class Server:
                           role_labels(self.etcd is not None), self)
             threading.Thread(target=agent.run, daemon=True).start()
         log.notify()
+
+    def _hold_leases(self) -> None:
+        """End when the majority is gone for longer than a lease lasts, as k3s does; what starts k3s again then waits for it."""
+        had = time.monotonic()
+        while not self.etcd.stopping.is_set():
+            if self.quorum():
+                had = time.monotonic()
+            elif time.monotonic() - had > env.seconds("lease_ms"):
+                log.fatal("leaderelection lost for k3s")
+            time.sleep(0.5)
 
     def _seed(self) -> None:
         while True:

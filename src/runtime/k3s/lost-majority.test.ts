@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { World } from '../runtime.js'
 import { planInit } from './init.js'
 import { planJoinMasters } from './join-masters.js'
+import { unknownMajority } from './lost-majority.js'
 import { testMachine, testSpec, testWorld } from './world.fixture.js'
 
 const UNHEALTHY = '{"health":"false","reason":"RAFT NO LEADER"}'
@@ -29,7 +30,10 @@ function cluster(...health: (string | undefined)[]) {
     return found
   })
   const world: World = { ...testWorld(spec), machines }
-  return { plan: () => [planInit(spec, world), planJoinMasters(spec, world, spec.masters)] }
+  return {
+    plan: () => [planInit(spec, world), planJoinMasters(spec, world, spec.masters)],
+    undecided: () => unknownMajority(spec, world),
+  }
 }
 
 describe('masters of which some were wiped', () => {
@@ -56,6 +60,19 @@ describe('masters of which some were wiped', () => {
 
   it('are waited for while a majority can come back', () => {
     expect(cluster(UNHEALTHY, UNHEALTHY, undefined).plan).not.toThrow()
+  })
+
+  it('are looked at again while k3s is about to start, and etcd says nothing yet', () => {
+    const what = 'etcd of bare2 to say whether it has a majority'
+    expect(cluster(undefined, '').undecided()).toBe(what)
+    expect(cluster(undefined, '', undefined).undecided()).toBe(what)
+    for (const known of [
+      [undefined, UNHEALTHY],
+      ['', ''],
+      ['', '', undefined],
+      [undefined, undefined],
+    ])
+      expect(cluster(...known).undecided()).toBeUndefined()
   })
 
   it('are planned as ever where etcd has a leader, or does not run', () => {

@@ -22,13 +22,11 @@ else timeout 5 ${K3S.binary} kubectl --server $at get --raw /metrics 2>/dev/null
  * @throws AirliftError E_REFUSED (exit 5)
  */
 export function requireMajority(spec: ClusterSpec, world: World): void {
-  const masters = mastersOf(spec, world)
-  if (masters.some(({ installed }) => installed.apiReady)) return
-  const leaderless = masters.find(({ facts }) => /NO LEADER/.test(facts.managed.fragments['k3s-etcd'] ?? ''))
+  const minority = minorityOf(spec, world)
+  if (!minority) return
+  const { masters, having, members } = minority
+  const leaderless = having.find(isLeaderless)
   if (!leaderless) return
-  const having = masters.filter(hasData)
-  const members = Math.max(masters.length, ...masters.map(recordedMasters))
-  if (having.length > members / 2) return
   const lost = masters.filter((machine) => !hasData(machine)).map(nodeName)
   const name = nodeName(leaderless)
   // k3s refuses to reset a master whose configuration names another one.
@@ -41,6 +39,37 @@ export function requireMajority(spec: ClusterSpec, world: World): void {
       hint: `bring ${lost.join(', ') || 'the lost masters'} back with the data of etcd, or go on with what ${name} has: there run "systemctl stop k3s; k3s server --cluster-reset${joined ? ' --server=' : ''}; systemctl start k3s${lost.length > 0 ? `; k3s kubectl delete node ${lost.join(' ')}` : ''}", then the same command again`,
     },
   )
+}
+
+/**
+ * What is not known yet: fewer masters than a majority have the data, and k3s on them is about to start again (it ends where it
+ * loses its majority, and systemd waits 5 seconds), so that etcd says nothing for a moment. Words for who is waited for. Pure.
+ */
+export function unknownMajority(spec: ClusterSpec, world: World): string | undefined {
+  const minority = minorityOf(spec, world)
+  if (!minority || minority.having.some(isLeaderless)) return undefined
+  const starting = minority.having.find(({ installed }) => installed.active && installed.initialized)
+  return starting && `etcd of ${nodeName(starting)} to say whether it has a majority`
+}
+
+interface Minority {
+  readonly masters: readonly MachineWorld[]
+  /** Those that have the data of etcd: not more than half of the members. */
+  readonly having: readonly MachineWorld[]
+  readonly members: number
+}
+
+/** Where no master answers, and the data of too few members is left; undefined otherwise. */
+function minorityOf(spec: ClusterSpec, world: World): Minority | undefined {
+  const masters = mastersOf(spec, world)
+  if (masters.some(({ installed }) => installed.apiReady)) return undefined
+  const having = masters.filter(hasData)
+  const members = Math.max(masters.length, ...masters.map(recordedMasters))
+  return having.length > members / 2 ? undefined : { masters, having, members }
+}
+
+function isLeaderless({ facts }: MachineWorld): boolean {
+  return /NO LEADER/.test(facts.managed.fragments['k3s-etcd'] ?? '')
 }
 
 function hasData({ facts }: MachineWorld): boolean {

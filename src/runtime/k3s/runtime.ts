@@ -5,6 +5,7 @@ import { K3S_INFO, refuseUpgrade } from './distribution.js'
 import { planInit } from './init.js'
 import { planJoinMasters } from './join-masters.js'
 import { planJoinNodes } from './join-nodes.js'
+import { unknownMajority } from './lost-majority.js'
 import { observeK3s } from './observe.js'
 import { planReset } from './reset.js'
 import { planStart } from './start.js'
@@ -20,6 +21,7 @@ export function createK3sRuntime(): Runtime {
       ...K3S_INFO,
     },
     observe: observeK3s,
+    undecided: unknownMajority,
     init: planInit,
     joinMasters: planJoinMasters,
     joinNodes: planJoinNodes,
