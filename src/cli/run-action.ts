@@ -1,5 +1,5 @@
 import { createContext, defaultLimits, type Limits } from '../core/context.js'
-import { AirliftError } from '../core/errors.js'
+import { AirliftError, isAirliftError } from '../core/errors.js'
 import { createEvents } from '../core/events.js'
 import { noteEvent } from './render/note-event.js'
 import { canDraw } from './render/progress.js'
@@ -73,11 +73,19 @@ export async function runAction(
   }
   try {
     return (await action(io, flags, args)) ?? 0
+  } catch (error) {
+    throw sayingHowToGoOn(error, controller.signal)
   } finally {
     await Promise.allSettled(atEnd.map((work) => work()))
     forget()
     renderer.stop()
   }
+}
+
+/** What a machine was doing when it was interrupted does not know how the command goes on; the interruption does. */
+function sayingHowToGoOn(error: unknown, signal: AbortSignal): unknown {
+  if (!isAirliftError(error) || error.code !== 'E_INTERRUPTED' || error.hint !== undefined) return error
+  return isAirliftError(signal.reason) ? signal.reason : error
 }
 
 /** `--concurrency N` narrows every window. */

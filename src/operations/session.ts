@@ -65,7 +65,11 @@ export async function openSession(
       },
     )
   }
-  ctx.signal.throwIfAborted()
+  if (ctx.signal.aborted) {
+    // Nobody else will close what was connected before, and an open connection keeps the process alive.
+    await session[Symbol.asyncDispose]()
+    ctx.signal.throwIfAborted()
+  }
   return session
 }
 
