@@ -39,6 +39,7 @@ export function engineHandler(
         // Before: what was begun and not ended is then found by its policy.
         if ('restart' in action && action.restart) await engine.setRestart(action.name, action.restart)
         if (action.op === 'start') return starts(() => engine.startContainer(action.name))
+        if (action.op === 'attach') return engine.attach(action.network, action.name, action)
         if (action.op === 'rename') return renameContainer(engine, action.name, action.to)
         if (action.op === 'stop') return engine.stopContainer(action.name, action.timeoutSeconds ?? 10)
         if (action.op === 'restart')

@@ -82,6 +82,15 @@ export type EngineAction =
       /** Of a start or stop: whether it comes back with the engine from now on; set before. */
       readonly restart?: 'no' | 'always'
     }
+  /** Puts a container that does not run into a network again, which was removed and made anew. */
+  | {
+      readonly kind: 'container'
+      readonly op: 'attach'
+      readonly name: string
+      readonly network: string
+      readonly address?: string
+      readonly address6?: string
+    }
   | { readonly kind: 'container'; readonly op: 'rename'; readonly name: string; readonly to: string }
 
 const KINDS = new Set(['network', 'volume', 'image', 'container'])

@@ -17,6 +17,8 @@ export function engineLine(action: EngineAction): string {
         return `create the network ${action.name} (${action.subnet}${action.subnet6 ? `, ${action.subnet6}` : ''})`
       if (action.kind === 'volume') return `create the volume ${action.name}`
       return `create the container ${action.config.name} from ${action.config.image}, with ${count(action.files.length, 'file')}`
+    case 'attach':
+      return `put the container ${action.name} into the network ${action.network} again`
     case 'rename':
       return `rename the container ${action.name} to ${action.to}`
     default:

@@ -12,6 +12,7 @@ export type NetworkMethods = Pick<
   | 'network'
   | 'createNetwork'
   | 'removeNetwork'
+  | 'attach'
   | 'detach'
   | 'keepsAddresses'
   | 'volumes'
@@ -79,6 +80,15 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
     async removeNetwork(name) {
       const question: EngineQuestion = { ...about('network', name, 'remove'), absent: 404 }
       await http.json('DELETE', `/networks/${encodeURIComponent(name)}`, question)
+    },
+    async attach(name, container, { address, address6 }) {
+      const IPAMConfig = {
+        ...(address === undefined ? {} : { IPv4Address: address }),
+        ...(address6 === undefined ? {} : { IPv6Address: address6 }),
+      }
+      const body = { Container: container, EndpointConfig: { IPAMConfig } }
+      const question = { ...about('network', name, 'put a container into'), body }
+      await http.json('POST', `/networks/${encodeURIComponent(name)}/connect`, question)
     },
     async detach(name, container) {
       const question: EngineQuestion = { ...about('network', name, 'take a container off'), absent: 404 }

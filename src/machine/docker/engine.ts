@@ -45,6 +45,8 @@ export interface EngineContainer {
   readonly addresses: Readonly<Record<string, string>>
   /** The same of IPv6, for networks where it has both; without those where it has none. */
   readonly addresses6?: Readonly<Record<string, string>>
+  /** Id by name of the networks that it is in; empty where it was never started. Missing where the engine does not tell. */
+  readonly networkIds?: Readonly<Record<string, string>>
   readonly ports: readonly {
     readonly address: string
     readonly hostPort: number
@@ -196,6 +198,12 @@ export interface Engine {
     readonly mtu?: number
   }): Promise<void>
   removeNetwork(name: string): Promise<void>
+  /** Puts a container into a network, with these addresses; one that was in a network of this name before, too. */
+  attach(
+    network: string,
+    container: string,
+    addresses: { readonly address?: string; readonly address6?: string },
+  ): Promise<void>
   /** Takes a container off a network, also while it runs. */
   detach(network: string, container: string): Promise<void>
   /**

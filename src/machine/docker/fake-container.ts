@@ -13,6 +13,8 @@ export interface FakeContainer {
   exitCode: number
   startedAt: string
   restarts: number
+  /** Of the network that it was last started in; empty before. */
+  networkId: string
   /** While it runs. */
   address: string
   /** While it runs, in a network of both families. */
@@ -58,6 +60,7 @@ export function inspectAnswer(container: FakeContainer, imageEnv: readonly strin
       Ports: ports,
       Networks: {
         [config.network]: {
+          NetworkID: container.networkId,
           IPAddress: container.address,
           ...(container.address6 ? { GlobalIPv6Address: container.address6 } : {}),
           IPAMConfig: body.NetworkingConfig?.EndpointsConfig[config.network]?.IPAMConfig ?? null,

@@ -242,6 +242,7 @@ function create(store: FakeStore, config: ContainerConfig, options: FakeEngineOp
     startedAt: '0001-01-01T00:00:00Z',
     restarts: 0,
     address: '',
+    networkId: '',
     address6: '',
     ports: [],
     files: new Map(),

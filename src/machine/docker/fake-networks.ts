@@ -52,6 +52,14 @@ export function fakeNetworkMethods(
       }
       store.networks.delete(name)
     },
+    async attach(network, name, addresses) {
+      await enter('attach', network, name, addresses)
+      const found = store.container(name, 'put into a network container')
+      const there = store.networks.get(network)
+      const subject = { kind: 'network', name: network, verb: 'put a container into network' } as const
+      if (!there) throw store.error(404, `network ${network} not found`, subject)
+      found.networkId = ''
+    },
     async detach(network, name) {
       await enter('detach', network, name)
       const found = store.find(name)

@@ -123,6 +123,10 @@ export class FakeStore {
     const subject = { kind: 'container', name: container.name, verb: 'start container' } as const
     const network = this.networks.get(config.network)
     if (!network) throw this.error(404, `network ${config.network} not found`, subject)
+    // Docker remembers which network it was: another one of the same name is not it.
+    if (container.networkId !== '' && container.networkId !== network.id)
+      throw this.error(404, `network ${container.networkId} not found`, subject)
+    container.networkId = network.id
     const others = [...this.containers.values()].filter((one) => one.state === 'running')
     const members = others.filter((one) => one.config.network === config.network)
     for (const family of [4, 6] as const) {

@@ -29,6 +29,7 @@ interface HostBinding {
 }
 
 interface NetworkEndpoint {
+  readonly NetworkID?: string
   readonly IPAddress?: string
   readonly GlobalIPv6Address?: string
   readonly IPAMConfig?: { readonly IPv4Address?: string; readonly IPv6Address?: string } | null
@@ -65,6 +66,12 @@ export function readContainer(answer: InspectAnswer): EngineContainer {
     labels: answer.Config?.Labels ?? {},
     addresses: readAddresses(answer),
     addresses6: readAddresses6(answer),
+    networkIds: Object.fromEntries(
+      Object.entries(answer.NetworkSettings?.Networks ?? {}).map(([name, endpoint]) => [
+        name,
+        endpoint?.NetworkID ?? '',
+      ]),
+    ),
     ports: Object.entries(wanted).flatMap(([key, bindings]) => readPorts(key, bindings ?? [])),
     mounts: (answer.Mounts ?? []).map((mount) => ({
       kind: mount.Type ?? '',

@@ -5,6 +5,7 @@ import { lbContainer } from './container-config.js'
 import { CONTAINER, containerId } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { containerOf, engineOf, type Layout, layoutOf } from './layout.js'
+import { attachAgain } from './lost-network.js'
 import { settleSteps } from './next-balancer.js'
 import { entries, lbFiles, lbTargets } from './node-files.js'
 import { stepId } from './node-steps.js'
@@ -48,7 +49,10 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
     needs: [create.id],
     effect: 'create',
     // A start does not wake a paused one.
-    actions: [{ kind: 'container', op: found?.state === 'paused' ? 'restart' : 'start', name }],
+    actions: [
+      ...attachAgain(world, name),
+      { kind: 'container', op: found?.state === 'paused' ? 'restart' : 'start', name },
+    ],
   }
   return [...settle, create, start]
 }

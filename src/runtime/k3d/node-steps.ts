@@ -14,6 +14,7 @@ import { clusterLabels, nodeContainer, nodeOptions } from './container-config.js
 import { CONTAINER, objectNames } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { containerOf, engineOf, type Layout } from './layout.js'
+import { attachAgain } from './lost-network.js'
 import { entries, nodeFiles } from './node-files.js'
 
 /** What planning one node starts from. */
@@ -162,6 +163,7 @@ function startSteps(
   const restart = mustRestart(plan, machine, changed)
   const launch: Action[] = [
     ...writes(changed),
+    ...attachAgain(world, name),
     ...(restart
       ? [{ kind: 'container' as const, op: 'restart' as const, name, timeoutSeconds: 20 }]
       : state === 'running'

@@ -3,6 +3,7 @@ import type { EngineContainer } from '../../machine/docker/engine.js'
 import { throughOf } from '../k3s/require-leave.js'
 import type { World } from '../runtime.js'
 import { outline, planAll, settled } from './plan.fixture.js'
+import { planStart } from './start.js'
 import { testContainers, testContainerWorld } from './world.fixture.js'
 
 // What `run` makes of a cluster of which somebody changed something by hand.
@@ -23,6 +24,23 @@ function withWorker(state: EngineContainer['state'] | 'gone'): World {
     machine.name === WORKER ? { ...machine, installed: { ...machine.installed, active: false } } : machine,
   )
   return { ...world, machines, engine: { ...world.engine, containers } }
+}
+
+/** The same, stopped, with these networks instead of the one that its containers were in. */
+function withNetwork(world: World, there: readonly { readonly id: string; readonly name: string }[]): World {
+  const { engine } = world
+  if (!engine) throw new Error('no engine')
+  const containers = engine.containers.map((container): EngineContainer => {
+    return { ...container, state: 'exited', networkIds: { 'airlift-dev': 'n1' } }
+  })
+  const old = engine.networks.find((network) => network.name === 'airlift-dev')
+  const others = engine.networks.filter((network) => network !== old)
+  const networks = [...others, ...there.flatMap((one) => (old ? [{ ...old, ...one }] : []))]
+  const machines = world.machines.map(({ installed, ...machine }) => {
+    const { nodes: _, ...rest } = installed
+    return { ...machine, installed: { ...rest, active: false, apiReady: false } }
+  })
+  return { ...world, machines, engine: { ...engine, containers, networks } }
 }
 
 /** What is waited for after the start of the worker. */
@@ -81,6 +99,40 @@ describe('run', () => {
       config.name === 'airlift-dev-lb' ? { state: 'paused' } : {},
     )
     expect(outline(planAll(three, world))).toContain('lb/start [container.restart] after lb/create')
+  })
+
+  it.each([
+    ['the network is gone', []],
+    ['another network has its name', [{ id: 'n2', name: 'airlift-dev' }]],
+  ])('puts stopped containers into their network again where %s', (_, there) => {
+    const stopped = withNetwork(up(), there)
+    const plan = planAll(spec, stopped)
+    const start = plan.steps.find((step) => step.id === `${WORKER}/start`)
+    expect(start?.actions.slice(0, 2)).toEqual([
+      {
+        kind: 'container',
+        op: 'attach',
+        name: WORKER,
+        network: 'airlift-dev',
+        address: expect.stringMatching(/^10\.118\./),
+      },
+      { kind: 'container', op: 'start', name: WORKER },
+    ])
+    const made = plan.steps.find((step) => step.id === 'engine/network')
+    expect(made !== undefined).toBe(there.length === 0)
+    const begun = planStart(spec, stopped)
+    expect(begun.steps.some((step) => step.id === 'engine/network')).toBe(there.length === 0)
+    expect(begun.steps.find((step) => step.id === `${WORKER}/start`)?.actions.at(0)).toMatchObject({
+      op: 'attach',
+    })
+  })
+
+  it('leaves the network alone where it is the one that the containers were in', () => {
+    const stopped = withNetwork(up(), [{ id: 'n1', name: 'airlift-dev' }])
+    const actions = [...planAll(spec, stopped).steps, ...planStart(spec, stopped).steps].flatMap(
+      (step) => step.actions,
+    )
+    expect(actions.filter((action) => 'op' in action && action.op === 'attach')).toEqual([])
   })
 
   it('waits for a new node as ever', () => {

@@ -6,6 +6,9 @@ import { knownNode } from '../k3s/node-steps.js'
 import { noMaster } from '../k3s/require-leave.js'
 import { finishSteps, STARTED, startWaits, waitJoinableAgain } from '../k3s/start-waits.js'
 import type { World } from '../runtime.js'
+import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
+import { layoutOf } from './layout.js'
+import { attachAgain } from './lost-network.js'
 import { settleSteps } from './next-balancer.js'
 
 /**
@@ -28,14 +31,16 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
   const settled = settle.map((step) => step.id)
   // Those that run and are not to come back with the engine are left of a stop that was cut off.
   const begun = containers.filter(({ state, restart }) => state !== 'running' || restart === 'no')
+  const network = networkSteps(spec, world, containers)
   const begins = begun.map((container) =>
-    startStep(container, [
+    startStep(world, container, [
+      ...network.map((step) => step.id),
       ...(roleOf(container) === 'worker' ? joinable.map((step) => step.id) : []),
       ...(roleOf(container) === 'lb' ? settled : []),
     ]),
   )
   const readies = containers.flatMap((container) => readySteps(spec, world, container, voter, begins))
-  const steps: Step[] = [...settle, ...begins, ...joinable, ...readies]
+  const steps: Step[] = [...network, ...settle, ...begins, ...joinable, ...readies]
   const entry = machineId(first?.name ?? '')
   const drained = known?.installed.nodes?.filter((node) => node.drained).map((node) => node.name)
   const before = readies.filter((step) => step.machine === entry).map((step) => step.id)
@@ -49,7 +54,13 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
 const machineId = (name: string): string => `docker://${name}`
 const roleOf = (container: EngineContainer): string => container.labels['airlift.role'] ?? ''
 
-function startStep({ name, state }: EngineContainer, needs: readonly string[]): Step {
+/** The network of a stopped cluster, where somebody removed it: `docker network prune` takes what no container runs in. */
+function networkSteps(spec: ClusterSpec, world: World, containers: readonly EngineContainer[]): Step[] {
+  if (containers.every(({ name }) => attachAgain(world, name).length === 0)) return []
+  return engineSteps(spec, world, layoutOf(spec, world)).filter(({ id }) => id === ENGINE_STEPS.network)
+}
+
+function startStep(world: World, { name, state }: EngineContainer, needs: readonly string[]): Step {
   return {
     id: `${name}/start`,
     machine: machineId(name),
@@ -58,7 +69,10 @@ function startStep({ name, state }: EngineContainer, needs: readonly string[]): 
     effect: 'change',
     journal: false,
     // A paused container is not started by a start.
-    actions: [{ kind: 'container', op: state === 'paused' ? 'restart' : 'start', name, restart: 'always' }],
+    actions: [
+      ...attachAgain(world, name),
+      { kind: 'container', op: state === 'paused' ? 'restart' : 'start', name, restart: 'always' },
+    ],
   }
 }
 
