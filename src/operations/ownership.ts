@@ -93,12 +93,34 @@ function refuseLeavingOut(spec: ClusterSpec, world: World): void {
       ?.installed.nodes ?? []
   const left = known.filter((node) => !named.has(node.name))
   if (left.length === 0) return
+  for (const node of left) refuseRenamed(node, world)
   const names = left.map((node) => `${node.name} (${node.role}, ${node.address})`).join(', ')
+  const flags = (['master', 'worker'] as const).flatMap((role) => {
+    const gone = left.filter((node) => node.role === role).map((node) => node.name)
+    return gone.length === 0 ? [] : [`${role === 'master' ? '--masters' : '--nodes'} ${gone.join(',')}`]
+  })
   throw new AirliftError(
     'E_REMOVE_REFUSED',
     `the cluster "${spec.name}" also has ${names}, which the command does not name`,
     {
-      hint: 'name all machines of the cluster; run never removes one',
+      hint: `name all machines of the cluster; to take them out: airlift delete --name ${spec.name} ${flags.join(' ')}`,
+    },
+  )
+}
+
+/** Nodes have the names of their hosts: under another name a host would join as one more node. */
+function refuseRenamed(node: { readonly name: string; readonly address: string }, world: World): void {
+  const host = world.machines.find(
+    ({ facts, installed }) =>
+      installed.role !== undefined && facts.addresses.some(({ address }) => address === node.address),
+  )
+  if (!host) return
+  throw new AirliftError(
+    'E_REMOVE_REFUSED',
+    `${host.name} is the node "${node.name}" of the cluster, and its hostname is now "${host.facts.hostname}"`,
+    {
+      machine: host.name,
+      hint: `give it its name again, on ${host.name}: hostnamectl set-hostname ${node.name}`,
     },
   )
 }
