@@ -1,6 +1,6 @@
 import type { YAMLError } from 'yaml'
 
-/** Texts for the errors whose own message repeats a part of the file, which may be a password. */
+/** Texts for the errors whose own message repeats a part of the file, which may be a password, or speaks to programmers. */
 const SAFE: Readonly<Record<string, string>> = {
   BAD_ALIAS: 'a word that begins with * has to be in quotes',
   TAG_RESOLVE_FAILED: 'a word that begins with ! has to be in quotes',
@@ -10,6 +10,8 @@ const SAFE: Readonly<Record<string, string>> = {
   UNEXPECTED_TOKEN: 'this is not YAML',
   IMPOSSIBLE: 'this is not YAML',
   RESOURCE_EXHAUSTION: 'the file is nested too deep',
+  MULTIPLE_DOCS:
+    'a second document begins here, and the file may hold one only: remove it with its line of ---',
 }
 
 /** What a YAML error says, lower case and without anything of the file's own text. */
