@@ -15,6 +15,7 @@ import { checkIgnore, type Problem, refuse } from '../runtime/preflight/problem.
 import type { Runtime, World } from '../runtime/runtime.js'
 import { requireNotBeingMade } from './being-made.js'
 import { decidedWorld } from './decided-world.js'
+import { checkNetworksKept } from './fixed-networks.js'
 import { madeMachines } from './made-machines.js'
 import { observeCluster } from './observe-cluster.js'
 import { openSource, stagerOf } from './open-source.js'
@@ -75,6 +76,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const free = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   let world = withToken(await decidedWorld(spec, runtime, free, cluster.observe, ctx))
   checkOwnership(spec, world)
+  checkNetworksKept(spec, world)
   warnOfNewerOptions(spec, source.version ?? '', ctx)
   const problems = checkWorld(spec, world)
   // A cluster that is as it must be is not refused for a disk that has become full since.
