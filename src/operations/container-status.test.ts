@@ -54,6 +54,22 @@ describe('the status of a cluster in containers', () => {
     ])
   })
 
+  it('takes several masters that are stopped for members of etcd, unless they were seen to have none', () => {
+    const spec = testContainers(3, 0)
+    const world = testContainerWorld(spec)
+    const told = (fragments: Readonly<Record<string, string>>): World => ({
+      ...world,
+      machines: world.machines.map((machine) => ({
+        ...machine,
+        facts: { ...machine.facts, managed: { ...machine.facts.managed, fragments } },
+      })),
+    })
+    expect(statusOf(spec, told({})).datastore).toEqual({ kind: 'etcd', members: 3, healthy: 0 })
+    expect(statusOf(spec, told({ 'k3s-datastore': '' })).datastore.kind).toBe('external')
+    const named = { ...spec, config: { 'datastore-endpoint': 'postgres://db' } }
+    expect(statusOf(named, told({})).datastore.kind).toBe('external')
+  })
+
   it('says that there is no master container, and how one comes back', () => {
     const spec = { ...testContainers(0, 0), name: 'dev' }
     const found = statusOf(spec, testContainerWorld(spec))

@@ -208,9 +208,13 @@ function datastoreOf(
   known: readonly NodeStatus[],
 ): ClusterStatus['datastore'] {
   const masters = world.machines.filter((machine) => machine.node.role === 'master')
-  const kinds = masters.map((machine) => machine.facts.managed.fragments['k3s-datastore'] ?? '').join('\n')
+  const told = masters.flatMap((machine) => machine.facts.managed.fragments['k3s-datastore'] ?? [])
+  const kinds = told.join('\n')
   const apiReady = masters.filter((machine) => machine.installed.apiReady).length
   if (!kinds.includes('etcd')) {
+    // Nobody looks into a container that is stopped: several masters have etcd, unless another datastore was named.
+    const unseen = told.length === 0 && spec.config['datastore-endpoint'] === undefined
+    if (unseen && spec.masters.length > 1) return { kind: 'etcd', members: spec.masters.length, healthy: 0 }
     if (!kinds.includes('sqlite') && spec.masters.length > 1)
       return { kind: 'external', members: 0, healthy: 0 }
     return { kind: 'sqlite', members: 1, healthy: apiReady > 0 ? 1 : 0 }
