@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { buildBundle } from '../lab/build-bundle.js'
+import { openEngineDoor } from '../lab/engine-door.js'
 import {
   airlift,
   type CliResult,
@@ -57,18 +58,29 @@ function whereFlags(machines: Lab, masters: number): string[] {
   ]
 }
 
-/** Runs the command line and kills it (SIGKILL, or as given) at the n-th event with the code. Resolves with whether it was killed. */
+/**
+ * Runs the command line and kills it (SIGKILL, or as given) at the n-th event with the code. Resolves with whether it was
+ * killed, once the container engine has done what it had asked for.
+ */
 export async function killAt(
   args: readonly string[],
   home: string,
   code: string,
   n: number,
   signal: NodeJS.Signals = 'SIGKILL',
+  host = 'unix:///var/run/docker.sock',
 ): Promise<{ killed: boolean; exitCode: number | undefined; stderr: string }> {
+  const engine = existsSync(host.replace(/^unix:\/\//, '')) ? await openEngineDoor(host) : undefined
   const child = execa(process.execPath, [`${ROOT}/bin/airlift.js`, ...forThisK3s(args), '--events'], {
     reject: false,
     stdin: 'ignore',
-    env: { HOME: home, XDG_STATE_HOME: `${home}/.state`, KUBECONFIG: `${home}/kubeconfig`, CI: '1' },
+    env: {
+      HOME: home,
+      XDG_STATE_HOME: `${home}/.state`,
+      KUBECONFIG: `${home}/kubeconfig`,
+      CI: '1',
+      ...(engine ? { DOCKER_HOST: engine.host } : {}),
+    },
   })
   let seen = 0
   let killed = false
@@ -78,5 +90,7 @@ export async function killAt(
     child.kill(signal)
   }
   const { exitCode, stderr } = await child
+  await engine?.settled()
+  await engine?.close()
   return { killed, exitCode, stderr }
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../lab/build-bundle.js'
 import { airlift, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
 import { type OwnEngine, ownEngineMissing, startOwnEngine } from '../lab/own-engine.js'
+import { killAt } from './cluster.js'
 
 // What happens to clusters in containers when the engine itself ends: restarted, killed, or with the whole computer.
 
@@ -136,17 +137,12 @@ describe.skipIf(missing)('clusters in containers, when their engine ends', () =>
   })
 
   it('are left alone by prune, which removes what a run left that was killed before it had a master', async () => {
-    const args = [`${ROOT}/bin/airlift.js`, ...runArgs('dead', 1, 1), '--events']
-    const env = { HOME: home, XDG_STATE_HOME: `${home}/.state`, DOCKER_HOST: engine.host }
     const left = async (): Promise<string> => {
       const of = ['--filter', 'label=airlift.cluster=dead', '-q']
       return `${await engine.docker('volume', 'ls', ...of)}${await engine.docker('network', 'ls', ...of)}`
     }
-    const child = execa(process.execPath, args, { reject: false, stdin: 'ignore', env })
     // The first step that is done has made the network.
-    for await (const line of child.iterable({ from: 'stderr' }))
-      if (line.includes('"code":"step.done"')) child.kill('SIGKILL')
-    await child
+    await killAt(runArgs('dead', 1, 1), home, 'step.done', 1, 'SIGKILL', engine.host)
     expect(await left()).not.toBe('')
     // Had it come as far as its master, it would be a cluster, which run and reset know what to do with.
     await execa('docker', ['--host', engine.host, 'rm', '-f', 'airlift-dead-master-0'], { reject: false })
