@@ -21,19 +21,13 @@ interface Owner {
 }
 
 /**
- * Where process ids mean the same: a container that has the name of its host has processes of its own, and so all those of
- * the host would look dead from inside.
- */
-const PLACE = `${hostname()}${pidNamespace()}`
-
-/**
  * Takes a lock file, without waiting; undefined while another program holds it. A lock whose process is gone from this
  * computer is taken over, and so is any that nobody has touched for `staleMs` milliseconds.
  *
  * @throws what the file system says, where no file can be made
  */
 export async function takeLock(path: string, staleMs: number): Promise<FileLock | undefined> {
-  const mark = `airlift ${process.pid} ${PLACE} ${randomBytes(8).toString('hex')}\n`
+  const mark = `airlift ${process.pid} ${place()} ${randomBytes(8).toString('hex')}\n`
   while (!(await create(path, mark))) {
     if (!(await removeStale(path, staleMs))) return undefined
   }
@@ -114,9 +108,9 @@ async function removeStale(path: string, staleMs: number): Promise<boolean> {
 const besides = (path: string): string => `${path}.${process.pid}.${randomBytes(6).toString('hex')}`
 
 function ownerOf(mark: string | undefined): Owner | undefined {
-  const [, pid, place, id] = /^airlift (\d+) (\S+) (\w+)\n$/.exec(mark ?? '') ?? []
+  const [, pid, where, id] = /^airlift (\d+) (\S+) (\w+)\n$/.exec(mark ?? '') ?? []
   if (pid === undefined || id === undefined) return undefined
-  return { pid: Number(pid), id, dead: place === PLACE && !isAlive(Number(pid)) }
+  return { pid: Number(pid), id, dead: where === place() && !isAlive(Number(pid)) }
 }
 
 async function read(path: string): Promise<string | undefined> {
@@ -128,11 +122,15 @@ async function read(path: string): Promise<string | undefined> {
   }
 }
 
-function pidNamespace(): string {
+/**
+ * Where process ids mean the same: a container that has the name of its host has processes of its own, and so all those of
+ * the host would look dead from inside.
+ */
+function place(): string {
   try {
-    return `/${readlinkSync('/proc/self/ns/pid')}`
+    return `${hostname()}/${readlinkSync('/proc/self/ns/pid')}`
   } catch {
-    // Not on Linux: there are none.
-    return ''
+    // Not on Linux: one computer has one set of processes.
+    return hostname()
   }
 }

@@ -1,10 +1,10 @@
+import { noMaster } from '../cluster/no-master.js'
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { resolveVersion } from '../rootfs/download/resolve-version.js'
 import { newRuntime } from '../runtime/new-runtime.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
-import { AGAIN } from './container-status.js'
 import type { OpenSource, SourceInput } from './open-source.js'
 import { openReleasedRootfs } from './released-rootfs.js'
 
@@ -15,8 +15,7 @@ export function requireAnswering(spec: ClusterSpec, world: World): MachineWorld 
   )
   const found = masters.find(({ installed }) => installed.apiReady && installed.initialized)
   if (found) return found
-  if (spec.masters.length === 0)
-    throw new AirliftError('E_REFUSED', `the cluster "${spec.name}" has no master`, { hint: AGAIN })
+  if (spec.masters.length === 0) throw noMaster(spec)
   const names = spec.masters.map((node) => node.target.text).join(', ')
   throw new AirliftError('E_REFUSED', `no master of the cluster "${spec.name}" answers (${names})`, {
     hint: `bring one back, or finish what run began; see airlift status --name ${spec.name}`,

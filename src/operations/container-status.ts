@@ -1,11 +1,9 @@
 import { LABELS, recordOfLabels } from '../cluster/container-labels.js'
 import { containerName } from '../cluster/container-spec.js'
+import { MAKE_AGAIN } from '../cluster/no-master.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
 import type { StatusProblem } from './status.js'
-
-/** The remedy of a container that somebody removed: its volumes are still there, and taken by the new one. */
-export const AGAIN = 'make it again, with the data that its volumes still have: the same airlift run command'
 
 /**
  * What is wrong with the containers of a cluster, the load balancer among them. Pure.
@@ -51,7 +49,7 @@ export function containerProblems(
         machine: `docker://${name}`,
         code: 'not-installed',
         message: `the container ${name} is gone, and the cluster still has its node`,
-        hint: `${AGAIN}; or take the node out: airlift delete --name ${spec.name} --${role === 'master' ? 'masters' : 'nodes'} ${name}`,
+        hint: `${MAKE_AGAIN}; or take the node out: airlift delete --name ${spec.name} --${role === 'master' ? 'masters' : 'nodes'} ${name}`,
       })
   }
   const containers = world.engine?.containers ?? []

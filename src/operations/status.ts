@@ -1,8 +1,9 @@
+import { MAKE_AGAIN } from '../cluster/no-master.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
-import { AGAIN, containerProblems } from './container-status.js'
+import { containerProblems } from './container-status.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import type { OperationDeps } from './session.js'
 
@@ -172,7 +173,8 @@ function machineProblems(
 /** Containers are found by what the engine has: a cluster without masters is one whose masters somebody removed. */
 function noAnswer(spec: ClusterSpec, { engine }: World): Pick<StatusProblem, 'message' | 'hint'> {
   const master = spec.masters[0]?.target.host
-  if (engine && master === undefined) return { message: 'the cluster has no master container', hint: AGAIN }
+  if (engine && master === undefined)
+    return { message: 'the cluster has no master container', hint: MAKE_AGAIN }
   const hint = engine ? `see docker logs ${master}` : 'see journalctl -u k3s on a master'
   return { message: 'no master answers', hint }
 }

@@ -53,16 +53,21 @@ export interface ContainerHostConfig {
 /** Network modes that are no networks: a container in them has neither an address of its own nor published ports. */
 const MODES = new Set(['host', 'none', 'bridge', 'default'])
 
+/** What an endpoint in a network says of the addresses that it is to have; nothing where there are none. */
+export function fixedAddresses(addresses: readonly (string | undefined)[]): {
+  readonly IPAMConfig?: Readonly<Record<string, string>>
+} {
+  const fixed = addresses.filter((address) => address !== undefined)
+  if (fixed.length === 0) return {}
+  return {
+    IPAMConfig: Object.fromEntries(fixed.map((address) => [`IPv${familyOf(address)}Address`, address])),
+  }
+}
+
 /** Writes a container down as the engine's API wants it. */
 export function containerBody(config: ContainerConfig): ContainerBody {
   const own = !MODES.has(config.network)
-  const fixed = [config.address, config.address6].filter((address) => address !== undefined)
-  const ipam =
-    fixed.length > 0
-      ? {
-          IPAMConfig: Object.fromEntries(fixed.map((address) => [`IPv${familyOf(address)}Address`, address])),
-        }
-      : {}
+  const ipam = fixedAddresses([config.address, config.address6])
   const bindings = portBindings(config)
   return {
     Image: config.image,

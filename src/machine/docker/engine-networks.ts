@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { LABELS } from '../../cluster/container-labels.js'
 import { familyOf, type IpFamily, ipText, parseCidr } from '../../core/cidr.js'
 import { isAirliftError } from '../../core/errors.js'
+import { fixedAddresses } from './container-body.js'
 import type { Engine, EngineNetwork } from './engine.js'
 import type { EngineHttp, EngineQuestion } from './engine-http.js'
 
@@ -82,11 +83,7 @@ export function networkMethods(http: EngineHttp): NetworkMethods {
       await http.json('DELETE', `/networks/${encodeURIComponent(name)}`, question)
     },
     async attach(name, container, { address, address6 }) {
-      const IPAMConfig = {
-        ...(address === undefined ? {} : { IPv4Address: address }),
-        ...(address6 === undefined ? {} : { IPv6Address: address6 }),
-      }
-      const body = { Container: container, EndpointConfig: { IPAMConfig } }
+      const body = { Container: container, EndpointConfig: fixedAddresses([address, address6]) }
       const question = { ...about('network', name, 'put a container into'), body }
       await http.json('POST', `/networks/${encodeURIComponent(name)}/connect`, question)
     },
@@ -142,7 +139,7 @@ async function triedAddress(
 ): Promise<boolean | undefined> {
   const addresses = subnets.flatMap((subnet) => {
     const range = parseCidr(subnet)
-    return range ? [[`IPv${range.family}Address`, ipText(range.family, range.last - 1n)] as const] : []
+    return range ? [ipText(range.family, range.last - 1n)] : []
   })
   const subject = { kind: 'network', name: network, verb: 'try network' } as const
   const images = (await http.json('GET', '/images/json', { subject })) as readonly { readonly Id: string }[]
@@ -154,9 +151,9 @@ async function triedAddress(
   try {
     const body = { Image: image.Id, Entrypoint: ['/airlift'], Labels: labels }
     await http.json('POST', '/containers/create', { subject, query: { name }, body })
-    const address = { IPAMConfig: Object.fromEntries(addresses) }
     const to = `/networks/${encodeURIComponent(network)}/connect`
-    await http.json('POST', to, { subject, body: { Container: name, EndpointConfig: address } })
+    const joined = { Container: name, EndpointConfig: fixedAddresses(addresses) }
+    await http.json('POST', to, { subject, body: joined })
     return true
   } catch (error) {
     if (!isAirliftError(error)) throw error

@@ -8,6 +8,7 @@ import { groupsToIpv6, hexToIpv4 } from '../../machine/facts/proc-net.js'
 import type { EngineComputer } from '../runtime.js'
 import { lookAtModules } from './kernel-modules.js'
 import { containersOf } from './layout.js'
+import { pathExists } from './path-exists.js'
 
 const DATA = '/var/lib/docker'
 
@@ -43,12 +44,7 @@ async function readNumber(path: string): Promise<number | undefined> {
 
 /** Whether the kernel has IPv6, be it switched off for its devices; undefined where there is no /proc, as on other systems. */
 async function hasIpv6(): Promise<boolean | undefined> {
-  const there = (path: string): Promise<boolean> =>
-    access(path).then(
-      () => true,
-      () => false,
-    )
-  return (await there('/proc/sys/net/ipv4')) ? there('/proc/sys/net/ipv6') : undefined
+  return (await pathExists('/proc/sys/net/ipv4')) ? pathExists('/proc/sys/net/ipv6') : undefined
 }
 
 async function diskOf(path: string): Promise<EngineComputer['disk']> {

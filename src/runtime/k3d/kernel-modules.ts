@@ -1,7 +1,8 @@
-import { access, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import type { KernelModules } from '../runtime.js'
+import { pathExists } from './path-exists.js'
 
 /** Where a kernel's modules are, in directories named after its release. */
 export const MODULES = '/lib/modules'
@@ -25,14 +26,14 @@ export async function lookAtModules(
   if (system !== 'linux') return undefined
   const path = join(root, MODULES, kernel)
   const listed = await read(join(path, 'modules.dep'))
-  const directory = listed !== undefined || (await exists(join(root, MODULES)))
+  const directory = listed !== undefined || (await pathExists(join(root, MODULES)))
   // What is not listed may be built in, or on a disk that another system brings along.
   if (listed === undefined) return { kernel, directory, missing: [] }
   const files = `${listed}\n${(await read(join(path, 'modules.builtin'))) ?? ''}`
   const filesystems = (await read(join(root, 'proc/filesystems'))) ?? ''
   const missing: string[] = []
   for (const [name, signs] of Object.entries(NEEDED)) {
-    const there = await Promise.all(signs.map((sign) => exists(join(root, sign))))
+    const there = await Promise.all(signs.map((sign) => pathExists(join(root, sign))))
     if (there.includes(true) || new RegExp(`\\t${name}$`, 'm').test(filesystems)) continue
     if (!new RegExp(`/${name}\\.ko(\\.\\w+)?(:|$)`, 'm').test(files)) missing.push(name)
   }
@@ -41,11 +42,4 @@ export async function lookAtModules(
 
 async function read(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(() => undefined)
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -51,7 +51,7 @@ export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
       .filter((id) => id === ENGINE_STEPS.images),
     ...needs,
   ]
-  return [...steps, ...startSteps(plan, machine, changed, before)]
+  return [...steps, ...startSteps(plan, machine, { changed, restart }, before)]
 }
 
 /** One that runs with other files than it is to have, or that the cluster has forgotten; a start does nothing for a paused one. */
@@ -154,13 +154,12 @@ function clusterVolumes(cluster: string, node: NodeSpec): string[] {
 function startSteps(
   plan: NodePlan,
   machine: MachineWorld,
-  changed: readonly DesiredFile[],
+  { changed, restart }: { readonly changed: readonly DesiredFile[]; readonly restart: boolean },
   needs: readonly string[],
 ): Step[] {
   const { spec, world, node, joining } = plan
   const name = node.target.host
   const state = containerOf(world, name)?.state
-  const restart = mustRestart(plan, machine, changed)
   const launch: Action[] = [
     ...writes(changed),
     ...attachAgain(world, name),

@@ -1,3 +1,4 @@
+import { noMaster } from '../../cluster/no-master.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime.js'
@@ -46,13 +47,6 @@ export function throughOf(spec: ClusterSpec, world: World, leaving: readonly Nod
       hint: `bring one back first; see airlift status --name ${spec.name}`,
     },
   )
-}
-
-/** The refusal of what cannot be done without a master, where none is left. */
-export function noMaster(spec: ClusterSpec): AirliftError {
-  return new AirliftError('E_REFUSED', `the cluster "${spec.name}" has no master`, {
-    hint: `make it again, with the data that its volumes still have: the same airlift run command; or remove the cluster: airlift reset --name ${spec.name}`,
-  })
 }
 
 function isAnswering(machine: MachineWorld | undefined): boolean {
