@@ -31,6 +31,51 @@ export async function k3dCreate(
   await execa(peer.binary, ['cluster', 'create', name, ...size, '--no-lb', '-i', peer.image, ...peer.args])
 }
 
+/** Seconds until all masters of a k3d cluster are what ours are when they are done: Ready, and members of etcd that vote. */
+export function k3dVoting(name: string, masters: number): Promise<number> {
+  const asked = '{range .items[*]}{range .status.conditions[?(@.status=="True")]}{.type}{"\\n"}{end}{end}'
+  const ask = ['exec', `k3d-${name}-server-0`, 'kubectl', 'get', 'nodes', '-o', `jsonpath=${asked}`]
+  const count = (text: string, type: string): number =>
+    text.split('\n').filter((line) => line === type).length
+  return seconds(async () => {
+    for (;;) {
+      const { stdout } = await execa('docker', ask, { reject: false })
+      if (count(stdout, 'Ready') === masters && count(stdout, 'EtcdIsVoter') === masters) return
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  })
+}
+
+/** Seconds from `docker run` of one more worker of a cluster until its node is Ready; it is gone again afterwards. */
+export async function bareWorker(image: string, network: string, master: string): Promise<number> {
+  const name = 'bench-bare-worker'
+  const read = ['exec', master, 'cat', '/var/lib/rancher/k3s/server/node-token']
+  const { stdout: token } = await execa('docker', read)
+  const join = [
+    '-e',
+    `K3S_URL=https://${master}:6443`,
+    '-e',
+    `K3S_TOKEN=${token.trim()}`,
+    '--network',
+    network,
+  ]
+  const run = ['run', '-d', '--privileged', '--name', name, '--hostname', name, ...join]
+  const ask = ['exec', master, 'kubectl', 'get', 'node', name, '--no-headers']
+  try {
+    return await seconds(async () => {
+      await execa('docker', [...run, '--tmpfs', '/run', '--tmpfs', '/var/run', image, 'agent'])
+      for (;;) {
+        const { stdout } = await execa('docker', ask, { reject: false })
+        if (/ Ready /.test(stdout)) return
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+    })
+  } finally {
+    await execa('docker', ['rm', '-f', '-v', name], { reject: false })
+    await execa('docker', ['exec', master, 'kubectl', 'delete', 'node', name], { reject: false })
+  }
+}
+
 export async function k3dDelete(peer: ContainerPeer, name: string): Promise<void> {
   await execa(peer.binary, ['cluster', 'delete', name])
 }
