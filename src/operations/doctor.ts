@@ -1,19 +1,19 @@
 import type { ClusterSpec, NodeSpec, Role } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
-import { type AirliftError, type ErrorCode, toAirliftError } from '../core/errors.js'
+import { type AirliftError, toAirliftError } from '../core/errors.js'
 import { collectFacts } from '../machine/facts/collect-facts.js'
 import type { Machine } from '../machine/machine.js'
 import { INITIALIZED } from '../machine/state-paths.js'
 import type { RootfsManifest } from '../rootfs/manifest.js'
 import { checkClean } from '../runtime/clean/check-clean.js'
 import { checkMachines } from '../runtime/preflight/check-machines.js'
-import type { PreflightCode } from '../runtime/preflight/codes.js'
 import type { PreflightMachine } from '../runtime/preflight/machine-under-test.js'
 import { nodeIpOf } from '../runtime/preflight/node-ip.js'
 import { checkIgnore, type Problem, problem, refusals } from '../runtime/preflight/problem.js'
 import { doctorContainers } from './doctor-containers.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
 import { checkThisComputer } from './this-computer.js'
+import { unusableCode } from './unusable.js'
 
 /** What `doctor` is asked for. */
 export interface DoctorInput {
@@ -48,14 +48,6 @@ export interface DoctorReport {
   readonly ok: boolean
   readonly machines: readonly DoctorMachine[]
   readonly problems: readonly Problem[]
-}
-
-/** What a machine that cannot be looked at counts as. */
-const UNUSABLE: Partial<Record<ErrorCode, PreflightCode>> = {
-  E_SSH_AUTH: 'ssh-auth',
-  E_SSH_HOST_KEY: 'ssh-host-key',
-  E_SUDO: 'no-sudo',
-  E_COMMAND: 'probe-failed',
 }
 
 /**
@@ -137,7 +129,7 @@ async function eachMachine<T>(
 }
 
 function unusable(node: NodeSpec, error: AirliftError): Problem {
-  return problem(UNUSABLE[error.code] ?? 'unreachable', node.target.text, error.message, {
+  return problem(unusableCode(error), node.target.text, error.message, {
     ...(error.hint ? { fix: error.hint.replaceAll('\n', '; ') } : {}),
   })
 }

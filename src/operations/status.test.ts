@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { createContext } from '../core/context.js'
+import { AirliftError } from '../core/errors.js'
+import { createSecretSource } from '../machine/ssh/secret-source.js'
 import { machines, spec } from '../runtime/preflight/preflight.fixture.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
-import { statusOf } from './status.js'
+import type { OperationDeps } from './session.js'
+import { status, statusOf } from './status.js'
 
 const two = spec(1, 1)
 const node = (name: string, role: 'master' | 'worker', ready: boolean): NodeStatus => ({
@@ -14,7 +18,10 @@ const node = (name: string, role: 'master' | 'worker', ready: boolean): NodeStat
 })
 
 /** A master that answers, and a worker as it is told. */
-function world(nodes: readonly NodeStatus[], worker: { active: boolean; role?: 'worker' }): World {
+function world(
+  nodes: readonly NodeStatus[],
+  worker: { active: boolean; role?: 'worker'; version?: string },
+): World {
   const [first, second] = machines(two)
   if (!first || !second) throw new Error('two machines')
   const none = { initialized: false, apiReady: false }
@@ -40,8 +47,49 @@ function world(nodes: readonly NodeStatus[], worker: { active: boolean; role?: '
   }
 }
 
+describe('status', () => {
+  const hosts = spec(1, 1)
+  const ref = { name: 'default', masters: hosts.masters, nodes: hosts.nodes, ssh: hosts.ssh }
+  const refusing = (error: AirliftError): OperationDeps => ({
+    secrets: createSecretSource({}, async () => undefined),
+    createConnector: () => ({
+      engine: () => Promise.reject(new Error('no engine is expected')),
+      connect: () => Promise.reject(error),
+      close: async () => {},
+    }),
+  })
+
+  it('says nothing of a cluster whose machines let nobody in, but how to get in', async () => {
+    const error = new AirliftError('E_SUDO', 'sudo wants a password', { hint: 'run with --ask-sudo-pass' })
+    await expect(status(ref, createContext({ env: {} }), refusing(error))).rejects.toMatchObject({
+      code: 'E_SUDO',
+      hint: 'run with --ask-sudo-pass',
+    })
+  })
+
+  it('is down where no machine is there', async () => {
+    const error = new AirliftError('E_SSH_UNREACHABLE', 'no route to 10.0.0.1:22')
+    expect(await status(ref, createContext({ env: {} }), refusing(error))).toMatchObject({
+      health: 'down',
+      problems: [{ code: 'unreachable' }, { code: 'unreachable' }, { code: 'api-down' }],
+    })
+  })
+})
+
 describe('statusOf', () => {
   const master = node('bare1', 'master', true)
+
+  it('tells of a machine that does not let us in how it would', () => {
+    const error = new AirliftError('E_SUDO', 'sudo wants a password', { hint: 'run with --ask-sudo-pass' })
+    const { machines, ...rest } = world([master, node('bare2', 'worker', true)], { active: true })
+    const [first, second] = machines
+    if (!first || !second) throw new Error('two machines')
+    const unreachable = [{ node: second.node, id: second.id, error }]
+    expect(statusOf(two, { ...rest, machines: [first], unreachable })).toMatchObject({
+      health: 'degraded',
+      problems: [{ code: 'no-sudo', machine: second.id, hint: 'run with --ask-sudo-pass' }],
+    })
+  })
 
   it('is ready when every node is', () => {
     const found = statusOf(
@@ -64,6 +112,24 @@ describe('statusOf', () => {
     const known = [master, node('bare2', 'worker', false)]
     const found = statusOf(two, world(known, { active: false, role: 'worker' }))
     expect(found.problems.map((problem) => problem.code)).toEqual(['service-down'])
+  })
+
+  it('sends whoever has a service without a program to run, which puts it back', () => {
+    const known = [master, node('bare2', 'worker', false)]
+    const { problems } = statusOf(two, world(known, { active: false, role: 'worker' }))
+    expect(problems[0]?.hint).toContain('airlift run')
+    const there = statusOf(two, world(known, { active: false, role: 'worker', version: 'v1.33.1+k3s1' }))
+    expect(there.problems[0]?.hint).toContain('airlift start')
+  })
+
+  it('shows the log of a node that never registered, of which the cluster has nothing to describe', () => {
+    const { problems } = statusOf(two, world([master], { active: true, role: 'worker' }))
+    expect(problems).toEqual([
+      expect.objectContaining({
+        code: 'node-not-ready',
+        hint: expect.stringMatching(/^see journalctl -u k3s-agent on \S+/),
+      }),
+    ])
   })
 
   it('tells of a node that is not ready although its service runs, with the reason', () => {

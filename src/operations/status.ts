@@ -5,10 +5,11 @@ import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
 import { containerProblems } from './container-status.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
-import type { OperationDeps } from './session.js'
+import { type OperationDeps, requireAll } from './session.js'
+import { isShut, unusableCode } from './unusable.js'
 
 /** One node in a status. */
-export interface NodeReport extends Omit<NodeStatus, 'voter' | 'drained'> {
+export interface NodeReport extends Omit<NodeStatus, 'voter' | 'drained' | 'taints'> {
   /** Id of its machine; null when the cluster knows a node whose machine is not known here. */
   readonly machine: string | null
 }
@@ -37,10 +38,16 @@ export interface ClusterStatus {
   readonly problems: readonly StatusProblem[]
 }
 
-/** The health of a cluster, from its machines. @throws AirliftError E_NO_CLUSTER (exit 6) */
+/**
+ * The health of a cluster, from its machines.
+ * @throws AirliftError E_NO_CLUSTER (exit 6), E_SUDO or E_SSH_… when no machine can be looked at because it lets nobody in
+ */
 export async function status(ref: ClusterRef, ctx: Context, deps: OperationDeps): Promise<ClusterStatus> {
   const { spec, cluster } = await observeKnownCluster(await resolveCluster(ref, ctx, deps), ctx, deps)
   await using _ = cluster
+  // Nothing is known of a cluster none of whose machines lets us in: "down" would be a guess.
+  const { machines, unreachable } = cluster.world
+  if (machines.length === 0 && unreachable.some(({ error }) => isShut(error))) requireAll(cluster.world)
   return statusOf(spec, cluster.world)
 }
 
@@ -56,7 +63,7 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
   const all = [...nodes, ...strangers.map((node) => ({ ...strip(node), machine: null }))]
   const ofMachines = machineProblems(spec, world, answering)
   const told = new Set(ofMachines.map((problem) => problem.machine))
-  const problems = [...ofMachines, ...nodeProblems(all, answering, told)]
+  const problems = [...ofMachines, ...nodeProblems(world, all, answering, told)]
   const datastore = datastoreOf(spec, world, known)
   const quorum = datastore.kind !== 'etcd' || datastore.healthy > datastore.members / 2
   const health = !answering || !quorum ? 'down' : problems.length === 0 ? 'ready' : 'degraded'
@@ -80,7 +87,7 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
 }
 
 function strip(node: NodeStatus): Omit<NodeReport, 'machine'> {
-  const { voter: _, drained: __, ...rest } = node
+  const { voter: _, drained: __, taints: ___, ...rest } = node
   return rest
 }
 
@@ -122,10 +129,10 @@ function machineProblems(
   answering: MachineWorld | undefined,
 ): StatusProblem[] {
   const problems: StatusProblem[] = world.unreachable.map(({ id, error }) => ({
-    code: 'unreachable',
+    code: unusableCode(error),
     machine: id,
     message: error.message,
-    hint: 'check that it is switched on and that ssh reaches it',
+    hint: (isShut(error) && error.hint) || 'check that it is switched on and that ssh reaches it',
   }))
   if (isStopped(world)) {
     return [
@@ -150,6 +157,13 @@ function machineProblems(
         machine: machine.id,
         message: `k3s is not installed on ${machine.name}`,
         hint: 'run the same airlift run command again',
+      })
+    } else if (!machine.installed.active && machine.installed.version === undefined) {
+      problems.push({
+        code: 'service-down',
+        machine: machine.id,
+        message: `the service ${unit} does not run on ${machine.name}: its program, k3s, is gone or does not start`,
+        hint: 'put it back: the same airlift run command',
       })
     } else if (!machine.installed.active) {
       problems.push({
@@ -189,6 +203,7 @@ function isStopped({ machines }: World): boolean {
 
 /** Nodes that are not ready although nothing is known against their machine: one cause is told once. */
 function nodeProblems(
+  { engine, machines }: World,
   nodes: readonly NodeReport[],
   answering: MachineWorld | undefined,
   told: ReadonlySet<string | null>,
@@ -196,12 +211,19 @@ function nodeProblems(
   if (!answering) return []
   return nodes
     .filter((node) => !node.ready && !told.has(node.machine ?? `docker://${node.name}`))
-    .map((node) => ({
-      code: 'node-not-ready',
-      machine: node.machine,
-      message: `node ${node.name} is not ready: ${node.message || 'no reason given'}`,
-      hint: `see: kubectl describe node ${node.name}`,
-    }))
+    .map((node) => {
+      const machine = machines.find(({ id }) => id === node.machine)
+      const unit = node.role === 'master' ? 'k3s' : 'k3s-agent'
+      const log = engine ? `docker logs ${node.name}` : `journalctl -u ${unit} on ${machine?.name}`
+      const isKnown = answering.installed.nodes?.some(({ name }) => name === node.name)
+      return {
+        code: 'node-not-ready',
+        machine: node.machine,
+        message: `node ${node.name} is not ready: ${node.message || 'no reason given'}`,
+        // Of a node that never registered the cluster has nothing to describe.
+        hint: isKnown ? `see: kubectl describe node ${node.name}` : `see ${log}`,
+      }
+    })
 }
 
 function datastoreOf(
