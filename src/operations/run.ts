@@ -28,6 +28,7 @@ import { isUnmade, rollBack, rollbackHint } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { settle } from './settle.js'
 import { takenMeanwhile } from './taken-meanwhile.js'
+import { warnOfUnappliedTaints } from './unapplied-taints.js'
 import { withHint } from './with-hint.js'
 
 /** How often it is tried where what was chosen is taken by others in the same moment. */
@@ -83,6 +84,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   if (!isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
   let plan = planRun(runtime, spec, world)
   requireHere(plan, ctx)
+  warnOfUnappliedTaints(spec, world, plan, ctx)
   if (input.dryRun) return { plan, problems }
   requireNotBeingMade(spec, world, ctx)
 

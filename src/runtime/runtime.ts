@@ -59,6 +59,8 @@ export interface NodeStatus {
   readonly voter?: boolean
   /** Cordoned by `stop --drain`; the next start undoes it. */
   readonly drained?: true
+  /** As kubectl writes them, `key=value:Effect`; absent where there are none. */
+  readonly taints?: readonly string[]
 }
 
 /** One machine as it was found. */

@@ -2,6 +2,7 @@ import { familiesOf } from '../../cluster/cluster-networks.js'
 import { renderConfig, splitConfig } from '../../cluster/config.js'
 import { isSecretOption } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
+import { taintText } from '../../cluster/taint-text.js'
 import { AirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import { machineHost } from '../../machine/machine-host.js'
@@ -123,9 +124,7 @@ export function nodeConfig(input: NodeConfigInput): string {
   if (master && server === undefined && (usesEtcd(spec) || input.etcd)) own['cluster-init'] = true
   if (master) own['tls-san'] = [...input.certificateNames]
   const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`)
-  const taints = node.taints.map(
-    (taint) => `${taint.key}${taint.value ? `=${taint.value}` : ''}:${taint.effect}`,
-  )
+  const taints = node.taints.map(taintText)
   if (labels.length > 0) own['node-label'] = labels
   if (taints.length > 0) own['node-taint'] = taints
 

@@ -1,3 +1,4 @@
+import { taintText } from '../../cluster/taint-text.js'
 import { hasVote, votersOf } from '../etcd-voters.js'
 import type { NodeStatus } from '../runtime.js'
 import { DRAINED_LABEL } from './paths.js'
@@ -14,6 +15,9 @@ interface KubeNode {
     readonly name?: string
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
+  }
+  readonly spec?: {
+    readonly taints?: readonly { readonly key?: string; readonly value?: string; readonly effect?: string }[]
   }
   readonly status?: {
     readonly conditions?: readonly Condition[]
@@ -46,6 +50,9 @@ function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
   const addresses = (node.status?.addresses ?? []).flatMap(({ type, address }) =>
     type === 'InternalIP' && address ? [address] : [],
   )
+  const taints = (node.spec?.taints ?? []).map(({ key = '', value, effect = '' }) =>
+    taintText({ key, value: value ?? '', effect }),
+  )
   const ready = conditions.find((condition) => condition.type === 'Ready')
   const noted = conditions.find((condition) => condition.type === 'EtcdIsVoter')
   // k3s notes late that a member has been given its vote.
@@ -68,5 +75,6 @@ function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
         : [ready?.reason, ready?.message].filter(Boolean).join(': ') || 'not ready yet',
     ...(noted || votes ? { voter: votes } : {}),
     ...(DRAINED_LABEL in labels ? { drained: true as const } : {}),
+    ...(taints.length > 0 ? { taints } : {}),
   }
 }

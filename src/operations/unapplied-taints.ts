@@ -1,0 +1,31 @@
+import type { ClusterSpec } from '../cluster/spec.js'
+import { taintText } from '../cluster/taint-text.js'
+import type { Context } from '../core/context.js'
+import type { Plan } from '../plan/plan.js'
+import type { World } from '../runtime/runtime.js'
+
+/**
+ * Warns of taints that are asked for on nodes which registered long ago: k3s writes them down and gives them to nodes that
+ * register, and to no others. Says nothing of nodes that the plan does not touch, from which somebody may have taken a taint on
+ * purpose, as operators take those away that hold pods back until a node is prepared.
+ */
+export function warnOfUnappliedTaints(spec: ClusterSpec, world: World, plan: Plan, ctx: Context): void {
+  const changed = new Set(plan.steps.map((step) => step.machine))
+  const known = new Map(
+    world.machines.flatMap(({ installed }) => installed.nodes ?? []).map((node) => [node.name, node]),
+  )
+  for (const { id, node, facts } of world.machines) {
+    const name = facts.hostname.toLowerCase()
+    const there = known.get(name)
+    if (!there || !changed.has(id)) continue
+    const missing = node.taints.map(taintText).filter((taint) => !there.taints?.includes(taint))
+    if (missing.length === 0) continue
+    ctx.events.emit({
+      level: 'warn',
+      code: 'taints.unapplied',
+      machine: id,
+      message: `${name} has registered without ${missing.join(', ')}, and k3s gives taints to new nodes only: kubectl taint nodes ${name} ${missing.join(' ')}`,
+      data: { cluster: spec.name, node: name, taints: missing },
+    })
+  }
+}
