@@ -164,6 +164,7 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
   const resolved = await resolveCluster(where, ctx, deps)
   const known = await observeKnownCluster(resolved, ctx, deps, {
     toJoin: true,
+    guess: where !== ref,
     // Nodes in containers share the images of a rootfs: which of them are there is part of what is looked for.
     ...(resolved.containers && input.rootfs ? { rootfs: input.rootfs } : {}),
   })

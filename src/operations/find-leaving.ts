@@ -105,8 +105,9 @@ async function lookedAt(
   if (contained) return observeKnownCluster(contained, ctx, deps)
   const masters = words.masters.flatMap((word) => hostsOf(word, 'master'))
   const nodes = words.nodes.flatMap((word) => hostsOf(word, 'worker'))
+  if (masters.length + nodes.length === 0) throw unknownCluster(ref.name)
   const guess = await resolveCluster({ ...ref, masters, nodes }, ctx, deps)
-  const guessed = await observeKnownCluster(guess, ctx, deps)
+  const guessed = await observeKnownCluster(guess, ctx, deps, { guess: true })
   const own = guessed.cluster.world.machines.filter(
     ({ installed }) => installed.cluster === ref.name && installed.role === 'master',
   )
@@ -114,6 +115,13 @@ async function lookedAt(
   await guessed.cluster[Symbol.asyncDispose]()
   const certain = own.map(({ node }): NodeSpec => ({ ...node, role: 'master' }))
   return observeKnownCluster({ ...guess, masters: certain, nodes: [] }, ctx, deps)
+}
+
+/** `--masters` does not name the cluster here, it names what is to leave. */
+function unknownCluster(name: string): AirliftError {
+  return new AirliftError('E_NO_CLUSTER', `no cluster "${name}" is known on this computer`, {
+    hint: 'see airlift list for what is known here; elsewhere name the hosts that are to leave, which lead to their cluster',
+  })
 }
 
 /** The hosts of a word; none when it is no host, such as a filter. */

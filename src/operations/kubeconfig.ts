@@ -8,7 +8,7 @@ import { machineHost } from '../machine/machine-host.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
-import type { OperationDeps } from './session.js'
+import { type OperationDeps, requireAll } from './session.js'
 
 /** A kubeconfig that works from this computer. */
 export interface KubeconfigResult {
@@ -29,6 +29,8 @@ export async function kubeconfig(
 ): Promise<KubeconfigResult> {
   const { spec, cluster } = await observeKnownCluster(await resolveCluster(ref, ctx, deps), ctx, deps)
   await using _ = cluster
+  // What keeps its masters from being asked says more than that none of them runs.
+  if (!cluster.world.machines.some(({ node }) => node.role === 'master')) requireAll(cluster.world)
   // Awaited here: leaving this function closes the connections.
   return await readKubeconfig(spec.name, cluster.world, cluster.session.byId, ctx)
 }

@@ -3,6 +3,7 @@ import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec, NodeSpec, Role, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
+import type { World } from '../runtime/runtime.js'
 import { type ObservedCluster, type ObserveOptions, observeCluster } from './observe-cluster.js'
 import { resolveContainers } from './resolve-containers.js'
 import type { OperationDeps } from './session.js'
@@ -77,6 +78,12 @@ export async function nodesOf(hosts: readonly string[], role: Role): Promise<Nod
   return targets.map((target) => ({ target, role, labels: {}, taints: [] }))
 }
 
+/** How a known cluster is looked at. */
+export interface KnownOptions extends Pick<ObserveOptions, 'inside' | 'rootfs' | 'toJoin'> {
+  /** The machines were only named to find the cluster through them: one that does not answer is none of it. */
+  readonly guess?: boolean
+}
+
 /**
  * Looks at a cluster. When the command named only some of its machines, the record on a master tells the others, and those
  * are looked at too: any one master is enough to find the cluster.
@@ -86,14 +93,16 @@ export async function observeKnownCluster(
   spec: ClusterSpec,
   ctx: Context,
   deps: OperationDeps,
-  options: Pick<ObserveOptions, 'inside' | 'rootfs' | 'toJoin'> = {},
+  options: KnownOptions = {},
 ): Promise<{ spec: ClusterSpec; cluster: ObservedCluster }> {
   const cluster = await observeCluster(spec, options, ctx, deps)
   const belongs = cluster.world.machines.filter(
     (machine) => machine.installed.cluster === spec.name || machine.facts.managed.record?.name === spec.name,
   )
-  if (belongs.length === 0 && cluster.world.unreachable.length === 0) {
+  const { unreachable } = cluster.world
+  if (belongs.length === 0 && (options.guess || unreachable.length === 0)) {
     await cluster[Symbol.asyncDispose]()
+    if (unreachable.length > 0) throw notFoundThrough(spec, unreachable)
     const other = cluster.world.machines.find((machine) => machine.installed.cluster)?.installed.cluster
     throw new AirliftError(
       'E_NO_CLUSTER',
@@ -117,6 +126,19 @@ export async function observeKnownCluster(
   await cluster[Symbol.asyncDispose]()
   // A worker knows the masters only, and they know the rest.
   return observeKnownCluster(whole, ctx, deps, options)
+}
+
+/** Machines that might have led to the cluster do not answer, and nothing here tells where it is. */
+function notFoundThrough({ name }: ClusterSpec, unreachable: World['unreachable']): AirliftError {
+  const hosts = unreachable.map(({ node }) => node.target.text).join(', ')
+  return new AirliftError(
+    'E_NO_CLUSTER',
+    `no cluster "${name}" is known on this computer, and ${hosts} cannot be asked for it`,
+    {
+      hint: 'see airlift list for what is known here; elsewhere a host of the cluster leads to it, if it answers',
+      log: unreachable.map(({ node, error }) => `${node.target.text}: ${error.message}`),
+    },
+  )
 }
 
 /** Adds the machines that records name and the spec does not. */
