@@ -1,9 +1,12 @@
+import { hostname } from 'node:os'
 import { expect, it } from 'vitest'
 import { createContext } from '../core/context.js'
 import { container } from '../machine/docker/container.fixture.js'
+import type { ContainerConfig } from '../machine/docker/engine.js'
 import { createFakeEngine } from '../machine/docker/fake-engine.js'
 import type { FakeEngine } from '../machine/docker/fake-engine-types.js'
 import type { EngineAction } from '../plan/engine-action.js'
+import { tinyRootfs } from './containers.fixture.js'
 import { engineHandler } from './engine-handler.js'
 
 const NETWORK = 'airlift-dev'
@@ -56,4 +59,28 @@ it('says why a network cannot be removed where it is not in use', async () => {
   await expect(handle(engine, { ...remove, detach: ['a', 'b'] })).rejects.toMatchObject({
     code: 'E_DISK_FULL',
   })
+})
+
+it('fills a volume through a container that tells who made it, so that prune knows when nobody needs it', async () => {
+  const engine = createFakeEngine({ images: { img: {} } })
+  await engine.createVolume('images', {})
+  const made: ContainerConfig[] = []
+  const create = engine.createContainer.bind(engine)
+  engine.createContainer = (config) => {
+    made.push(config)
+    return create(config)
+  }
+  const { signal } = new AbortController()
+  const options = { fill: (text: string) => text, signal, onProgress: () => {} }
+  const labels = { 'airlift.cluster': 'dev' }
+  const fill = { kind: 'image', op: 'fill', volume: 'images', image: 'img', labels, blobs: [] } as const
+  await engineHandler(engine, tinyRootfs(), createContext({}))(fill, options)
+  expect(made.map((config) => config.labels)).toEqual([
+    {
+      ...labels,
+      'airlift.temporary': 'fill',
+      'airlift.maker': `${process.pid}@${hostname()}`,
+      'airlift.created': expect.any(String),
+    },
+  ])
 })

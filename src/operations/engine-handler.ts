@@ -142,7 +142,8 @@ async function imageAction(
       options.onProgress(bytes, total)
     }
     const { fillVolume } = await import('../rootfs/fill-volume.js')
-    await fillVolume(engine, action, rootfs, { signal: options.signal, onProgress })
+    const request = { ...action, labels: { ...action.labels, ...makerLabels(ctx) } }
+    await fillVolume(engine, request, rootfs, { signal: options.signal, onProgress })
     return onSent(sent)
   }
   const binary = rootfs.manifest.files.find(
@@ -159,6 +160,7 @@ async function imageAction(
       binary: () => rootfs.openBlob(binary.sha256),
       sizeBytes: binary.size,
       sha256: binary.sha256,
+      labels: makerLabels(ctx),
     },
     ctx,
   )

@@ -7,7 +7,7 @@ import type { Kept, Leftover } from './prune.js'
 
 type Labels = Readonly<Record<string, string>>
 
-/** How long a container that only helps for a moment may run before it is taken for left behind. Milliseconds. */
+/** How long a container that only helps for a moment, and does not say whom, may run before it is taken for left behind. Milliseconds. */
 const HELPER_MS = 10 * 60_000
 
 /**
@@ -28,7 +28,7 @@ export async function findOnEngine(
   const living = new Set(
     clustersOf(labelled).flatMap(({ name, masters }) => (masters.length > 0 ? [name] : [])),
   )
-  const busy = helpers.filter((helper) => isYoung(helper, ctx))
+  const busy = helpers.filter((helper) => mayBeUsed(helper, ctx))
   // Whoever makes a network or fills a volume right now is about to make the cluster's containers.
   const making = new Set(
     [
@@ -90,7 +90,12 @@ export async function findOnEngine(
   return { found, kept }
 }
 
-/** A helper that is there for less than ten minutes may be in use, whether it has been started yet or not. */
+/** A helper belongs to the command that made it. Where it does not say which, it may be in use for ten minutes. */
+function mayBeUsed(helper: EngineContainer, ctx: Context): boolean {
+  return helper.labels[LABELS.maker] === undefined ? isYoung(helper, ctx) : mayBeMaking(helper.labels, ctx)
+}
+
+/** Whether a helper is there for less than ten minutes, be it started yet or not. */
 function isYoung({ labels, startedAt, raw }: EngineContainer, ctx: Context): boolean {
   const made = (raw as { Created?: unknown } | undefined)?.Created
   const times = [labels[LABELS.created], startedAt, made]

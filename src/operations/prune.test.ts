@@ -129,6 +129,17 @@ describe('on a container engine', () => {
     expect(names(kept.slice(1))).toEqual(['network airlift-new', 'volume airlift-new-images'])
   })
 
+  it.each([
+    ['is gone', DEAD, ['container filler', 'network airlift-new', 'volume airlift-new-images']],
+    ['runs', process.pid, []],
+  ])('takes a helper for what it is where the command that made it %s', async (_, pid, removed) => {
+    await make('new', [])
+    const made = { 'airlift.maker': `${pid}@${hostname()}`, 'airlift.created': new Date().toISOString() }
+    const labels = { 'airlift.cluster': 'new', 'airlift.temporary': 'fill', ...made }
+    await engine.createContainer(container({ name: 'filler', image: 'k3s', labels }))
+    expect(names((await prune()).removed)).toEqual(removed)
+  })
+
   describe('leaves what a run is making', () => {
     const made = (pid: number, host: string, ageMs: number): Record<string, string> => ({
       'airlift.maker': `${pid}@${host}`,

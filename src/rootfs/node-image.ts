@@ -26,6 +26,8 @@ export interface NodeImageRequest {
   readonly sizeBytes: number
   /** Hex digest of the binary. */
   readonly sha256: string
+  /** Of the container that unpacks it. */
+  readonly labels?: Readonly<Record<string, string>>
 }
 
 /** Errors that say something of the engine or of the wish to stop, not of the binary. */
@@ -56,7 +58,7 @@ export async function buildNodeImage(engine: Engine, request: NodeImageRequest, 
   try {
     const temporary = [`LABEL ${LABELS.temporary}="unpack"`]
     await sendMade(oneFile(request), (tar) => engine.importImage(seed, tar, temporary))
-    await engine.createContainer(unpacker(name, seed))
+    await engine.createContainer(unpacker(name, seed, request.labels))
     await unpack(engine, name)
     ctx.signal.throwIfAborted()
     const unpacked = await engine.getArchive(name, UNPACKED)
@@ -101,11 +103,12 @@ async function* oneFile(request: NodeImageRequest): AsyncGenerator<Buffer> {
   yield TAR_END
 }
 
-function unpacker(name: string, image: string): ContainerConfig {
+function unpacker(name: string, image: string, labels: NodeImageRequest['labels']): ContainerConfig {
   return helperContainer({
     purpose: 'unpack',
     name,
     image,
+    ...(labels ? { labels } : {}),
     entrypoint: ['/bin/k3s'],
     // The cheapest command that unpacks: `--version` does not.
     command: ['kubectl', 'version', '--client'],
