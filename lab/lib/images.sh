@@ -33,8 +33,10 @@ image_bootstrap() {
   packages=$(paste -sd, "$LAB_ROOT/images/packages")
   command -v mmdebstrap >/dev/null || command -v debootstrap >/dev/null || apt_install mmdebstrap
   say "bootstrapping Debian $AIRLIFT_LAB_SUITE, takes about a minute"
+  rm -rf "$tar" "$tar.part"
   if command -v mmdebstrap >/dev/null; then
-    nice mmdebstrap --quiet --variant=minbase --include="$packages" \
+    # The name does not end as that of a tar does: unless told, mmdebstrap makes a directory of it.
+    nice mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" \
       --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
       --dpkgopt='path-exclude=/usr/share/locale/*' --aptopt='Acquire::Languages "none"' \
       "$AIRLIFT_LAB_SUITE" "$tar.part" "$AIRLIFT_LAB_MIRROR" >"$BUILD_LOG" 2>&1 || image_failed mmdebstrap
@@ -61,7 +63,7 @@ image_build_base() {
     return
   fi
   local tar=$AIRLIFT_LAB_CACHE/base-${tag#*:}.tar
-  [ -s "$tar" ] || image_bootstrap "$tar"
+  [ -f "$tar" ] || image_bootstrap "$tar"
   docker import -c 'CMD ["/bin/bash"]' "$tar" "$tag" >/dev/null
 }
 
