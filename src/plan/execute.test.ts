@@ -222,3 +222,71 @@ describe('executePlan', () => {
     )
   })
 })
+
+describe('a step that assists others', () => {
+  const assists = (ids: string[], text = 'help'): Step => ({ ...script('help', 'a', [], text), assists: ids })
+
+  it('is ended with the last of them, and counts as done', async () => {
+    const aborted: boolean[] = []
+    const a = machine('a', {
+      match: 'help',
+      fn: ({ options: given }) =>
+        new Promise((_resolve, reject) => {
+          given.signal?.addEventListener('abort', () => {
+            aborted.push(true)
+            reject(new AirliftError('E_INTERRUPTED', 'cut'))
+          })
+        }),
+    })
+    const done: string[] = []
+    const work = (id: string) => ({
+      match: `echo ${id}`,
+      fn: async () => {
+        await new Promise((resolve) => setTimeout(resolve, id === 'one' ? 5 : 30))
+        expect(aborted).toEqual([])
+        done.push(id)
+        return ''
+      },
+    })
+    const b = machine('b', work('one'), work('two'))
+    const plan = planOf(script('one', 'b'), script('two', 'b'), assists(['one', 'two']))
+    expect(await outcomes(plan, options([a, b]))).toEqual({ one: 'done', two: 'done', help: 'done' })
+    expect([done, aborted]).toEqual([['one', 'two'], [true]])
+  })
+
+  it('keeps nobody waiting when those fail, and its own failure is none', async () => {
+    const a = machine('a', { match: 'help', reply: { exitCode: 1, stdout: '@@fail E_START no' } })
+    const b = machine('b', { match: 'echo one', reply: { exitCode: 1 } }, { match: 'echo two' })
+    const levels: string[] = []
+    const events = createEvents([({ level, step }) => void (step === 'help' && levels.push(level))])
+    const plan = planOf(script('one', 'b'), script('two', 'b'), assists(['one']))
+    const result = await outcomes(plan, options([a, b]), createContext({ events }))
+    expect(result).toEqual({ one: 'failed', two: 'done', help: 'done' })
+    expect(levels).not.toContain('error')
+  })
+
+  it('is skipped when the whole plan is interrupted', async () => {
+    const stop = new AbortController()
+    const hang = ({ options: given }: { readonly options: { readonly signal?: AbortSignal } }) =>
+      new Promise<string>((_resolve, reject) => {
+        given.signal?.addEventListener('abort', () => reject(new AirliftError('E_INTERRUPTED', 'cut')))
+      })
+    const a = machine('a', { match: 'help', fn: hang })
+    const b = machine('b', { match: 'echo one', fn: hang })
+    setTimeout(() => stop.abort(), 10)
+    const ctx = createContext({ signal: stop.signal })
+    expect(await outcomes(planOf(script('one', 'b'), assists(['one'])), options([a, b]), ctx)).toEqual({
+      one: 'skipped',
+      help: 'skipped',
+    })
+  })
+
+  it('must name steps of the plan', async () => {
+    const a = machine('a')
+    await expect(executePlan(planOf(assists(['gone'])), options([a]), createContext())).rejects.toMatchObject(
+      {
+        code: 'E_INTERNAL',
+      },
+    )
+  })
+})

@@ -85,7 +85,9 @@ export async function executePlan(plan: Plan, options: ExecuteOptions, ctx: Cont
     const promise = (async () => {
       const needed = await Promise.all(step.needs.map((id) => start(required(byId, id, step))))
       if (ctx.signal.aborted || needed.some((result) => result.outcome !== 'done')) return skip(step, ctx)
-      return runStep(step, { ...options, secrets, windows }, ctx)
+      const all = { ...options, secrets, windows }
+      if (!step.assists) return runStep(step, all, ctx)
+      return assist(step, Promise.all(step.assists.map((id) => start(required(byId, id, step)))), all, ctx)
     })()
     running.set(step.id, promise)
     return promise
@@ -133,14 +135,9 @@ interface StepContext extends Omit<ExecuteOptions, 'secrets'> {
 }
 
 async function runStep(step: Step, options: StepContext, ctx: Context): Promise<StepResult> {
-  const machine = options.machines.get(step.machine)
-  const about = { machine: toldOf(step), step: step.id, message: step.title }
+  const about = aboutOf(step)
   try {
-    await options.windows.run(step.window, ctx.signal, async () => {
-      ctx.events.emit({ level: 'info', code: 'step.start', ...about })
-      for (const batch of batches(step.actions, options.ask !== undefined))
-        await runBatch(step, batch, machine, options, ctx)
-    })
+    await runActions(step, options, ctx)
     ctx.events.emit({ level: 'info', code: 'step.done', ...about })
     return { step, outcome: 'done' }
   } catch (thrown) {
@@ -155,6 +152,45 @@ async function runStep(step: Step, options: StepContext, ctx: Context): Promise<
     return { step, outcome: 'failed', error }
   }
 }
+
+/** Runs a step until it ends or nothing is left that it assists. @returns `skipped` when the whole plan was interrupted */
+async function assist(
+  step: Step,
+  assisted: Promise<unknown>,
+  options: StepContext,
+  ctx: Context,
+): Promise<StepResult> {
+  const over = new AbortController()
+  // What is wrong with the plan is told where that step is run.
+  const end = (): void => over.abort()
+  assisted.then(end, end)
+  try {
+    await runActions(step, options, { ...ctx, signal: AbortSignal.any([ctx.signal, over.signal]) })
+  } catch (thrown) {
+    if (ctx.signal.aborted) return skip(step, ctx)
+    const data = over.signal.aborted ? {} : { error: toAirliftError(thrown).message }
+    ctx.events.emit({ level: 'debug', code: 'step.let-go', ...aboutOf(step), data })
+  }
+  ctx.events.emit({ level: 'info', code: 'step.done', ...aboutOf(step) })
+  return { step, outcome: 'done' }
+}
+
+async function runActions(step: Step, options: StepContext, ctx: Context): Promise<void> {
+  const machine = options.machines.get(step.machine)
+  await options.windows.run(step.window, ctx.signal, async () => {
+    ctx.events.emit({ level: 'info', code: 'step.start', ...aboutOf(step) })
+    for (const batch of batches(step.actions, options.ask !== undefined))
+      await runBatch(step, batch, machine, options, ctx)
+  })
+}
+
+const aboutOf = (
+  step: Step,
+): { readonly machine: string; readonly step: string; readonly message: string } => ({
+  machine: toldOf(step),
+  step: step.id,
+  message: step.title,
+})
 
 /** Splits actions into what goes over in one round trip each. */
 function batches(actions: readonly Action[], asks: boolean): Action[][] {

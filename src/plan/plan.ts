@@ -25,6 +25,11 @@ export interface Step {
   readonly title: string
   /** Ids of steps that must be done before. */
   readonly needs: readonly string[]
+  /**
+   * Ids of steps that it hurries along and that can do without it: it is ended with the last of them, and a failure of its own
+   * is none of the plan.
+   */
+  readonly assists?: readonly string[]
   /** Which sliding window it waits for; the limits are those of the context. */
   readonly window?: 'upload' | 'join' | 'drain'
   readonly actions: readonly Action[]

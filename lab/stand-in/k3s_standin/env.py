@@ -13,7 +13,7 @@ DEFAULTS = {
     "join_ms": 1000,        # agent: configuration retrieved to Node registered
     "ready_ms": 700,        # Node registered to Ready
     "etcd_ms": 800,         # etcd directory created to bootstrap data saved: the window in which a kill is fatal
-    "promote_ms": 1500,     # learner added to learner promoted
+    "promote_ms": 15000,    # learner added to learner promoted, unless somebody asks for it
     "addon_ms": 1500,       # API up to the kube-system Deployments created
     "heartbeat_ms": 1000,   # Lease renewal of a node
     "lease_ms": 8000,       # etcd without a majority to the end of k3s, which has lost its leases
@@ -28,6 +28,7 @@ DEFAULTS = {
     "import_fails": "",     # archives with this in their name cannot be imported; k3s only logs that
     "host_marks": True,     # False: leave no links, mounts and rules behind
     "listen_ports": True,   # False: do not occupy 10250, 2379, 2380, 6444
+    "gateway_port": 0,      # of etcd's JSON gateway, instead of 2382
 }
 
 

@@ -13,7 +13,7 @@ from .kubectl_write import apply, cordon, delete, drain, patch, wait
 #: Flags with a value; all others are switches.
 VALUES = {"n", "namespace", "o", "output", "f", "filename", "l", "selector", "kubeconfig", "context", "raw", "field-selector",
           "grace-period", "timeout", "p", "patch", "type", "for", "request-timeout", "s", "server", "cascade", "field-manager",
-          "pod-selector", "dry-run", "sort-by", "v", "chunk-size", "from-literal", "from-file", "skip-wait-for-delete-timeout"}
+          "certificate-authority", "client-certificate", "client-key", "pod-selector", "dry-run", "sort-by", "v", "chunk-size", "from-literal", "from-file", "skip-wait-for-delete-timeout"}
 SHORT = {"n": "namespace", "o": "output", "f": "filename", "l": "selector", "p": "patch", "s": "server"}
 #: Optional values: only with `=`.
 OPTIONAL = {"cascade", "dry-run"}
@@ -79,6 +79,9 @@ def _version(args: Arguments) -> int:
 def _client(args: Arguments) -> Client:
     if args.on("insecure-skip-tls-verify"):
         return Client(server=args.flags.get("server", ""), insecure=True)
+    files = tuple(args.flags.get(flag, "") for flag in ("certificate-authority", "client-certificate", "client-key"))
+    if any(files):
+        return Client(server=args.flags.get("server", ""), files=files)
     return Client(args.flags.get("kubeconfig", ""), args.flags.get("context", ""), args.flags.get("server", ""))
 
 

@@ -12,8 +12,12 @@ from .resources import BUILT_IN, Resource, from_crd
 class Client:
     """Requests with the certificates of a kubeconfig: the flag, KUBECONFIG, or k3s.yaml."""
 
-    def __init__(self, path: str = "", context: str = "", server: str = "", insecure: bool = False):
+    def __init__(self, path: str = "", context: str = "", server: str = "", insecure: bool = False, files: tuple = ()):
+        """`files`: authority, certificate and key as flags name them, with a kubeconfig that is empty."""
         self._rows = None
+        if files:
+            self.server, self.ctx = server, http_client.context(*files, names=True)
+            return
         if insecure:
             # No credentials either: whoever asks this way wants to know whether somebody answers.
             self.server, self.ctx = server, ssl._create_unverified_context()  # pylint: disable=protected-access

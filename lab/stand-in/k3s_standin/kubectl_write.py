@@ -44,7 +44,12 @@ def _place(client, args, manifest: dict) -> tuple:
 
 
 def apply(client, args, verb: str, words: list) -> int:
-    """apply, create and replace from files; create namespace, configmap and secret generic from flags."""
+    """apply, create and replace from files; create namespace, configmap and secret generic from flags; create --raw."""
+    if verb == "create" and "raw" in args.flags:
+        name = args.flags.get("filename", "")
+        body = sys.stdin.read() if name == "-" else env.read(name)
+        sys.stdout.write(client.raw("POST", args.flags["raw"], body.encode()).decode())
+        return 0
     objects = [_from_words(args, words)] if verb == "create" and words else manifests(args)
     if not objects:
         raise ApiError(0, "", "error: no objects passed to " + verb)

@@ -4,7 +4,7 @@ import hmac
 import os
 import time
 
-from . import env, log, snapshots, version
+from . import env, etcd_gateway, log, snapshots, version
 from .authorize import authorize
 from .etcd import NoQuorum
 from .kube import ApiError
@@ -136,7 +136,7 @@ class Routes:
             members = self.server.etcd.members()
             if not self.server.quorum():
                 members = [member for member in members if member["name"] == self.server.etcd.me]
-            return request.send(200, {"members": members})
+            return request.send(200, {"members": [{**member, **etcd_gateway.described(member)} for member in members]})
         if name == "snapshot":
             if not self.server.api_up.is_set() or not self.server.quorum():
                 raise error(503, "etcd datastore is not started")

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from . import bootstrap, env, etcd_health, faults, identity, log, pki, version
+from . import bootstrap, env, etcd_gateway, etcd_health, faults, identity, log, pki, version
 from .agent import Agent
 from .bootstrap import BootstrapError
 from .config import Config
@@ -141,6 +141,7 @@ class Server:
     def _serve(self) -> None:
         if self.etcd:
             etcd_health.listen(self.quorum)
+            etcd_gateway.listen(self.cfg, self.etcd)
             threading.Thread(target=self.etcd.run, daemon=True).start()
             threading.Thread(target=self._watch_membership, daemon=True).start()
         write_kubeconfig(self.cfg)

@@ -3,7 +3,7 @@ import json
 import time
 import unittest
 
-from harness import Case, tearDownModule  # noqa: F401 (unittest calls it)
+from harness import Case, free_port, tearDownModule  # noqa: F401 (unittest calls it)
 
 TOKEN = "token: secret\n"
 VOTERS = '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="EtcdIsVoter")].status} {end}'
@@ -51,6 +51,26 @@ class Etcd(Case):
         m1.start()
         self.until(lambda: self.healthy(m3) and self.healthy(m1))
         self.assertIn("configmap", m1.kubectl("get", "cm", "while-m1-is-away", "-o", "name"))
+
+    def test_a_learner_is_promoted_when_somebody_asks(self):
+        port = free_port()
+        m1 = self.first(promote_ms=600000, gateway_port=port)
+        tls = m1.data / "server/tls/etcd"
+        files = ["--kubeconfig", "/dev/null", "--certificate-authority", str(tls / "server-ca.crt"),
+                 "--client-certificate", str(tls / "client.crt"), "--client-key", str(tls / "client.key")]
+
+        def ask(path: str, **body) -> str:
+            return m1.kubectl("create", "--raw", f"/v3/cluster/member/{path}", "--server", f"https://127.0.0.1:{port}", *files, "-f", "-",
+                              data=json.dumps(body))
+
+        self.assertIn("member not found", ask("promote", ID="1"))
+        self.joiner("m2", m1).start()
+        learners = self.until(lambda: [one for one in json.loads(ask("list"))["members"] if one.get("isLearner")])
+        self.until(lambda: '"members"' in ask("promote", ID=learners[0]["ID"]))
+        self.voters(m1, "m1", "m2")
+        self.assertIn("can only promote a learner member", ask("promote", ID=learners[0]["ID"]))
+        bare = m1.kubectl("create", "--raw", "/v3/cluster/member/list", "--server", f"https://127.0.0.1:{port}", *files[:4], "-f", "-", data="{}")
+        self.assertIn("certificate", bare)
 
     def test_deleting_a_node_removes_the_member(self):
         m1 = self.first()

@@ -3,6 +3,7 @@ import type { Plan, Step } from '../../plan/plan.js'
 import { machineOf } from '../k3s/first-master.js'
 import { isReady } from '../k3s/node-steps.js'
 import { refuseSharingSqlite } from '../k3s/require-join.js'
+import { voteSteps } from '../k3s/vote-script.js'
 import type { World } from '../runtime.js'
 import { checkBegun } from './check-unchanged.js'
 import { entryOf, founderOf, isNew } from './first-master.js'
@@ -27,6 +28,7 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
   const before = together ? listening(world, entry) : steady(spec, world, entry)
   let last = before
   const steps: Step[] = []
+  const joined: string[] = []
   for (const node of masters.filter((candidate) => candidate !== founder)) {
     const joining = { founder: false, through: joinThrough(spec, world, layout, node, entry) }
     // A member that was stopped changes no membership by starting, and a majority may be needed for any to be ready.
@@ -35,8 +37,20 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
     const own = nodeSteps({ spec, world, layout, node, joining }, needs)
     steps.push(...own)
     const start = stepId.start(node.target.host)
-    if (!together && own.some((step) => step.id === start)) last = resumes ? [...last, start] : [start]
+    if (!own.some((step) => step.id === start)) continue
+    if (!resumes) joined.push(start)
+    if (!together) last = resumes ? [...last, start] : [start]
   }
+  if (spec.wait !== 'none')
+    steps.push(
+      ...voteSteps({
+        machine: machineOf(world, entry).id,
+        needs: before,
+        joining: joined,
+        masters: spec.masters.length,
+        timeoutMs: spec.timeoutMs,
+      }),
+    )
   return planOf(spec, world, steps.length > 0 ? [...lbSteps(spec, world, layout), ...steps] : steps)
 }
 

@@ -32,8 +32,12 @@ describe('a new cluster', () => {
       'master-0/ready [wait script wait wait] after master-0/start',
       'master-1/start [container.start wait wait wait script] after master-1/create, engine/images, master-0/start, lb/start',
       'master-2/start [container.start wait wait wait script] after master-2/create, engine/images, master-0/start, lb/start',
+      'cluster/votes [wait] after master-0/start',
       'worker-0/start [container.start wait wait script] after worker-0/create, engine/images, master-0/start, lb/start',
     ])
+    const votes = plan.steps.find((step) => step.id === 'cluster/votes')
+    const joining = ['master-1', 'master-2'].map((name) => `airlift-dev-${name}/start`)
+    expect(votes).toMatchObject({ machine: 'docker://airlift-dev-master-0', assists: joining })
     const text = JSON.stringify(plan, null, 2)
     await expect(text).toMatchFileSnapshot('golden/three-masters.json')
     expect(configOf(plan, 'airlift-dev-master-0')).toContain('cluster-init: true')

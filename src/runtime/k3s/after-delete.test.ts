@@ -96,7 +96,9 @@ describe('a run after the first master has left', () => {
     const machines = [testMachine(first, 'bare1'), ...world.machines]
     const plan = runtime.joinMasters(again, { ...world, machines }, [first])
     expect(runtime.init(again, { ...world, machines }).steps).toEqual([])
-    expect(plan.steps.map((step) => step.id)).toEqual(['bare1/stage', 'bare1/install', 'bare1/start'])
+    const ids = ['bare1/stage', 'bare1/install', 'bare1/start', 'cluster/votes']
+    expect(plan.steps.map((step) => step.id)).toEqual(ids)
+    expect(plan.steps.at(-1)).toMatchObject({ machine: 'ssh://root@10.0.0.2:22', assists: ['bare1/start'] })
     const config = plan.steps
       .flatMap((step) => step.actions)
       .find((action) => action.kind === 'write' && action.path.endsWith('config.yaml'))

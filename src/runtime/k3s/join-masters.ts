@@ -7,6 +7,7 @@ import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
 import { firstUpload, joinThrough, knownNode, nodeSteps, stepId } from './node-steps.js'
 import { refuseSharingSqlite } from './require-join.js'
+import { voteSteps } from './vote-script.js'
 import { waitApi, waitMasterReady } from './waits.js'
 
 /**
@@ -22,7 +23,9 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
   const uploadAfter = firstUpload(spec, world, founder)
   const steps: Step[] = []
   const together = isNew(spec, world)
-  let before = founder === entry ? (together ? answering(world, entry) : gate(spec, world, entry)) : []
+  const answers = founder === entry ? (together ? answering(world, entry) : gate(spec, world, entry)) : []
+  let before = answers
+  const joining: string[] = []
   for (const node of masters.filter((candidate) => candidate !== founder?.node)) {
     const machine = machineOf(world, node)
     const waits: Action[] = [waitApi(spec.timeoutMs)]
@@ -41,9 +44,21 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
       },
     )
     steps.push(...(forget ? [forget] : []), ...own)
-    if (!together && own.some((step) => step.id === stepId.start(machine)))
-      before = resumes ? [...before, stepId.start(machine)] : [stepId.start(machine)]
+    const start = stepId.start(machine)
+    if (!own.some((step) => step.id === start)) continue
+    if (!resumes) joining.push(start)
+    if (!together) before = resumes ? [...before, start] : [start]
   }
+  if (spec.wait !== 'none')
+    steps.push(
+      ...voteSteps({
+        machine: entry.id,
+        needs: answers,
+        joining,
+        masters: spec.masters.length,
+        timeoutMs: spec.timeoutMs,
+      }),
+    )
   return { operation: 'run', name: spec.name, runtime: 'k3s', steps, summary: summarize(steps) }
 }
 

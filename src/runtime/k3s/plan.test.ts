@@ -111,6 +111,23 @@ describe('a new cluster', () => {
     expect(startsOf(planAll(spec, testWorld(spec)))).toEqual([[], ['cluster/answers'], ['cluster/answers']])
   })
 
+  it('lets the first master hurry their votes, for as long as somebody waits for them', () => {
+    const votes = (options: Parameters<typeof testSpec>[2]): Plan['steps'] => {
+      const spec = testSpec(3, 0, options)
+      return planAll(spec, testWorld(spec)).steps.filter((step) => step.id === 'cluster/votes')
+    }
+    expect(votes({})).toMatchObject([
+      {
+        machine: 'ssh://root@10.0.0.1:22',
+        needs: ['cluster/answers'],
+        assists: ['bare2/start', 'bare3/start'],
+      },
+    ])
+    expect(votes({ wait: 'none' })).toEqual([])
+    const single = testSpec(1, 2)
+    expect(planAll(single, testWorld(single)).steps.map(({ id }) => id)).not.toContain('cluster/votes')
+  })
+
   it('starts them together also where the first one was begun before', () => {
     const spec = testSpec(3, 0)
     const world = testWorld(spec)

@@ -1,7 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { describe, expect, it } from 'vitest'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SHELLS } from '../../machine/shells.fixture.js'
-import { VOTE } from './vote-script.js'
+import { K3S } from './paths.js'
+import { promoteScript, VOTE, voteSteps } from './vote-script.js'
 
 const node = { metadata: { annotations: { 'etcd.k3s.cattle.io/node-name': 'bare2-0a1b' } } }
 const members = (...list: object[]): string => JSON.stringify({ header: { member_id: 1 }, members: list })
@@ -39,3 +43,73 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
     })
   },
 )
+
+describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
+  'the promotion of learners, under %s',
+  (_, shell) => {
+    let dir: string
+    beforeEach(() => {
+      dir = mkdtempSync(join(tmpdir(), 'airlift-votes-'))
+    })
+    afterEach(() => rmSync(dir, { recursive: true, force: true }))
+
+    /** A program that answers the list, and notes what it is given and what for. */
+    function program(name: string, list: string, promoted = 'exit 22'): void {
+      const text = `#!/bin/sh\ncase "$*" in\n*/member/list*) cat <<'END'\n${list}\nEND\n;;\n*/member/promote*) echo "$*" >>${dir}/args; cat >>${dir}/asked; ${promoted};;\nesac\n`
+      writeFileSync(join(dir, name), text)
+      chmodSync(join(dir, name), 0o755)
+    }
+    function promote(voters: number): { readonly done: boolean; readonly asked: string } {
+      const [path = '', ...rest] = shell
+      const script = promoteScript(voters)
+        .replaceAll(K3S.binary, join(dir, 'k3s'))
+        .replaceAll('sleep 0.5', ':')
+      const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` }
+      const { status } = spawnSync(path, [...rest, '-c', script], { env })
+      const asked = join(dir, 'asked')
+      return { done: status === 0, asked: existsSync(asked) ? readFileSync(asked, 'utf8') : '' }
+    }
+    const gateway = (...list: object[]): string =>
+      JSON.stringify({ header: { cluster_id: '7', member_id: '11' }, members: list })
+    const first = { ID: '11', name: 'bare1-ffff', peerURLs: ['https://10.0.0.1:2380'], clientURLs: [] }
+    const learner = { ID: '9372538179322589801', name: 'bare2-0a1b', isLearner: true }
+
+    it('asks for each learner by its number, and is done when all vote', () => {
+      program('curl', gateway(first, learner, { ID: '33', peerURLs: [], isLearner: true }))
+      expect(promote(3)).toEqual({ done: false, asked: '{"ID":"9372538179322589801"}{"ID":"33"}' })
+      program('curl', gateway(first, { ...learner, isLearner: undefined }, { ID: '33' }))
+      expect(promote(3).done).toBe(true)
+    })
+
+    it('goes on asking while a master has not come yet', () => {
+      program('curl', gateway(first))
+      expect(promote(2)).toEqual({ done: false, asked: '' })
+    })
+
+    it('asks for nothing where etcd does not answer', () => {
+      program('curl', '')
+      expect(promote(1)).toEqual({ done: false, asked: '' })
+    })
+
+    it('asks with kubectl where curl cannot, at the loopback and with the certificates of etcd alone', () => {
+      // What curl says to options that it does not know.
+      writeFileSync(join(dir, 'curl'), '#!/bin/sh\nexit 2\n')
+      chmodSync(join(dir, 'curl'), 0o755)
+      program('k3s', JSON.stringify(JSON.parse(gateway(first, learner)), null, 1), ':')
+      expect(promote(2)).toEqual({ done: false, asked: '{"ID":"9372538179322589801"}' })
+      const given = readFileSync(join(dir, 'args'), 'utf8')
+      expect(given).toContain('--kubeconfig /dev/null --server https://127.0.0.1:2382')
+      expect(given).toContain(`--client-key ${K3S.dataDir}/server/tls/etcd/client.key`)
+    })
+  },
+)
+
+describe('voteSteps', () => {
+  it('is nothing where no master joins', () => {
+    const input = { machine: 'm', needs: [], masters: 3, timeoutMs: 1000 }
+    expect(voteSteps({ ...input, joining: [] })).toEqual([])
+    expect(voteSteps({ ...input, joining: ['a', 'b'] })).toMatchObject([
+      { assists: ['a', 'b'], machine: 'm' },
+    ])
+  })
+})
