@@ -98,7 +98,8 @@ function words(text: string): string {
 /** What the probe would print in a container: its files as they were put, and what k3s says of itself. */
 function lookInside(engine: FakeEngine, name: string, script: string, ready: ReadonlySet<string>): string {
   const files = engine.files(name)
-  const asked = [...script.matchAll(/^file (\d+) '?([^'\n]+)'?$/gm)]
+  const asked = [...script.matchAll(/ index=(\d+) path='?([^'\n]+?)'? copy=/g)]
+  const sums: string[] = []
   const lines = asked.flatMap(([, index, path = '']) => {
     const file = files.get(path)
     if (!file) return []
@@ -109,7 +110,8 @@ function lookInside(engine: FakeEngine, name: string, script: string, ready: Rea
       })
       .join('')}`
     const sum = createHash('sha256').update(file.content).digest('hex')
-    return [`file\t${index}\t1\t${mode}\t${file.content.length}\t${sum}\t`]
+    sums.push(`${sum}  ${path}`)
+    return [`file\t${index}\t1\t${mode}\t${file.content.length}\t`]
   })
   const master = name.includes('-master-')
   const up = ready.has(name)
@@ -127,15 +129,12 @@ function lookInside(engine: FakeEngine, name: string, script: string, ready: Rea
       .map((path) => path.split('/').at(-1))
       .join('\n'),
   }
-  const blocks = Object.entries(fragments).map(
-    ([key, value]) =>
-      `<fragment.${key}\tb64\n${Buffer.from(`${value}\nairlift-fragment-end 0\n`).toString('base64')}\n>`,
-  )
+  const blocks = Object.entries(fragments).map(([key, value]) => `<fragment.${key}\tfence\n${value}\n>fence`)
   const now = `${BigInt(Date.now()) * 1_000_000n}`
   return probe
     .replace(/^hostname\t.*$/m, `hostname\t${name}`)
     .replace(/^clock(End)?\t.*$/gm, (_line, end = '') => `clock${end}\t${now}`)
-    .replace(/^clockEnd\t/m, `${[...lines, ...blocks].join('\n')}\n$&`)
+    .replace(/^clockEnd\t/m, `${[...lines, '<sums\tfence', ...sums, '>fence', ...blocks].join('\n')}\n$&`)
 }
 
 function nodeOf(name: string): unknown {

@@ -16,11 +16,7 @@ function parse(name: string): Facts {
 
 /** An answer made by hand. */
 function answer(lines: readonly string[], blocks: Readonly<Record<string, string>> = {}): string {
-  const text = Object.entries(blocks).flatMap(([name, content]) => [
-    `<${name}\tb64`,
-    Buffer.from(content).toString('base64'),
-    '>',
-  ])
+  const text = Object.entries(blocks).flatMap(([name, content]) => [`<${name}\tfence`, content, '>fence'])
   return [...lines, ...text, 'end\tok', ''].join('\n')
 }
 
@@ -143,7 +139,7 @@ describe('details', () => {
       parseFacts(`Welcome!\n\tUnauthorised\n${answer(['hostname\tbox'])}`, {}, { before: 0, after: 0 })
         .hostname,
     ).toBe('box')
-    expect(() => parseFacts('hostname\tbox\n<record\tb64\nAAAA', {}, { before: 0, after: 0 })).toThrow(
+    expect(() => parseFacts('hostname\tbox\n<record\tfence\nAAAA', {}, { before: 0, after: 0 })).toThrow(
       /ends early/,
     )
   })
@@ -205,7 +201,7 @@ describe('details', () => {
 
   it('knows a blob by its hard link', () => {
     const sha = 'a'.repeat(64)
-    const facts = parseLines([`file\t0\t77\t-rwxr-xr-x\t70000000\t${sha}\t${sha}`], {
+    const facts = parseLines([`file\t0\t77\t-rwxr-xr-x\t70000000\t${sha}`], {
       blobs: `total 4\n77 -rw-r--r-- 2 0 0 70000000 Jan  1 00:00 ${sha}\n78 -rw-r--r-- 1 0 0 5 Jan  1 00:00 .${sha}.part\n`,
     })
     expect(facts.managed.blobs).toEqual([{ sha256: sha, sizeBytes: 70_000_000 }])

@@ -67,9 +67,7 @@ export function parseFacts(text: string, asked: Asked, times: LocalTimes): Facts
     ...optional('iptables', parseIptables(one(output, 'iptables'))),
     ...optional('selinux', parseSelinux(one(output, 'selinux'))),
     ...optional('apparmor', parseApparmor(output)),
-    sysctls: Object.fromEntries(
-      (output.values.get('sysctl') ?? []).map(([name = '', value = '']) => [name, value]),
-    ),
+    sysctls: parseSysctls(output),
     tools: {
       ...Object.fromEntries(
         (output.values.get('tool') ?? []).map(([name = '', there]) => [name, there === '1']),
@@ -81,7 +79,7 @@ export function parseFacts(text: string, asked: Asked, times: LocalTimes): Facts
       evidence,
     })),
     ...optional('nmCloudSetup', one(output, 'nmCloudSetup') === 'yes' ? true : undefined),
-    proxyEnv: [...new Set((output.values.get('proxy') ?? []).map(([name = '']) => name))],
+    proxyEnv: [...new Set((output.values.get('proxy') ?? []).map(([name = '']) => name))].sort(),
     managed: parseManaged(output, asked),
   }
 }
@@ -189,6 +187,16 @@ function parseIptables(text: string | undefined): Facts['iptables'] {
   if (!match) return undefined
   const mode = match[2] === 'nf_tables' ? 'nft' : match[2] === 'legacy' || !match[2] ? 'legacy' : 'unknown'
   return { version: match[1] ?? '', mode }
+}
+
+/** `/proc/sys/vm/panic_on_oom:0` */
+function parseSysctls(output: ProbeOutput): Facts['sysctls'] {
+  return Object.fromEntries(
+    linesOf(output, 'sysctls').flatMap((line) => {
+      const match = /^\/proc\/sys\/([^:]+):(.*)$/.exec(line)
+      return match ? [[(match[1] ?? '').replaceAll('/', '.'), match[2] ?? '']] : []
+    }),
+  )
 }
 
 function parseSelinux(text: string | undefined): Facts['selinux'] {

@@ -1,5 +1,4 @@
 import type { FilesystemFact, ManagedFacts } from './facts.js'
-import { FRAGMENT_END } from './probe/managed.js'
 import { linesOf, one, type ProbeOutput } from './probe-output.js'
 
 /** What the probe was asked; the answers refer to it by index. */
@@ -40,10 +39,19 @@ function parseBlobs(lines: readonly string[]): ManagedFacts['blobs'] {
   })
 }
 
+/** In the order in which they were asked for. What is a blob has its digest as its name; of the others `sha256sum` tells. */
 function parseFiles(output: ProbeOutput, asked: readonly string[]): ManagedFacts['files'] {
-  return (output.values.get('file') ?? []).flatMap(([index, inode, mode = '', size, sha256, blob]) => {
+  const sums = new Map(
+    linesOf(output, 'sums').map((line): [string, string] => {
+      const [, sum = '', path = ''] = /^([0-9a-f]{64}) [ *](.*)$/.exec(line) ?? []
+      return [path, sum]
+    }),
+  )
+  const told = (output.values.get('file') ?? []).toSorted((a, b) => Number(a[0]) - Number(b[0]))
+  return told.flatMap(([index, inode, mode = '', size, blob]) => {
     const path = asked[Number(index)]
     if (path === undefined) return []
+    const sha256 = blob || sums.get(path)
     return [
       {
         path,
@@ -114,22 +122,21 @@ function parseRecord(text: string | undefined): Record<string, unknown> | undefi
 }
 
 function parseFragments(output: ProbeOutput): Record<string, string> {
-  const fragments: Record<string, string> = {}
-  for (const [name, text] of output.blocks) {
-    if (!name.startsWith('fragment.')) continue
-    const at = text.lastIndexOf(`\n${FRAGMENT_END} `)
-    fragments[name.slice('fragment.'.length)] = at < 0 ? text : text.slice(0, at)
-  }
-  return fragments
+  return Object.fromEntries(
+    [...output.blocks].flatMap(([name, text]) =>
+      name.startsWith('fragment.') ? [[name.slice('fragment.'.length), text]] : [],
+    ),
+  )
 }
 
-/** File systems of the paths that were asked for. */
+/** File systems of the paths that were asked for; `df` told of them in the same order. */
 export function parseFilesystems(output: ProbeOutput): readonly FilesystemFact[] {
   const mounts = linesOf(output, 'mounts').map((line) => line.split(' '))
-  return (output.values.get('path') ?? []).flatMap(([path = '', , writable]) => {
-    const space = dfLine(output, `df.${path}`)
+  const [spaces, inodes] = [linesOf(output, 'df'), linesOf(output, 'dfi')]
+  return (output.values.get('path') ?? []).flatMap(([path = '', , writable], index) => {
+    const space = parseDf(spaces[index])
     if (!space) return []
-    const inodes = dfLine(output, `dfi.${path}`)
+    const left = parseDf(inodes[index])
     const mount = mounts.findLast((fields) => unescapeMount(fields[1] ?? '') === space.mountPoint)
     return [
       {
@@ -138,7 +145,7 @@ export function parseFilesystems(output: ProbeOutput): readonly FilesystemFact[]
         type: mount?.[2] ?? 'unknown',
         sizeBytes: space.total * 1024,
         freeBytes: space.free * 1024,
-        ...(inodes && inodes.total > 0 ? { freeInodes: inodes.free } : {}),
+        ...(left && left.total > 0 ? { freeInodes: left.free } : {}),
         options: mount?.[3]?.split(',') ?? [],
         writable: writable === '1',
       },
@@ -146,12 +153,9 @@ export function parseFilesystems(output: ProbeOutput): readonly FilesystemFact[]
   })
 }
 
-/** Columns of `df -P`; a long device name may put the numbers on a line of their own. */
-function dfLine(
-  output: ProbeOutput,
-  block: string,
-): { total: number; free: number; mountPoint: string } | undefined {
-  const match = /\s(\d+)\s+\d+\s+(-?\d+)\s+(?:-|\d+%)\s+(\/.*)$/.exec(` ${linesOf(output, block).join(' ')}`)
+/** Columns of `df -P`. */
+function parseDf(line = ''): { total: number; free: number; mountPoint: string } | undefined {
+  const match = /\s(\d+)\s+-?\d+\s+(-?\d+)\s+(?:-|\d+%)\s+(\/.*)$/.exec(line)
   if (!match) return undefined
   return { total: Number(match[1]), free: Number(match[2]), mountPoint: match[3] ?? '' }
 }

@@ -4,7 +4,7 @@ import { AirliftError } from '../../core/errors.js'
 export interface ProbeOutput {
   /** Values of `key<TAB>value…` lines in order, split at tabs, by key. */
   readonly values: ReadonlyMap<string, readonly (readonly string[])[]>
-  /** Decoded texts of blocks by name. */
+  /** Texts of blocks by name, as they were sent. */
   readonly blocks: ReadonlyMap<string, string>
 }
 
@@ -15,21 +15,21 @@ export interface ProbeOutput {
 export function readProbeOutput(text: string): ProbeOutput {
   const values = new Map<string, string[][]>()
   const blocks = new Map<string, string>()
-  let open: { name: string; encoding: string; lines: string[] } | undefined
+  let open: { name: string; end: string; lines: string[] } | undefined
   for (const raw of text.split('\n')) {
     const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw
     if (open) {
-      if (line === '>') {
-        blocks.set(open.name, decode(open.lines.join(''), open.encoding))
+      if (line === open.end) {
+        blocks.set(open.name, open.lines.join('\n'))
         open = undefined
-      } else open.lines.push(line)
+      } else open.lines.push(raw)
       continue
     }
     const fields = line.split('\t')
     const key = fields[0] ?? ''
     if (fields.length < 2 || key === '') continue
     if (key.startsWith('<')) {
-      open = { name: key.slice(1), encoding: fields[1] ?? '', lines: [] }
+      open = { name: key.slice(1), end: `>${fields[1]}`, lines: [] }
       continue
     }
     const list = values.get(key)
@@ -42,11 +42,6 @@ export function readProbeOutput(text: string): ProbeOutput {
     })
   }
   return { values, blocks }
-}
-
-function decode(text: string, encoding: string): string {
-  if (encoding === 'hex') return Buffer.from(text.replaceAll(/\s/g, ''), 'hex').toString('utf8')
-  return Buffer.from(text, 'base64').toString('utf8')
 }
 
 /** First value of a key; undefined when it is absent or empty. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { AirliftError } from '../../core/errors.js'
 import { STATE_DIR } from '../state-paths.js'
 import { hostSection } from './probe/host.js'
@@ -72,16 +73,17 @@ function probeOf(options: ManagedOptions, paths: readonly string[], about: reado
       throw new AirliftError('E_INTERNAL', `a fragment of the probe cannot be called "${name}"`)
     }
   }
+  const fence = `airlift-${randomBytes(12).toString('hex')}`
   const sections = [
     ...about,
     managedSection(options.files ?? [], options.units ?? []),
-    fragmentsSection(options.fragments ?? {}, options.fragmentSeconds ?? 15),
+    fragmentsSection(options.fragments ?? {}, options.fragmentSeconds ?? 15, fence),
   ]
-  return `${preludeSection.trim()}
+  return `${preludeSection(fence).trim()}
 probe() {
-kv clock "$(now)"
+kv clock "$(date +%s%N)"
 ${sections.map((section) => section.trim()).join('\n')}
-kv clockEnd "$(now)"
+kv clockEnd "$(date +%s%N)"
 kv end ok
 }
 probe </dev/null

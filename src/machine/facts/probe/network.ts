@@ -3,22 +3,20 @@ import { quote } from '../../quote.js'
 /** Addresses, routes, listeners, name servers, firewalls, proxies. Where `ip` or `ss` is missing, /proc says it. */
 export function networkSection(routeTo: string | undefined): string {
   return String.raw`
-if has ip && ip -o addr show >/dev/null 2>&1; then
-  ip -o addr show 2>/dev/null | block ipAddr
-  ip route show 2>/dev/null | head -n 500 | block ipRoute
-  ip -6 route show 2>/dev/null | head -n 500 | block ipRoute6
+if has ip && addresses=$(ip -o addr show 2>/dev/null); then
+  text ipAddr "$addresses"
+  open ipRoute; ip route show 2>/dev/null | head -n 500; shut
+  open ipRoute6; ip -6 route show 2>/dev/null | head -n 500; shut
 else
   send fibTrie /proc/net/fib_trie
 fi
 send procRoute /proc/net/route
 send ifInet6 /proc/net/if_inet6
-for protocol in tcp tcp6; do
-  if [ -r "/proc/net/$protocol" ]; then grep ' 0A ' "/proc/net/$protocol" | block "sockets.$protocol"; fi
+for protocol in tcp tcp6 udp udp6; do
+  case $protocol in tcp*) listens=' 0A ' ;; *) listens=' 07 ' ;; esac
+  if [ -r "/proc/net/$protocol" ]; then open "sockets.$protocol"; grep "$listens" "/proc/net/$protocol"; shut; fi
 done
-for protocol in udp udp6; do
-  if [ -r "/proc/net/$protocol" ]; then grep ' 07 ' "/proc/net/$protocol" | block "sockets.$protocol"; fi
-done
-if has ss; then limit 5 ss -H -lntup 2>/dev/null | block ss; fi
+if has ss; then open ss; limit 5 ss -H -lntup 2>/dev/null; shut; fi
 routeTo=${quote(routeTo ?? '')}
 if [ -n "$routeTo" ] && has ip; then
   address=$routeTo
@@ -27,20 +25,32 @@ if [ -n "$routeTo" ] && has ip; then
   esac
   if [ -n "$address" ]; then
     kv routeTo "$address"
-    ip -o route get "$address" 2>/dev/null | head -n 1 | block routeGet
+    open routeGet; ip -o route get "$address" 2>/dev/null; shut
   fi
 fi
 send resolv /etc/resolv.conf
 kv resolvPath "$(readlink -f /etc/resolv.conf 2>/dev/null || echo /etc/resolv.conf)"
 send resolved /run/systemd/resolve/resolv.conf
-active() { has systemctl && limit 3 systemctl is-active --quiet "$1" 2>/dev/null; }
-if active firewalld || pgrep -x firewalld >/dev/null 2>&1; then kv firewall firewalld; fi
+# One question for all services: each costs the machine as much as ten files.
+running=' ' enabled=' '
+if has systemctl; then
+  unit=
+  services=$(limit 5 systemctl show -p Id -p ActiveState -p UnitFileState firewalld.service nftables.service nm-cloud-setup.service nm-cloud-setup.timer 2>/dev/null)
+  for entry in $services; do
+    case $entry in
+      Id=*) unit=${'${entry#Id=}'} ;;
+      ActiveState=active | ActiveState=reloading) running="$running$unit " ;;
+      UnitFileState=enabled | UnitFileState=enabled-runtime | UnitFileState=static | UnitFileState=indirect | UnitFileState=generated) enabled="$enabled$unit " ;;
+    esac
+  done
+fi
+case "$running$daemons" in *firewalld*) kv firewall firewalld ;; esac
 if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then kv firewall ufw; fi
 version=$(limit 3 iptables -V 2>/dev/null)
 kv iptables "$version"
 nf_tables=0
 if [ -d /sys/module/nf_tables ] || [ -d /proc/sys/net/netfilter ]; then nf_tables=1; fi
-if [ "$nf_tables" = 1 ] && has nft && active nftables; then
+if [ "$nf_tables" = 1 ] && has nft && [ "${'${running#* nftables.service }'}" != "$running" ]; then
   if limit 3 nft list ruleset 2>/dev/null | grep -q 'hook input.*policy drop\|hook input.*policy reject'; then kv firewall nftables; fi
 fi
 case $version in
@@ -51,11 +61,7 @@ if [ "$look" = 1 ] && limit 3 iptables -w 2 -S INPUT 2>/dev/null | grep -q '^-P 
   kv firewall iptables
 fi
 { env; cat /etc/environment /etc/default/k3s /etc/sysconfig/k3s 2>/dev/null; } |
-  sed -n 's/^\(export \)\{0,1\}\([Hh][Tt][Tt][Pp][Ss]\{0,1\}_[Pp][Rr][Oo][Xx][Yy]\|[Nn][Oo]_[Pp][Rr][Oo][Xx][Yy]\|ALL_PROXY\|all_proxy\)=..*/proxy	\2/p' | sort -u
-if has systemctl; then
-  for unit in nm-cloud-setup.service nm-cloud-setup.timer; do
-    if limit 3 systemctl is-enabled --quiet "$unit" 2>/dev/null; then kv nmCloudSetup yes; fi
-  done
-fi
+  sed -n 's/^\(export \)\{0,1\}\([Hh][Tt][Tt][Pp][Ss]\{0,1\}_[Pp][Rr][Oo][Xx][Yy]\|[Nn][Oo]_[Pp][Rr][Oo][Xx][Yy]\|ALL_PROXY\|all_proxy\)=..*/proxy	\2/p'
+case $enabled in *' nm-cloud-setup'*) kv nmCloudSetup yes ;; esac
 `
 }
