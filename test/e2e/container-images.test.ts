@@ -71,8 +71,7 @@ describe.skipIf(labMissing())('images into containers', () => {
     })
     const { bytesSent } = done.json as { bytesSent: number }
     expect(bytesSent).toBeGreaterThan(times * bytes)
-    // Once for all nodes as a rule. One that is so late that the first is through with it gets a file of its own.
-    expect(bytesSent).toBeLessThan((NODES.length + 1) * bytes + MEGABYTE)
+    if (times === 1) expect(bytesSent).toBeLessThan(2 * bytes)
     expect(await named(`docker.io/airlift-test/${name}:1`)).toEqual(['1', '1'])
     expect(await archives()).toBe('')
     const again = await cli(...words(path), '-o', 'json')

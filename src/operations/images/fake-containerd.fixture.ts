@@ -2,12 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { unlessAborted } from '../../core/unless-aborted.js'
 import { readTar } from '../../machine/docker/fake-files.js'
 import { createFakeMachine, type FakeCall, type FakeMachine } from '../../machine/fake/fake-machine.js'
 import type { RunOptions, RunResult, UnpackRequest } from '../../machine/machine.js'
 import { sha256 } from '../../rootfs/digest.js'
 import { scanTar } from '../../rootfs/tar/scan.js'
-import { NOT_SHARED, PUT_MARK, SHARED } from '../../runtime/images/scripts.js'
+import {
+  ARRIVED,
+  IMPORTED_MARK,
+  NOT_SHARED,
+  OPENED_MARK,
+  PUT_MARK,
+  SHARED,
+} from '../../runtime/images/scripts.js'
 
 interface Stored {
   readonly digest: string
@@ -27,6 +35,8 @@ export interface FakeContainerdOptions {
   readonly unpack?: () => Error | undefined
   /** What lies on the volume that it has with others, by path. */
   readonly shared?: Map<string, Buffer>
+  /** A container that is slow: it asks for an archive that comes as a file only after this. */
+  readonly beforeAsk?: () => Promise<void>
   /** Changes an image once it is stored. */
   readonly afterImport?: (containerd: FakeContainerd) => void
 }
@@ -39,6 +49,8 @@ export interface FakeContainerd extends FakeMachine {
   readonly imports: number[]
   /** Names of those that the engine unpacked. */
   readonly unpacked: string[]
+  /** What scripts that take an archive as a file have printed while they ran. */
+  readonly said: string[]
 }
 
 /** Makes a machine with an empty containerd. */
@@ -62,22 +74,35 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
     ].join('\n')
   const unpacked = new Map<string, Buffer>()
   const names: string[] = []
-  const change = async ({ script, stdin: input }: FakeCall): Promise<Partial<RunResult> | Error> => {
+  const said: string[] = []
+  const say = (line: string, { onLine }: RunOptions): void => {
+    said.push(line)
+    onLine?.(line)
+  }
+  const change = async (call: FakeCall): Promise<Partial<RunResult> | Error> => {
+    const { script, stdin: input } = call
     for (const [, from = '', names = ''] of script.matchAll(/images tag --force (\S+) (.*?) 2>&1/g)) {
       const source = images.get(from)
       if (!source) return { stdout: state(['@@failed tag']), stderr: `image "${from}": not found` }
       for (const to of names.split(' ')) images.set(to, source)
     }
     if (!script.includes('images import')) return { stdout: state() }
-    const [, path] = /^arrived (.*)\n$/.exec(input.toString()) ?? []
-    if (script.includes(PUT_MARK) && path === undefined) return { exitCode: 72 }
-    const stdin = path === undefined ? input : (options.shared?.get(path) ?? unpacked.get(path))
-    if (!stdin) return { exitCode: path?.startsWith(SHARED) ? NOT_SHARED : 73 }
-    imports.push(stdin.length)
+    if (!script.includes(PUT_MARK)) return receive(input)
+    if (!input.toString().startsWith(ARRIVED)) return { exitCode: 72 }
+    const path = input.toString().slice(ARRIVED.length, -1)
+    const archive = options.shared?.get(path) ?? unpacked.get(path)
+    if (!archive) return { exitCode: path.startsWith(SHARED) ? NOT_SHARED : 73 }
+    say(OPENED_MARK, call.options)
+    const result = await receive(archive)
+    if (!(result instanceof Error)) say(IMPORTED_MARK, call.options)
+    return result
+  }
+  const receive = async (archive: Buffer): Promise<Partial<RunResult> | Error> => {
+    imports.push(archive.length)
     const refused = options.refuse?.(imports.length)
     if (refused instanceof Error) return refused
     if (refused !== undefined) return { stdout: state(['@@failed import']), stderr: `ctr: ${refused}\n` }
-    await take(stdin, images, content)
+    await take(archive, images, content)
     options.afterImport?.(machine)
     return { stdout: state() }
   }
@@ -96,17 +121,34 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
     ],
   })
   const { run } = fake
+  /** As the script does: says where the archive is to be, reads where it is, and keeps what others may want until its input ends. */
+  const converse = async (script: string, given: RunOptions): Promise<RunResult> => {
+    await options.beforeAsk?.()
+    const own = `/var/lib/rancher/k3s/airlift/import-${unpacked.size}-1.tar`
+    const common = options.shared && `${SHARED}/${name}-${unpacked.size}.tar`
+    say(`${PUT_MARK}${own}${common ? ` ${common}` : ''}`, given)
+    const input = chunksOf(given.stdin)
+    const { value = '' } = await input.next()
+    try {
+      const result = await run(script, { ...given, stdin: value })
+      // Only what the others may take has a name yet.
+      const keeps = result.exitCode === 0 && value.toString() === `${ARRIVED}${common}\n`
+      while (keeps && !(await input.next()).done);
+      return result
+    } finally {
+      if (common) options.shared?.delete(common)
+    }
+  }
   const machine: FakeContainerd = Object.assign(fake, {
     images,
     content,
     imports,
     unpacked: names,
-    // The script says where the archive is to be before it reads anything.
+    said,
     run: (script: string, given: RunOptions = {}) => {
-      const put = `/var/lib/rancher/k3s/airlift/import-${unpacked.size}-1.tar`
-      const common = options.shared ? ` ${SHARED}/${name}-${unpacked.size}.tar` : ''
-      if (script.includes(PUT_MARK)) given.onLine?.(`${PUT_MARK}${put}${common}`)
-      return run(script, given)
+      if (!script.includes(PUT_MARK)) return run(script, given)
+      const { signal = new AbortController().signal } = given
+      return unlessAborted(converse(script, given), signal)
     },
     ...(options.unpack
       ? {
@@ -125,6 +167,10 @@ export function createFakeContainerd(name: string, options: FakeContainerdOption
       : {}),
   })
   return machine
+}
+
+async function* chunksOf(source: RunOptions['stdin']): AsyncGenerator<Buffer> {
+  for await (const chunk of source ?? []) yield Buffer.from(chunk)
 }
 
 function remove(script: string, images: Map<string, Stored>): string {

@@ -1,15 +1,22 @@
+import { EventEmitter, once } from 'node:events'
 import { truncateSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { AirliftError } from '../../core/errors.js'
+import { heldClock } from '../../core/held-clock.fixture.js'
 import { dockerArchive, layer } from '../../rootfs/archives.fixture.js'
+import { IMPORTED_MARK } from '../../runtime/images/scripts.js'
 import type { FakeContainerd } from './fake-containerd.fixture.js'
 import { importLab, outcomes } from './import-into.fixture.js'
+import { HOLD_MS } from './shared-archives.js'
 
 const { node, file, importInto } = importLab()
 const container = (name: string, options: Parameters<typeof node>[1] = {}): FakeContainerd =>
   node(name, { unpack: () => undefined, ...options })
 const NAME = 'docker.io/library/app:1'
 const MEGABYTE = 1 << 20
+/** Resolves when a node is through with an archive. */
+const imported = async ({ said }: FakeContainerd): Promise<void> =>
+  void (await expect.poll(() => said).toContain(IMPORTED_MARK))
 const app = (bytes = 2 * MEGABYTE): string =>
   file(dockerArchive([{ names: ['app:1'], layers: [layer('base'), layer('x'.repeat(bytes))] }]))
 
@@ -29,7 +36,8 @@ describe('importImages into containers', () => {
   it('lets it be put once for all nodes that have a volume together', async () => {
     const shared = new Map<string, Buffer>()
     const nodes = ['a', 'b', 'c'].map((name) => container(name, { shared }))
-    const result = await importInto(nodes, [app()])
+    // Whoever has it open is waited for no more: no time passes.
+    const result = await importInto(nodes, [app()], { clock: heldClock() })
     expect(outcomes(result)).toEqual(nodes.map(() => ({ [NAME]: 'imported' })))
     expect(nodes.map(({ unpacked }) => unpacked.length).sort()).toEqual([0, 0, 1])
     expect(nodes.map(({ imports }) => imports.length)).toEqual([1, 1, 1])
@@ -63,19 +71,71 @@ describe('importImages into containers', () => {
     expect([puts, shared.size]).toEqual([3, 0])
   })
 
-  it('puts it for each of those that the node it was put for could not wait for', async () => {
+  it('keeps it for a node that asks when the one that it was put for is through', async () => {
+    const shared = new Map<string, Buffer>()
+    const first = container('a', { shared })
+    const late = container('b', { shared, beforeAsk: () => imported(first) })
+    expect(await importInto([first, late], [app()])).toMatchObject({ outcome: 'done' })
+    expect([first.unpacked.length, late.unpacked]).toEqual([1, []])
+    expect([late.imports.length, shared.size]).toEqual([1, 0])
+  })
+
+  it('keeps it for others too where the import that it was put for fails', async () => {
     const shared = new Map<string, Buffer>()
     const refused = container('a', { shared, refuse: () => 'no such snapshotter' })
-    const { run } = refused
-    refused.run = async (...args) => {
-      const result = await run(...args)
-      // Its import has failed, and what was put for it goes with that.
-      if (result.stdout.includes('@@failed')) shared.clear()
-      return result
-    }
-    const late = container('b', { shared })
+    const late = container('b', { shared, beforeAsk: () => imported(refused) })
     const result = await importInto([refused, late], [app()])
     expect(outcomes(result)).toEqual([{ [NAME]: 'failed' }, { [NAME]: 'imported' }])
+    expect(late.unpacked).toEqual([])
+  })
+
+  it('puts it anew when the node that it was put for is lost', async () => {
+    const shared = new Map<string, Buffer>()
+    const lost = new AirliftError('E_TIMEOUT', 'the script did not end within 5000 ms')
+    const first = container('a', { shared, refuse: () => lost })
+    const late = container('b', {
+      shared,
+      beforeAsk: async () =>
+        void (await expect.poll(() => [first.imports.length, shared.size]).toEqual([1, 0])),
+    })
+    const result = await importInto([first, late], [app()])
+    expect(outcomes(result)).toEqual([{ [NAME]: 'failed' }, { [NAME]: 'imported' }])
+    expect(late.unpacked).toEqual([expect.stringContaining('/images/import/')])
+  })
+
+  it('is held for a node that hangs no longer than a few seconds', async () => {
+    const shared = new Map<string, Buffer>()
+    const clock = heldClock()
+    const gate = new EventEmitter()
+    const first = container('a', { shared })
+    const others = ['b', 'c'].map((name) =>
+      container(name, { shared, beforeAsk: async () => void (await once(gate, name)) }),
+    )
+    const done = importInto([first, ...others], [app()], { clock })
+    await imported(first)
+    await expect.poll(() => clock.sleeps.map(({ ms }) => ms)).toEqual([HOLD_MS])
+    expect(shared.size).toBe(1)
+    clock.sleeps[0]?.pass()
+    await expect.poll(() => shared.size).toBe(0)
+    // It is through now; those that come at last have it put anew, once for both.
+    for (const name of ['b', 'c']) gate.emit(name)
+    expect(await done).toMatchObject({ outcome: 'done' })
+    expect([first, ...others].map(({ unpacked }) => unpacked.length).sort()).toEqual([0, 1, 1])
+    expect(clock.sleeps.every(({ signal }) => signal?.aborted)).toBe(true)
+  })
+
+  it('is held for nobody where the import is interrupted', async () => {
+    const shared = new Map<string, Buffer>()
+    const clock = heldClock()
+    const aborter = new AbortController()
+    const first = container('a', { shared })
+    const hanging = container('b', { shared, beforeAsk: () => new Promise(() => {}) })
+    const done = importInto([first, hanging], [app()], { clock, signal: aborter.signal })
+    await expect.poll(() => clock.sleeps.length).toBe(1)
+    aborter.abort(new Error('enough'))
+    await expect(done).rejects.toThrow('enough')
+    expect(clock.sleeps[0]?.signal?.aborted).toBe(true)
+    await expect.poll(() => shared.size).toBe(0)
   })
 
   it('fails alone where nothing can be put', async () => {

@@ -17,7 +17,7 @@ import { archsOf, type ImageNode, observeImages } from './image-nodes.js'
 import { type ImageWord, readImageWords } from './image-words.js'
 import { type ImportTarget, importOnNode, type NodeImport } from './import-on-node.js'
 import { readEngineImages } from './read-engine-images.js'
-import type { SharedArchives } from './run-with-archive.js'
+import { SharedArchives } from './shared-archives.js'
 import { openSpool, spool } from './spool.js'
 
 /** What `image import` is asked for. */
@@ -97,7 +97,8 @@ export async function importImages(
   sources.archives.push(...archives)
   const chosen = chooseImages(sources.archives, archsOf(nodes))
   const names = namesOf(sources)
-  const job: Job = { names, chosen, settled, timeoutMs: input.timeoutMs, shared: new Map() }
+  const shared = new SharedArchives(ctx.clock)
+  const job: Job = { names, chosen, settled, timeoutMs: input.timeoutMs, shared }
   const limit = pLimit(ctx.limits.uploads)
   const machines = await Promise.all(nodes.map((node) => limit(() => importOne(node, job, ctx))))
   ctx.signal.throwIfAborted()

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect } from 'vitest'
 import type { NodeSpec } from '../../cluster/spec.js'
 import { plainSsh } from '../../cluster/ssh.fixture.js'
-import { createContext } from '../../core/context.js'
+import { type Clock, createContext } from '../../core/context.js'
 import { AirliftError } from '../../core/errors.js'
 import type { FakeEngine } from '../../machine/docker/fake-engine-types.js'
 import type { Machine } from '../../machine/machine.js'
@@ -19,6 +19,8 @@ interface Given {
   /** Absent: no engine answers. */
   readonly engine?: FakeEngine
   readonly stdin?: Readable
+  readonly clock?: Clock
+  readonly signal?: AbortSignal
 }
 
 /** Nodes to import into, and a directory for each test. */
@@ -62,7 +64,7 @@ export function importLab(): ImportLab {
 function importWith(
   machines: readonly (Machine | AirliftError)[],
   sources: readonly string[],
-  { engine, stdin = Readable.from([]) }: Given,
+  { engine, stdin = Readable.from([]), clock, signal }: Given,
   dir: string,
 ): Promise<ImportResult> {
   const specs = machines.map(
@@ -76,7 +78,7 @@ function importWith(
   const cluster = { name: 'dev', masters: specs.slice(0, 1), nodes: specs.slice(1), ssh: plainSsh }
   return importImages(
     { selection: { cluster, roles: [], on: [] }, sources, timeoutMs: 5000 },
-    createContext({ env: { TMPDIR: dir } }),
+    createContext({ env: { TMPDIR: dir }, ...(clock ? { clock } : {}), ...(signal ? { signal } : {}) }),
     {
       ...connectInOrder(...machines),
       stdin,

@@ -6,7 +6,8 @@ import { type NodeImages, parseNodeImages } from '../../runtime/images/node-imag
 import { type ImportPlan, isThere, planImport, type WantedImage } from '../../runtime/images/plan-import.js'
 import { changeScript, removeScript } from '../../runtime/images/scripts.js'
 import { readImages } from './image-nodes.js'
-import { type ArchiveWay, runWithArchive, type SharedArchives, wayTo } from './run-with-archive.js'
+import { type ArchiveWay, runWithArchive, wayTo } from './run-with-archive.js'
+import type { SharedArchives } from './shared-archives.js'
 
 /** A node that images go to. */
 export interface ImportTarget {

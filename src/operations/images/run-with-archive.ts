@@ -1,12 +1,13 @@
-import { posix } from 'node:path'
 import { AirliftError } from '../../core/errors.js'
-import { unlessAborted } from '../../core/unless-aborted.js'
 import type { Machine, RunOptions, RunResult } from '../../machine/machine.js'
 import type { ImportStream } from '../../rootfs/oci/import-stream.js'
 import { imageError } from '../../rootfs/oci/open-images.js'
 import { padding, TAR_END, tarHeader } from '../../rootfs/tar/header.js'
 import { byteStream } from '../../rootfs/tar/member-stream.js'
-import { ARRIVED, NOT_SHARED, PUT_MARK } from '../../runtime/images/scripts.js'
+import { NOT_SHARED } from '../../runtime/images/scripts.js'
+import { FileDelivery, type NamedMember } from './file-delivery.js'
+import { ImportFeed } from './import-feed.js'
+import type { SharedArchives } from './shared-archives.js'
 
 /** How an archive gets to a node: on standard input of the script, or as a file that the machine itself unpacks. */
 export type ArchiveWay = 'stdin' | 'file'
@@ -20,14 +21,6 @@ export interface ArchiveRun {
   /** Of all nodes of one import. */
   readonly shared?: SharedArchives
 }
-
-/**
- * Archives that lie where other nodes see them, by the id of the archive: the path once it is there, undefined where it could
- * not be put. An entry goes with the import of the node that it was put by.
- */
-export type SharedArchives = Map<string, Promise<string | undefined>>
-
-const PROGRESS_MS = 100
 
 /** Below this size it is quicker to do with one question to the engine than with two. */
 const FILE_BYTES = 1 << 20
@@ -84,12 +77,6 @@ async function runWithInput(
   }
 }
 
-/** An archive that can be put under a name, as the one member of another. */
-interface NamedMember {
-  readonly id: string
-  tar(name: string): AsyncIterable<Buffer>
-}
-
 function memberOf({ id, size }: ImportStream, feed: ImportFeed): NamedMember {
   return {
     id,
@@ -102,11 +89,6 @@ function memberOf({ id, size }: ImportStream, feed: ImportFeed): NamedMember {
   }
 }
 
-/**
- * The script says where it wants the archive and waits; standard input tells it where the archive is, or ends because it
- * will not come. The first node that has a place for all is sent it there; the others wait for that, and take the same. Where
- * that does not succeed, each is sent it where it alone has it.
- */
 async function runWithFile(
   machine: Machine,
   script: string,
@@ -114,64 +96,18 @@ async function runWithFile(
   shared: SharedArchives | undefined,
   options: Pick<RunOptions, 'signal' | 'timeoutMs'>,
 ): Promise<RunResult> {
-  const over = new AbortController()
-  const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal
-  let onSettled: (path: string | undefined) => void = () => {}
-  const settled = new Promise<string | undefined>((resolve) => {
-    onSettled = resolve
-  })
-  let failure: unknown
-  let putting: Promise<void> | undefined
-  let leads = false
-  const put = async (path: string): Promise<string | undefined> => {
-    failure = undefined
-    try {
-      const tar = member.tar(posix.basename(path))
-      await machine.unpack?.({ directory: posix.dirname(path), tar, signal })
-      return path
-    } catch (error) {
-      if (!over.signal.aborted) failure = error
-      return undefined
-    }
-  }
-  const bring = async (own: string, common: string | undefined): Promise<string | undefined> => {
-    if (!shared || common === undefined) return put(own)
-    let there = shared.get(member.id)
-    if (!there) {
-      leads = true
-      there = put(common)
-      shared.set(member.id, there)
-    }
-    const path = await unlessAborted(there, signal).catch(() => undefined)
-    return path === undefined && !signal.aborted ? put(own) : path
-  }
-  const stdin = byteStream(
-    (async function* () {
-      const path = await settled
-      if (path !== undefined) yield Buffer.from(`${ARRIVED}${path}\n`)
-    })(),
-  )
-  stdin.on('error', () => {})
-  const onLine = (line: string): void => {
-    if (!line.startsWith(PUT_MARK)) return
-    const [own = '', common] = line.slice(PUT_MARK.length).split(' ')
-    putting ??= bring(own, common).then(onSettled)
-  }
+  const delivery = new FileDelivery(machine, member, shared?.join(member.id), options.signal)
+  const onLine = (line: string): void => delivery.hear(line)
   try {
-    const result = await machine.run(script, { ...options, stdin, onLine })
+    const result = await machine.run(script, { ...options, stdin: delivery.stdin, onLine })
+    if (delivery.failure !== undefined) throw delivery.failure
     const unshared = shared !== undefined && result.exitCode === NOT_SHARED
-    if (failure === undefined && result.exitCode !== 0 && !unshared) failure = notTaken(result, machine)
-    if (failure !== undefined) throw failure
+    if (result.exitCode !== 0 && !unshared) throw notTaken(result, machine)
     return result
   } catch (thrown) {
-    throw failure ?? thrown
+    throw delivery.failure ?? thrown
   } finally {
-    if (leads) shared?.delete(member.id)
-    // A script that has ended, as one without k3s does at once, has no use for the rest.
-    over.abort()
-    onSettled(undefined)
-    await putting
-    stdin.destroy()
+    await delivery.end()
   }
 }
 
@@ -181,45 +117,4 @@ function notTaken({ exitCode, stderr }: RunResult, machine: Machine): AirliftErr
     log: stderr.split('\n').filter(Boolean).slice(-3),
     hint: 'see whether /var/lib/rancher/k3s/airlift can be written there, and run the same command again',
   })
-}
-
-function changed(sentBytes: number, size: number): AirliftError {
-  return new AirliftError(
-    'E_IMAGE_INVALID',
-    `the archive was changed while it was read: ${sentBytes} bytes came of ${size}`,
-    { hint: 'run the same command again once nothing writes to it any more' },
-  )
-}
-
-/** Streams an archive and keeps what went wrong with it here. */
-class ImportFeed {
-  failure: unknown
-  readonly #archive: ImportStream
-  readonly #onProgress: (sentBytes: number) => void
-
-  constructor(archive: ImportStream, onProgress: (sentBytes: number) => void) {
-    this.#archive = archive
-    this.#onProgress = onProgress
-  }
-
-  async *chunks(): AsyncGenerator<Buffer> {
-    let sentBytes = 0
-    let told = 0
-    try {
-      for await (const chunk of this.#archive.chunks()) {
-        yield chunk
-        sentBytes += chunk.length
-        if (performance.now() - told < PROGRESS_MS) continue
-        told = performance.now()
-        this.#onProgress(sentBytes)
-      }
-      if (sentBytes !== this.#archive.size) throw changed(sentBytes, this.#archive.size)
-      this.#onProgress(sentBytes)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      // Whoever stops reading, because the connection broke, stops this stream too.
-      if (code !== 'ABORT_ERR' && code !== 'ERR_STREAM_PREMATURE_CLOSE') this.failure = error
-      throw error
-    }
-  }
 }

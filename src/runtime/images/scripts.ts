@@ -60,6 +60,10 @@ export const SHARED = `${IMAGES_DIR}/import`
 export const PUT_MARK = '@@put '
 /** What it reads ahead of the path where the archive is: one of these two, or the shared one of another node. */
 export const ARRIVED = 'arrived '
+/** What it prints once it has the archive open, whose name may be taken away from then on. */
+export const OPENED_MARK = '@@opened'
+/** What it prints once containerd has taken the archive in, or refused it. */
+export const IMPORTED_MARK = '@@imported'
 /** How it ends where it does not find there what should be shared: the archive has to be put where this node alone has it. */
 export const NOT_SHARED = 74
 
@@ -68,8 +72,8 @@ export const NOT_SHARED = 74
  * it is gone when the process ends, be it because the operator was killed. What a container left that was killed itself is
  * removed by the next import, which leaves those of processes that still run alone. Once it is open it has no name any more.
  *
- * Where the others take it too it keeps its name until this import ends; whoever has opened it by then reads it to its end.
- * What was left there by a node that is no more goes after an hour. Clusters made earlier cannot write there.
+ * Where the others take it too it keeps its name until standard input ends, see {@link KEEP}; whoever has opened it by then
+ * reads it to its end. What was left there by a node that is no more goes after an hour. Clusters made earlier cannot write there.
  */
 const RECEIVE = `began() { { read -r l <"/proc/$1/stat"; } 2>/dev/null || return 0; l=\${l##*) }; set -- $l; echo "\${20}"; }
 h=$(uname -n)
@@ -94,7 +98,11 @@ read -r go from && [ "$go" = ${ARRIVED.trim()} ] || exit 72
   echo "the archive was put into the container, and is not at $from" >&2
   exit 73
 }
-rm -f "$own"`
+rm -f "$own"
+echo ${OPENED_MARK}`
+
+/** Ends the script of the node that has it for all only when standard input ends, be it because the operator was killed. */
+const KEEP = '[ "$from" != "$common" ] || while read -r go; do :; done'
 
 /**
  * All nodes in containers share one computer: ctr's own threads would take turns with those of the others. With one it takes
@@ -123,7 +131,7 @@ export function changeScript(change: ImageChange): string {
     `  *'not defined'*local*) e=$( { ctr images import ${packed}-${from} >/dev/null; } 2>&1) || tell import "$e" ;;`,
     '  *) tell import "$e" ;;',
     'esac',
-    ...(change.archive === 'file' ? [`exec 3<&-; rm -f "$own" \${common:+"$common"}`] : []),
+    ...(change.archive === 'file' ? [`exec 3<&-; echo ${IMPORTED_MARK}`] : []),
   ]
   return `${PRELUDE}
 bad=
@@ -131,7 +139,7 @@ tell() { bad=1; echo "@@failed $1"; printf '%s\\n' "$2" | grep -v level=warning 
 ${[...tags, ...(change.archive ? importing : [])].join('\n')}
 n=0
 while :; do
-  have=$(ctr images check) ${ANSWERS}
+  have=$(ctr images check) || { echo '@@fail containerd'; break; }
   all=1
   for id in ${quoteAll(change.ids)}; do
     case $have in *"$id "*) ;; *) all= ;; esac
@@ -141,7 +149,7 @@ while :; do
 done
 ${WHERE}
 printf '%s\\n' "$have"
-echo @@end`
+echo @@end${change.archive === 'file' ? `\n${KEEP}` : ''}`
 }
 
 /** A script that takes names away, such as those of images that did not arrive whole. */
