@@ -78,6 +78,23 @@ describe.skipIf(labMissing())('images into containers', () => {
     expect(again.json).toMatchObject({ outcome: 'unchanged', bytesSent: 0 })
   })
 
+  it('are sent once too where a node comes so late that another is through with them', async () => {
+    const bytes = 8 * MEGABYTE
+    const [, worker = ''] = NODES
+    // Its script asks what time it is before it says where it wants an archive, and is told after a while.
+    const dir = (await inside(worker, 'echo "$PATH"')).split(':')[0]
+    const late = '#!/bin/sh\nsleep 2; PATH=$(echo "$PATH" | cut -d: -f2-) exec date "$@"'
+    await inside(worker, `mkdir -p ${dir} && echo '${late}' >${dir}/date && chmod +x ${dir}/date`)
+    const done = await cli(...words(archive('late', bytes)), '-o', 'json')
+    await inside(worker, `rm ${dir}/date`)
+    expect(done.json, done.stderr).toMatchObject({ outcome: 'done' })
+    const { bytesSent } = done.json as { bytesSent: number }
+    expect(bytesSent).toBeGreaterThan(bytes)
+    expect(bytesSent).toBeLessThan(2 * bytes)
+    expect(await named('docker.io/airlift-test/late:1')).toEqual(['1', '1'])
+    expect(await archives()).toBe('')
+  })
+
   it('of an operator who is killed while they are sent leave nothing, and the same command brings them', async () => {
     const path = archive('killed', 96 * MEGABYTE)
     const { killed } = await killAt(words(path), home, 'upload.progress', 4)
