@@ -257,12 +257,12 @@ describe('a step that assists others', () => {
   it('keeps nobody waiting when those fail, and its own failure is none', async () => {
     const a = machine('a', { match: 'help', reply: { exitCode: 1, stdout: '@@fail E_START no' } })
     const b = machine('b', { match: 'echo one', reply: { exitCode: 1 } }, { match: 'echo two' })
-    const levels: string[] = []
-    const events = createEvents([({ level, step }) => void (step === 'help' && levels.push(level))])
+    const codes: string[] = []
+    const events = createEvents([({ code, step }) => void (step === 'help' && codes.push(code))])
     const plan = planOf(script('one', 'b'), script('two', 'b'), assists(['one']))
     const result = await outcomes(plan, options([a, b]), createContext({ events }))
     expect(result).toEqual({ one: 'failed', two: 'done', help: 'done' })
-    expect(levels).not.toContain('error')
+    expect(codes).toEqual(['step.start', 'step.skipped'])
   })
 
   it('is skipped when the whole plan is interrupted', async () => {

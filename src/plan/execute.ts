@@ -166,12 +166,12 @@ async function assist(
   assisted.then(end, end)
   try {
     await runActions(step, options, { ...ctx, signal: AbortSignal.any([ctx.signal, over.signal]) })
-  } catch (thrown) {
-    if (ctx.signal.aborted) return skip(step, ctx)
-    const data = over.signal.aborted ? {} : { error: toAirliftError(thrown).message }
-    ctx.events.emit({ level: 'debug', code: 'step.let-go', ...aboutOf(step), data })
+    ctx.events.emit({ level: 'info', code: 'step.done', ...aboutOf(step) })
+  } catch {
+    // Those who watch see that it did not come to its end; for the plan it makes no difference.
+    const skipped = skip(step, ctx)
+    if (ctx.signal.aborted) return skipped
   }
-  ctx.events.emit({ level: 'info', code: 'step.done', ...aboutOf(step) })
   return { step, outcome: 'done' }
 }
 
