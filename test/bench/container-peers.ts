@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { execa, execaSync } from 'execa'
 import { seconds } from './measure.js'
 
@@ -37,13 +38,9 @@ export function k3dVoting(name: string, masters: number): Promise<number> {
   const ask = ['exec', `k3d-${name}-server-0`, 'kubectl', 'get', 'nodes', '-o', `jsonpath=${asked}`]
   const count = (text: string, type: string): number =>
     text.split('\n').filter((line) => line === type).length
-  return seconds(async () => {
-    for (;;) {
-      const { stdout } = await execa('docker', ask, { reject: false })
-      if (count(stdout, 'Ready') === masters && count(stdout, 'EtcdIsVoter') === masters) return
-      await new Promise((resolve) => setTimeout(resolve, 200))
-    }
-  })
+  const allVote = (said: string): boolean =>
+    count(said, 'Ready') === masters && count(said, 'EtcdIsVoter') === masters
+  return seconds(() => untilSaid(ask, allVote, 200))
 }
 
 /** Seconds from `docker run` of one more worker of a cluster until its node is Ready; it is gone again afterwards. */
@@ -51,27 +48,10 @@ export async function bareWorker(image: string, network: string, master: string)
   const name = 'bench-bare-worker'
   const read = ['exec', master, 'cat', '/var/lib/rancher/k3s/server/node-token']
   const { stdout: token } = await execa('docker', read)
-  const join = [
-    '-e',
-    `K3S_URL=https://${master}:6443`,
-    '-e',
-    `K3S_TOKEN=${token.trim()}`,
-    '--network',
-    network,
-  ]
-  const run = ['run', '-d', '--privileged', '--name', name, '--hostname', name, ...join]
-  const ask = ['exec', master, 'kubectl', 'get', 'node', name, '--no-headers']
+  const join = ['-e', `K3S_URL=https://${master}:6443`, '-e', `K3S_TOKEN=${token.trim()}`]
   try {
-    return await seconds(async () => {
-      await execa('docker', [...run, '--tmpfs', '/run', '--tmpfs', '/var/run', image, 'agent'])
-      for (;;) {
-        const { stdout } = await execa('docker', ask, { reject: false })
-        if (/ Ready /.test(stdout)) return
-        await new Promise((resolve) => setTimeout(resolve, 100))
-      }
-    })
+    return await bareNode(name, ['--network', network, ...join], [image, 'agent'], master)
   } finally {
-    await execa('docker', ['rm', '-f', '-v', name], { reject: false })
     await execa('docker', ['exec', master, 'kubectl', 'delete', 'node', name], { reject: false })
   }
 }
@@ -84,36 +64,39 @@ export async function k3dImport(peer: ContainerPeer, name: string, image: string
   await execa(peer.binary, ['image', 'import', image, '-c', name])
 }
 
-/** Seconds from `docker run` of one server until its node is Ready. */
-export async function bareServer(image: string, disabled: readonly string[]): Promise<number> {
+/** Seconds from `docker run` of one server until its node is Ready; it is gone again afterwards. */
+export function bareServer(image: string, disabled: readonly string[]): Promise<number> {
   const name = 'bench-bare'
   const disable = disabled.map((addon) => `--disable=${addon}`)
-  const run = [
-    'run',
-    '-d',
-    '--privileged',
-    '--name',
-    name,
-    '--hostname',
-    name,
-    '--tmpfs',
-    '/run',
-    '--tmpfs',
-    '/var/run',
-  ]
+  return bareNode(name, [], [image, 'server', ...disable], name)
+}
+
+/** Seconds from `docker run` of a node until the kubectl of a master shows it Ready. Its container is gone afterwards. */
+async function bareNode(
+  name: string,
+  flags: readonly string[],
+  command: readonly string[],
+  master: string,
+): Promise<number> {
+  const run = ['run', '-d', '--privileged', '--name', name, '--hostname', name, ...flags]
+  const ask = ['exec', master, 'kubectl', 'get', 'node', name, '--no-headers']
   try {
     return await seconds(async () => {
-      await execa('docker', [...run, image, 'server', ...disable])
-      const ask = ['exec', name, 'kubectl', 'get', 'nodes', '--no-headers']
-      for (;;) {
-        const { stdout } = await execa('docker', ask, { reject: false })
-        if (/ Ready /.test(stdout)) return
-        await new Promise((resolve) => setTimeout(resolve, 100))
-      }
+      await execa('docker', [...run, '--tmpfs', '/run', '--tmpfs', '/var/run', ...command])
+      await untilSaid(ask, (said) => / Ready /.test(said), 100)
     })
   } finally {
     await execa('docker', ['rm', '-f', '-v', name], { reject: false })
   }
+}
+
+/** Asks docker again and again until what it prints fits. */
+async function untilSaid(
+  ask: readonly string[],
+  fits: (said: string) => boolean,
+  everyMs: number,
+): Promise<void> {
+  while (!fits((await execa('docker', ask, { reject: false })).stdout)) await sleep(everyMs)
 }
 
 /** Seconds that k3s itself needed: from the start of a worker's container to the moment its node says it became Ready. */
