@@ -257,12 +257,30 @@ describe('a step that assists others', () => {
   it('keeps nobody waiting when those fail, and its own failure is none', async () => {
     const a = machine('a', { match: 'help', reply: { exitCode: 1, stdout: '@@fail E_START no' } })
     const b = machine('b', { match: 'echo one', reply: { exitCode: 1 } }, { match: 'echo two' })
-    const codes: string[] = []
-    const events = createEvents([({ code, step }) => void (step === 'help' && codes.push(code))])
+    const told: unknown[] = []
+    const events = createEvents([
+      ({ code, step, data }) => void (step === 'help' && told.push([code, data?.why])),
+    ])
     const plan = planOf(script('one', 'b'), script('two', 'b'), assists(['one']))
     const result = await outcomes(plan, options([a, b]), createContext({ events }))
     expect(result).toEqual({ one: 'failed', two: 'done', help: 'done' })
-    expect(codes).toEqual(['step.start', 'step.skipped'])
+    expect(told).toEqual([
+      ['step.start', undefined],
+      ['step.skipped', 'no'],
+    ])
+  })
+
+  it('takes no lock, which would need a look into the machine first', async () => {
+    const a = machine('a', { match: 'help' })
+    const b = machine('b', { match: 'echo one' })
+    const owner = { id: 'mine', who: 'ann@laptop', operation: 'add', since: '2026-01-01T00:00:00Z' }
+    const lock = { owner, seen: new Map([['b', 'before']]) }
+    expect(await outcomes(planOf(script('one', 'b'), assists(['one'])), options([a, b], { lock }))).toEqual({
+      one: 'done',
+      help: 'done',
+    })
+    expect(a.scripts.join()).not.toContain('lock_take')
+    expect(b.scripts.join()).toContain('lock_take')
   })
 
   it('is skipped when the whole plan is interrupted', async () => {

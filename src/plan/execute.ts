@@ -118,13 +118,12 @@ function required(steps: ReadonlyMap<string, Step>, id: string, by: Step): Step 
   return step
 }
 
-function skip(step: Step, ctx: Context): StepResult {
+function skip(step: Step, ctx: Context, why?: unknown): StepResult {
   ctx.events.emit({
     level: 'debug',
     code: 'step.skipped',
-    message: step.title,
-    machine: toldOf(step),
-    step: step.id,
+    ...aboutOf(step),
+    ...(why === undefined ? {} : { data: { why: toAirliftError(why).message } }),
   })
   return { step, outcome: 'skipped' }
 }
@@ -167,9 +166,9 @@ async function assist(
   try {
     await runActions(step, options, { ...ctx, signal: AbortSignal.any([ctx.signal, over.signal]) })
     ctx.events.emit({ level: 'info', code: 'step.done', ...aboutOf(step) })
-  } catch {
+  } catch (thrown) {
     // Those who watch see that it did not come to its end; for the plan it makes no difference.
-    const skipped = skip(step, ctx)
+    const skipped = skip(step, ctx, thrown)
     if (ctx.signal.aborted) return skipped
   }
   return { step, outcome: 'done' }
@@ -241,7 +240,7 @@ async function runBatch(
   if (first?.kind === 'stage') {
     const totalBytes = first.blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0)
     const onProgress = (sentBytes: number): void => uploaded(sentBytes, totalBytes)
-    const prelude = lockFor(machine, options.lock)
+    const prelude = lockFor(step, machine, options.lock)
     await options.stage(machine, first.blobs, { signal: ctx.signal, onProgress, prelude })
     return
   }
@@ -258,7 +257,7 @@ async function runBatch(
     if ((await options.ask(machine, first, ctx.signal)) === 'yes') return
   }
   const body = compileActions(batch, options.secrets, step.journal === false ? undefined : { id: step.id })
-  const result = await machine.run(lockFor(machine, options.lock) + body, {
+  const result = await machine.run(lockFor(step, machine, options.lock) + body, {
     signal: ctx.signal,
     timeoutMs: deadline(batch),
     secrets: [...options.secrets.values()],
@@ -278,9 +277,12 @@ async function runBatch(
   if (result.exitCode !== 0) throw stepError(step, batch, machine, result, options.secrets.values())
 }
 
-/** What takes the lock of a machine, or nothing where machines are not locked. Every script that changes something begins with it. */
-function lockFor(machine: Machine, lock: PlanLock | undefined): string {
-  if (!lock) return ''
+/**
+ * What takes the lock of a machine, or nothing where machines are not locked. Every script that changes something begins with
+ * it. One that assists changes nothing there, and may be on a machine that nobody has looked into.
+ */
+function lockFor(step: Step, machine: Machine, lock: PlanLock | undefined): string {
+  if (!lock || step.assists) return ''
   const seen = lock.seen.get(machine.id)
   return lockScript(lock.owner, {
     ...(seen === undefined ? {} : { seen }),

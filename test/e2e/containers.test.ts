@@ -177,6 +177,11 @@ describe.skipIf(labMissing())('clusters in containers', () => {
     await expect.poll(() => answers(Number(port)), { timeout: 30_000, interval: 500 }).toBe(true)
     expect(await json(...runArgs(name, 3, 1))).toMatchObject({ exit: 0 })
     expect(await json('status', '--name', name)).toMatchObject({ health: 'ready' })
+    // One that joins does not wait until k3s comes round to its vote.
+    const grown = await cli('add', '--name', name, '--masters', '1')
+    expect(grown.exitCode, grown.stderr).toBe(0)
+    expect(grown.stderr).toMatch(/✓ .*give masters their vote in etcd/)
+    expect(await json('status', '--name', name)).toMatchObject({ health: 'ready', datastore: { members: 4, healthy: 4 } })
     expect((await json('reset', '--name', name, '--yes')).exit).toBe(0)
     expect(await left(name)).toEqual([])
   })

@@ -19,7 +19,8 @@ export function eventLine(
   // A transfer reports many times a second: a line for each is for -vv.
   if (event.code === 'upload.progress' && verbose < 2) return undefined
   const who = event.step ? stepLabel(event) : event.machine ? machineLabel(event.machine) : ''
-  const detail = event.code === 'upload.progress' ? ` ${event.data?.sentBytes} bytes` : ''
+  const why = event.code === 'step.skipped' && event.data?.why !== undefined ? `: ${event.data.why}` : ''
+  const detail = event.code === 'upload.progress' ? ` ${event.data?.sentBytes} bytes` : why
   const text = `${who && !event.message.startsWith(`${who}:`) ? `${who}: ` : ''}${event.message}${detail}`
   if (event.code === 'step.done') {
     return ` ${style.green('✓')} ${text}${seconds === undefined ? '' : ` (${formatSeconds(seconds)})`}`
