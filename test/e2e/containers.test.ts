@@ -181,7 +181,10 @@ describe.skipIf(labMissing())('clusters in containers', () => {
     const grown = await cli('add', '--name', name, '--masters', '1')
     expect(grown.exitCode, grown.stderr).toBe(0)
     expect(grown.stderr).toMatch(/✓ .*give masters their vote in etcd/)
-    expect(await json('status', '--name', name)).toMatchObject({ health: 'ready', datastore: { members: 4, healthy: 4 } })
+    expect(await json('status', '--name', name)).toMatchObject({
+      health: 'ready',
+      datastore: { members: 4, healthy: 4 },
+    })
     expect((await json('reset', '--name', name, '--yes')).exit).toBe(0)
     expect(await left(name)).toEqual([])
   })

@@ -4,7 +4,7 @@ import { BLOB_DIR, COPY_DIR, JOURNAL, RECORD } from '../../state-paths.js'
 
 /** What airlift and the runtime have there: blobs, files, services, journal, record, lock. */
 export function managedSection(files: readonly string[], units: readonly string[]): string {
-  return String.raw`
+  return `
 store=${BLOB_DIR}
 blobs=$(ls -lin "$store" 2>/dev/null)
 text blobs "$blobs"
