@@ -8,6 +8,10 @@ import { IMPORTED_MARK, NOT_SHARED, OPENED_MARK } from './scripts.js'
 
 const { at, read, k3s, receive, archives, shelf } = receiverLab()
 
+/** Waits in a ctr for a file, and no longer than the test lives: it is not killed with the shell that started it. */
+const k3sWaits = (name: string): string =>
+  `while [ -d ${at('k3s')} ] && [ ! -e ${at(name)} ]; do sleep 0.05; done`
+
 describe.each(SHELLS)('an archive that is put for all nodes, under %s', (...shell) => {
   it('is taken by another node that sees it, and has a name until nobody wants it any more', async () => {
     k3s(`cat >>${at('got')}`)
@@ -35,7 +39,7 @@ describe.each(SHELLS)('an archive that is put for all nodes, under %s', (...shel
   it('has a name too while the import that it was put for has failed', async () => {
     // The first is refused; the second reads what it has opened after the name has gone.
     k3s(`if mkdir ${at('first')} 2>/dev/null; then echo 'ctr: refused' >&2; exit 1
-else while [ ! -e ${at('go')} ]; do sleep 0.05; done; cat >${at('got')}; fi`)
+else ${k3sWaits('go')}; cat >${at('got')}; fi`)
     const [first, second] = [await receive(shell, 'sharing'), await receive(shell, 'sharing')]
     const { common } = first
     writeFileSync(common, 'the archive')
@@ -67,7 +71,7 @@ else while [ ! -e ${at('go')} ]; do sleep 0.05; done; cat >${at('got')}; fi`)
   })
 
   it('is imported all the same when nobody wants it any more before that, and gone then', async () => {
-    k3s(`while [ ! -e ${at('go')} ]; do sleep 0.05; done; cat >${at('got')}`)
+    k3s(`${k3sWaits('go')}; cat >${at('got')}`)
     const first = await receive(shell, 'sharing')
     const { common } = first
     writeFileSync(common, 'the archive')
