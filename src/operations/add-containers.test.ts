@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { containerTargets } from '../cluster/container/container-targets.js'
 import { type ContainerNodeSpec, PLAIN_CONTAINER } from '../cluster/container-spec.js'
 import { readRecord } from '../cluster/record.js'
@@ -12,18 +9,14 @@ import { add } from './add.js'
 import {
   belongings,
   type ContainerLab,
-  containerLab,
+  containerHome,
   type LabOptions,
   tinyRootfs,
 } from './containers.fixture.js'
 import { nextPlaces } from './next-places.js'
 import { run } from './run.js'
 
-let home: string
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'airlift-add-'))
-})
-afterEach(() => rmSync(home, { recursive: true, force: true }))
+const home = containerHome()
 
 const ref = (spec: ClusterSpec) => ({ name: spec.name, masters: [], nodes: [], ssh: spec.ssh })
 const FAIL = { exitCode: 1, stdout: '@@fail E_START k3s does not start\n' }
@@ -34,7 +27,7 @@ const notReady =
 
 /** A cluster of so many nodes, all of them ready. */
 async function cluster(spec: ClusterSpec, options: Partial<LabOptions> = {}): Promise<ContainerLab> {
-  const own = containerLab({ home, ...options })
+  const own = home.lab(options)
   expect((await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)).error).toBeUndefined()
   return own
 }

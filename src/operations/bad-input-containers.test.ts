@@ -1,14 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
 import {
   belongings,
   type ContainerLab,
-  containerLab,
-  type LabOptions,
+  containerHome,
+  containersNamed,
   tinyRootfs,
 } from './containers.fixture.js'
 import { deleteNodes } from './delete.js'
@@ -16,29 +13,13 @@ import { run } from './run.js'
 
 // Engines and words that a cluster in containers cannot be made or changed with.
 
-let home: string
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'airlift-bad-'))
-})
-afterEach(() => rmSync(home, { recursive: true, force: true }))
-
-const lab = (options: Partial<LabOptions> = {}): ContainerLab => containerLab({ home, ...options })
+const home = containerHome()
 const up = (own: ContainerLab, spec: ClusterSpec) =>
   run({ spec, rootfs: tinyRootfs(), kubeconfig: 'none' }, own.ctx, own.deps)
 
-/** A cluster of another name, with containers of its own names. */
-function named(name: string): ClusterSpec {
-  const spec = testContainers(1, 1, {}, { name })
-  const renamed = (node: ClusterSpec['nodes'][number]): typeof node => {
-    const host = node.target.host.replace('dev', name)
-    return { ...node, target: { ...node.target, host, text: host } }
-  }
-  return { ...spec, masters: spec.masters.map(renamed), nodes: spec.nodes.map(renamed) }
-}
-
 describe('an engine that', () => {
   it('refuses privileged containers is told by its code, and nothing is left', async () => {
-    const own = lab({ refusesPrivileged: true })
+    const own = home.lab({ refusesPrivileged: true })
     const { error } = await up(own, testContainers(3, 1))
     expect(error).toMatchObject({ code: 'E_ENGINE_PRIVILEGE', exit: 5 })
     expect(error?.hint).toContain('nodes are privileged containers')
@@ -50,7 +31,7 @@ describe('an engine that', () => {
   it.each(['createVolume', 'createContainer', 'putArchive'] as const)(
     'has no room left at %s is told by its code, and nothing is left',
     async (method) => {
-      const own = lab()
+      const own = home.lab()
       own.engine.fail({
         method,
         error: { status: 500, text: 'write /x: no space left on device' },
@@ -71,9 +52,9 @@ describe('delete', () => {
     ['a filter that matches nothing', 'workers:7'],
     ['a master as a worker', 'airlift-dev-master-0'],
   ])('of %s is refused with exit 2, and nothing is touched', async (_, word) => {
-    const own = lab()
+    const own = home.lab()
     expect((await up(own, testContainers(1, 1))).error).toBeUndefined()
-    expect((await up(own, named('other'))).error).toBeUndefined()
+    expect((await up(own, containersNamed('other'))).error).toBeUndefined()
     const before = [await belongings(own.engine, 'dev'), await belongings(own.engine, 'other')]
     const calls = own.engine.calls.length
     const cluster = { name: 'dev', masters: [], nodes: [], ssh: testContainers(1, 0).ssh }

@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { createContext } from '../core/context.js'
@@ -10,17 +9,13 @@ import { dockerArchive, elf, write } from '../rootfs/archives.fixture.js'
 import { buildBundle } from '../rootfs/build-bundle.js'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
 import { add } from './add.js'
-import { belongings, type ContainerLab, containerLab, type LabOptions } from './containers.fixture.js'
+import { belongings, type ContainerLab, containerHome, type LabOptions } from './containers.fixture.js'
 import { list } from './list.js'
 import { type RunInput, type RunOutcome, run } from './run.js'
 
 // Clusters in containers that are given no rootfs.
 
-let home: string
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'airlift-source-'))
-})
-afterEach(() => rmSync(home, { recursive: true, force: true }))
+const home = containerHome()
 
 interface Lab extends ContainerLab {
   /** What the user was told. */
@@ -29,8 +24,8 @@ interface Lab extends ContainerLab {
 
 /** Nothing is to be had from outside: the proxy is a port where nobody listens. */
 function lab(options: Partial<LabOptions> = {}): Lab {
-  const env = { HTTPS_PROXY: 'http://127.0.0.1:9', XDG_CACHE_HOME: join(home, 'cache') }
-  const own = containerLab({ home, env, images: {}, ...options })
+  const env = { HTTPS_PROXY: 'http://127.0.0.1:9', XDG_CACHE_HOME: join(home.path, 'cache') }
+  const own = home.lab({ env, images: {}, ...options })
   const said: string[] = []
   const events = createEvents([
     (event) => {
@@ -49,14 +44,14 @@ const calls = (own: Lab, method: RegExp): string[] =>
 
 /** The bundle of a release, as an earlier command has left it. Gives the name of the image that is made of it. */
 async function keepRelease(own: Lab, version: string): Promise<string> {
-  const dir = join(home, 'cache/airlift/bundles')
+  const dir = join(home.path, 'cache/airlift/bundles')
   mkdirSync(dir, { recursive: true })
   const { manifest } = await buildBundle(
     {
       runtime: 'k3s',
       version,
-      binary: [write(join(home, 'k3s'), elf('amd64'))],
-      images: [write(join(home, 'images.tar'), dockerArchive([{ names: ['rancher/pause:3.6'] }]))],
+      binary: [write(join(home.path, 'k3s'), elf('amd64'))],
+      images: [write(join(home.path, 'images.tar'), dockerArchive([{ names: ['rancher/pause:3.6'] }]))],
       output: join(dir, `k3s-${version}-amd64.airlift`),
     },
     own.ctx,

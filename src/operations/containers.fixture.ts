@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { afterEach, beforeEach } from 'vitest'
+import type { ContainerSpec } from '../cluster/container-spec.js'
+import type { ClusterSpec } from '../cluster/spec.js'
 import { type Context, createContext } from '../core/context.js'
 import { createFakeEngine } from '../machine/docker/fake-engine.js'
 import type { FakeEngine, FakeEngineOptions, FakeExecCall } from '../machine/docker/fake-engine-types.js'
 import type { Rootfs } from '../rootfs/manifest.js'
+import { testContainers } from '../runtime/k3d/world.fixture.js'
 import { testManifest } from '../runtime/k3s/world.fixture.js'
 import { listUserFiles, USER_FILES } from '../runtime/user-files.js'
 import type { OperationDeps } from './session.js'
@@ -77,6 +83,39 @@ export function containerLab(options: LabOptions): ContainerLab {
   })
   const deps: OperationDeps = { secrets: undefined as never, connectEngine: async () => engine }
   return { engine, ctx, deps, scripts, abort: () => controller.abort(new Error('interrupted')) }
+}
+
+/** A home directory for each test of a file. */
+export interface ContainerHome {
+  /** Of the test that runs. */
+  readonly path: string
+  /** An engine whose records and kubeconfigs are there. */
+  lab(options?: Partial<LabOptions>): ContainerLab
+}
+
+/** Gives the tests of a file their homes, and takes them away again. */
+export function containerHome(): ContainerHome {
+  let path = ''
+  beforeEach(() => {
+    path = mkdtempSync(join(tmpdir(), 'airlift-containers-'))
+  })
+  afterEach(() => rmSync(path, { recursive: true, force: true }))
+  return {
+    get path() {
+      return path
+    },
+    lab: (options = {}) => containerLab({ home: path, ...options }),
+  }
+}
+
+/** The spec of a cluster of another name than `dev`, which its containers are called by. */
+export function containersNamed(name: string, more: Partial<ContainerSpec> = {}): ClusterSpec {
+  const spec = testContainers(1, 1, more, { name })
+  const renamed = (node: ClusterSpec['nodes'][number]): typeof node => {
+    const host = node.target.host.replace('dev', name)
+    return { ...node, target: { ...node.target, host, text: host } }
+  }
+  return { ...spec, masters: spec.masters.map(renamed), nodes: spec.nodes.map(renamed) }
 }
 
 const KUBECONFIG = `apiVersion: v1

@@ -1,21 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { containerTargets } from '../cluster/container/container-targets.js'
 import { PLAIN_CONTAINER } from '../cluster/container-spec.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
 import { add } from './add.js'
-import { type ContainerLab, containerLab, tinyRootfs } from './containers.fixture.js'
+import { type ContainerLab, containerHome, tinyRootfs } from './containers.fixture.js'
 import { resolveCluster } from './resolve-cluster.js'
 import { run } from './run.js'
 
-let home: string
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'airlift-dual-'))
-})
-afterEach(() => rmSync(home, { recursive: true, force: true }))
+const home = containerHome()
 
 const ref = (spec: ClusterSpec) => ({ name: spec.name, masters: [], nodes: [], ssh: spec.ssh })
 const up = (spec: ClusterSpec, { ctx, deps }: ContainerLab) => run({ spec, rootfs: tinyRootfs() }, ctx, deps)
@@ -30,7 +23,7 @@ describe('a cluster of IPv4 and IPv6 in containers', () => {
   const spec = testContainers(1, 1, { ipFamily: 'dual', subnet: '172.28.0.0/24', subnet6: 'fd00:28::/64' })
 
   it('has two addresses for each node, which stay; is found by its labels, and grows', async () => {
-    const own = containerLab({ home })
+    const own = home.lab()
     expect((await up(spec, own)).error).toBeUndefined()
     const first = [
       ['master-0', '172.28.0.3', 'fd00:28::3'],
@@ -58,7 +51,7 @@ describe('a cluster of IPv4 and IPv6 in containers', () => {
   })
 
   it('is refused, and nothing is made, where the network that it is to join has no IPv6', async () => {
-    const own = containerLab({ home })
+    const own = home.lab()
     await own.engine.createNetwork({ name: 'mine', subnet: '10.9.0.0/24', gateway: '10.9.0.1', labels: {} })
     const wanted = testContainers(1, 0, { ipFamily: 'dual', network: 'mine' })
     await expect(up(wanted, own)).rejects.toMatchObject({
@@ -69,7 +62,7 @@ describe('a cluster of IPv4 and IPv6 in containers', () => {
   })
 
   it('says so where the engine cannot do IPv6, and takes back what it made', async () => {
-    const own = containerLab({ home })
+    const own = home.lab()
     const text =
       'Cannot read IPv6 setup for bridge br-4f: open /proc/sys/net/ipv6/conf/br-4f/disable_ipv6: no such file'
     own.engine.fail({ method: 'createNetwork', error: { status: 500, text } })

@@ -1,19 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
-import { type ContainerLab, containerLab, tinyRootfs } from './containers.fixture.js'
+import { type ContainerLab, containerHome, tinyRootfs } from './containers.fixture.js'
 import { run } from './run.js'
 import { start, stop } from './stop-start.js'
 
 // What a restart of the engine does to clusters: the same as a reboot of the computer.
 
-let home: string
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'airlift-restart-'))
-})
-afterEach(() => rmSync(home, { recursive: true, force: true }))
+const home = containerHome()
 
 const spec = testContainers(3, 1)
 const NAMES = ['lb', 'master-0', 'master-1', 'master-2', 'worker-0'].map((name) => `airlift-dev-${name}`)
@@ -22,7 +15,7 @@ const states = async ({ engine }: ContainerLab): Promise<string[]> =>
 const all = (state: string): string[] => NAMES.map((name) => `${name} ${state}`)
 
 it('brings every container back that ran, and none that was stopped', async () => {
-  const own = containerLab({ home })
+  const own = home.lab()
   expect((await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)).error).toBeUndefined()
   await own.engine.restartDaemon()
   expect(await states(own)).toEqual(all('running'))
@@ -36,7 +29,7 @@ it('brings every container back that ran, and none that was stopped', async () =
 })
 
 it('brings them back, too, where run started what was stopped', async () => {
-  const own = containerLab({ home })
+  const own = home.lab()
   await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)
   await stop({ spec, drain: false }, own.ctx, own.deps)
   await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)
@@ -46,7 +39,7 @@ it('brings them back, too, where run started what was stopped', async () => {
 })
 
 it('asks the engine for exactly that, for nodes and load balancer, and nothing of the kind for helpers', async () => {
-  const own = containerLab({ home })
+  const own = home.lab()
   await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)
   const made = own.engine.calls
     .filter((call) => call.method === 'createContainer')

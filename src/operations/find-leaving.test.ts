@@ -1,20 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
-import { containerLab, tinyRootfs } from './containers.fixture.js'
+import { containerHome, tinyRootfs } from './containers.fixture.js'
 import { deleteNodes } from './delete.js'
 import { run } from './run.js'
 
-let home: string
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'airlift-leaving-'))
-})
-afterEach(() => rmSync(home, { recursive: true, force: true }))
+const home = containerHome()
 
 it('a node whose container somebody removed leaves without force, and its volumes go with it', async () => {
-  const own = containerLab({ home })
+  const own = home.lab()
   const spec = testContainers(1, 2)
   expect((await run({ spec, rootfs: tinyRootfs() }, own.ctx, own.deps)).error).toBeUndefined()
   await own.engine.removeContainer('airlift-dev-worker-1', { force: true })

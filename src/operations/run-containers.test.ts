@@ -1,18 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { packEntries } from '../rootfs/tar/pack-entries.js'
 import { testContainers, withNodes } from '../runtime/k3d/world.fixture.js'
-import {
-  belongings,
-  type ContainerLab,
-  containerLab,
-  type LabOptions,
-  tinyRootfs,
-} from './containers.fixture.js'
+import { belongings, type ContainerLab, containerHome, tinyRootfs } from './containers.fixture.js'
 import { exec } from './exec.js'
 import { kubeconfig } from './kubeconfig.js'
 import { list } from './list.js'
@@ -21,16 +14,10 @@ import { resolveCluster } from './resolve-cluster.js'
 import { run } from './run.js'
 import { status } from './status.js'
 
-let home: string
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'airlift-containers-'))
-})
-afterEach(() => rmSync(home, { recursive: true, force: true }))
-
-const lab = (options: Partial<LabOptions> = {}): ContainerLab => containerLab({ home, ...options })
+const home = containerHome()
 const up = (spec: ClusterSpec, { ctx, deps }: ContainerLab) =>
   run(
-    { spec, rootfs: tinyRootfs(), kubeconfig: { path: join(home, 'config'), switchContext: true } },
+    { spec, rootfs: tinyRootfs(), kubeconfig: { path: join(home.path, 'config'), switchContext: true } },
     ctx,
     deps,
   )
@@ -39,13 +26,13 @@ const ref = (spec: ClusterSpec) => ({ name: spec.name, masters: [], nodes: [], s
 describe('a cluster in containers', () => {
   it('is made, found by its labels alone, and removed without a trace', async () => {
     const spec = testContainers(1, 2)
-    const own = lab()
+    const own = home.lab()
     const made = await up(spec, own)
     expect(made.error).toBeUndefined()
     expect(made.report).toMatchObject({ outcome: 'done', steps: { failed: 0, skipped: 0 } })
     expect(made.kubeconfig).toMatchObject({ context: 'airlift-dev' })
     expect(made.report?.bytesSent).toBeGreaterThan(1000)
-    expect(readFileSync(join(home, 'config'), 'utf8')).toMatch(/server: "?https:\/\/127\.0\.0\.1:2\d{4}/)
+    expect(readFileSync(join(home.path, 'config'), 'utf8')).toMatch(/server: "?https:\/\/127\.0\.0\.1:2\d{4}/)
     expect((await belongings(own.engine, 'dev')).filter((line) => !line.startsWith('volume'))).toEqual([
       'container airlift-dev-master-0 running',
       'container airlift-dev-worker-0 running',
@@ -54,7 +41,7 @@ describe('a cluster in containers', () => {
     ])
 
     // Nothing on this computer is needed.
-    rmSync(join(home, 'airlift'), { recursive: true, force: true })
+    rmSync(join(home.path, 'airlift'), { recursive: true, force: true })
     expect(await status(ref(spec), own.ctx, own.deps)).toMatchObject({
       health: 'ready',
       runtime: 'k3d',
@@ -70,17 +57,17 @@ describe('a cluster in containers', () => {
     expect((await kubeconfig(ref(spec), own.ctx, own.deps)).context).toBe('airlift-dev')
 
     const found = await resolveCluster(ref(spec), own.ctx, own.deps)
-    const gone = await reset({ spec: found, kubeconfig: join(home, 'config') }, own.ctx, own.deps)
+    const gone = await reset({ spec: found, kubeconfig: join(home.path, 'config') }, own.ctx, own.deps)
     expect(gone).toMatchObject({ left: [], report: { outcome: 'done' } })
     expect(await belongings(own.engine, 'dev')).toEqual([])
-    expect(readFileSync(join(home, 'config'), 'utf8')).not.toContain('airlift-dev')
+    expect(readFileSync(join(home.path, 'config'), 'utf8')).not.toContain('airlift-dev')
     await expect(resolveCluster(ref(spec), own.ctx, own.deps)).rejects.toMatchObject({ code: 'E_NO_CLUSTER' })
     own.engine.verify()
   })
 
   it('of three masters has a load balancer that leads to all, and a token that no label shows', async () => {
     const spec = testContainers(3, 1)
-    const own = lab()
+    const own = home.lab()
     expect((await up(spec, own)).error).toBeUndefined()
     expect(own.engine.files('airlift-dev-lb').get('/etc/airlift/lb')?.content.toString()).toBe(
       '6443 api 10.118.154.3 10.118.154.4 10.118.154.5\n',
@@ -96,7 +83,7 @@ describe('a cluster in containers', () => {
 
   it('run again changes nothing', async () => {
     const spec = testContainers(3, 1)
-    const own = lab()
+    const own = home.lab()
     await up(spec, own)
     const before = own.scripts.length
     const again = await up(spec, own)
@@ -107,7 +94,7 @@ describe('a cluster in containers', () => {
 
   it('keeps its token when its containers are stopped and made complete again', async () => {
     const spec = testContainers(1, 1)
-    const own = lab()
+    const own = home.lab()
     await up(spec, own)
     const before = own.engine.files('airlift-dev-worker-0').get('/etc/rancher/k3s/token')
     for (const name of ['airlift-dev-master-0', 'airlift-dev-worker-0'])
@@ -119,7 +106,7 @@ describe('a cluster in containers', () => {
 
   it('finishes what a run that was killed had only begun', async () => {
     const spec = testContainers(1, 1)
-    const own = lab()
+    const own = home.lab()
     await up(spec, own)
     // As after kill -9: one container is made but empty, the other is not there.
     await own.engine.removeContainer('airlift-dev-worker-0', { force: true })
@@ -139,7 +126,7 @@ describe('a run that creates a cluster and fails', () => {
     ['its files cannot be put', 'putArchive', { status: 500, text: 'no space left on device' }],
     ['its network is refused', 'createNetwork', { status: 403, text: 'Pool overlaps with other one' }],
   ] as const)('because %s removes all that it made, and nothing else', async (_, method, error) => {
-    const own = lab()
+    const own = home.lab()
     await up(testContainers(1, 0, {}, { name: 'other' }), own)
     const before = await belongings(own.engine, 'other')
     own.engine.fail({ method, match: 'dev', error, times: 9 })
@@ -153,7 +140,7 @@ describe('a run that creates a cluster and fails', () => {
   })
 
   it('leaves it with --keep', async () => {
-    const own = lab({
+    const own = home.lab({
       script: (name, text) =>
         name.endsWith('worker-0') && text.includes('to be Ready')
           ? { exitCode: 1, stdout: '@@fail E_START k3s does not start\n' }
@@ -165,7 +152,7 @@ describe('a run that creates a cluster and fails', () => {
   })
 
   it('and one that is interrupted does so too, although its signal is spent', async () => {
-    const own: ContainerLab = lab({
+    const own: ContainerLab = home.lab({
       onStart: (name) => {
         if (name.endsWith('master-0')) own.abort()
       },
@@ -176,7 +163,7 @@ describe('a run that creates a cluster and fails', () => {
       hint: expect.stringContaining('what this run made was removed'),
     })
     expect(await belongings(own.engine, 'dev')).toEqual([])
-    expect(existsSync(join(home, 'config'))).toBe(false)
+    expect(existsSync(join(home.path, 'config'))).toBe(false)
   })
 })
 
@@ -185,7 +172,7 @@ describe('before anything is made', () => {
     ['in SQLite, is refused', ['state.db'], 'E_REFUSED'],
     ['in etcd, is made', ['state.db', 'etcd/name'], undefined],
   ])('a second master beside one that is stopped and has its data %s', async (_, files, code) => {
-    const own = lab()
+    const own = home.lab()
     await up(testContainers(1, 0), own)
     const name = 'airlift-dev-master-0'
     const put = (path: string) =>
@@ -203,7 +190,7 @@ describe('before anything is made', () => {
   })
 
   it('an engine without root is refused by a code of its own', async () => {
-    const own = lab({ info: { rootless: true } })
+    const own = home.lab({ info: { rootless: true } })
     await expect(up(testContainers(1, 0), own)).rejects.toMatchObject({ code: 'E_ENGINE_PRIVILEGE', exit: 5 })
     expect(own.engine.calls.filter((call) => call.method.startsWith('create'))).toEqual([])
   })
@@ -215,7 +202,7 @@ describe('before anything is made', () => {
   ])(
     'a network that %s is a wrong flag, with the command that makes one',
     async (_, network, code, ipFamily) => {
-      const own = lab({ networks: [{ name: 'automatic', subnet: '172.20.0.0/16', automatic: true }] })
+      const own = home.lab({ networks: [{ name: 'automatic', subnet: '172.20.0.0/16', automatic: true }] })
       await expect(up(testContainers(1, 0, { network, ipFamily }), own)).rejects.toMatchObject({
         code: 'E_SPEC_INVALID',
         exit: 2,
@@ -227,7 +214,7 @@ describe('before anything is made', () => {
   )
 
   it('all that is wrong is told at once', async () => {
-    const own = lab()
+    const own = home.lab()
     await up(testContainers(1, 0, { api: { address: '0.0.0.0', port: 7000 } }, { name: 'other' }), own)
     const spec = testContainers(1, 0, {
       api: { address: '127.0.0.1', port: 7000 },

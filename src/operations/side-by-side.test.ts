@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { ContainerSpec } from '../cluster/container-spec.js'
+import { hostname } from 'node:os'
+import { describe, expect, it } from 'vitest'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Engine, EngineNetwork } from '../machine/docker/engine.js'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
@@ -11,36 +8,20 @@ import { add } from './add.js'
 import {
   belongings,
   type ContainerLab,
-  containerLab,
-  type LabOptions,
+  containerHome,
+  containersNamed,
   tinyRootfs,
 } from './containers.fixture.js'
 import { type RunOutcome, run } from './run.js'
 
 // Commands that make clusters on one engine at the same moment.
 
-let home: string
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'airlift-beside-'))
-})
-afterEach(() => rmSync(home, { recursive: true, force: true }))
-
-const lab = (options: Partial<LabOptions> = {}): ContainerLab => containerLab({ home, ...options })
+const home = containerHome()
 const up = (own: ContainerLab, spec: ClusterSpec, engine: Engine = own.engine): Promise<RunOutcome> =>
   run({ spec, rootfs: tinyRootfs(), kubeconfig: 'none' }, own.ctx, {
     ...own.deps,
     connectEngine: async () => engine,
   })
-
-/** The spec of a cluster of another name than `dev`, which its containers are called by. */
-function named(name: string, more: Partial<ContainerSpec> = {}): ClusterSpec {
-  const spec = testContainers(1, 1, more, { name })
-  const renamed = (node: ClusterSpec['nodes'][number]): typeof node => {
-    const host = node.target.host.replace('dev', name)
-    return { ...node, target: { ...node.target, host, text: host } }
-  }
-  return { ...spec, masters: spec.masters.map(renamed), nodes: spec.nodes.map(renamed) }
-}
 
 /** Names of clusters whose search for a subnet begins at the same one. */
 function rivals(): [string, string] {
@@ -68,10 +49,12 @@ function togetherAt(own: ContainerLab, count: number): Engine[] {
 
 describe('two clusters that are made at the same moment', () => {
   it('get a subnet each, although both would take the same', async () => {
-    const own = lab()
+    const own = home.lab()
     const [one, other] = rivals()
     const engines = togetherAt(own, 2)
-    const outcomes = await Promise.all([one, other].map((name, i) => up(own, named(name), engines[i])))
+    const outcomes = await Promise.all(
+      [one, other].map((name, i) => up(own, containersNamed(name), engines[i])),
+    )
     expect(outcomes.map(({ error }) => error)).toEqual([undefined, undefined])
     const networks = (await own.engine.networks()).filter(({ name }) => name.startsWith('airlift-'))
     expect(new Set(networks.flatMap(({ subnets }) => subnets)).size).toBe(2)
@@ -84,7 +67,7 @@ describe('two clusters that are made at the same moment', () => {
   })
 
   it('get a port each: one that is taken after it was chosen is chosen anew', async () => {
-    const own = lab()
+    const own = home.lab()
     const text =
       'driver failed programming external connectivity: Bind for 127.0.0.1:PORT failed: port is already allocated'
     let first: number | undefined
@@ -123,7 +106,7 @@ describe('two clusters that are made at the same moment', () => {
       'Bind for 127.0.0.1:7000 failed: port is already allocated',
     ],
   ] as const)('are not given another %s than the user named', async (_, more, method, text) => {
-    const own = lab()
+    const own = home.lab()
     own.engine.fail({ method, error: { status: 500, text } })
     const { error } = await up(own, testContainers(1, 0, more))
     expect(error).toMatchObject({ code: 'E_ENGINE_CONFLICT' })
@@ -132,7 +115,7 @@ describe('two clusters that are made at the same moment', () => {
   })
 
   it('do not try for ever', async () => {
-    const own = lab()
+    const own = home.lab()
     const error = { status: 403, text: 'Pool overlaps with other one on this address space' }
     own.engine.fail({ method: 'createNetwork', error, times: 99 })
     expect((await up(own, testContainers(1, 0))).error).toMatchObject({ code: 'E_ENGINE_CONFLICT' })
@@ -158,7 +141,7 @@ describe('two commands that make one cluster at the same moment', () => {
   }
 
   it('one makes it, the other learns that at its first word and leaves it alone', async () => {
-    const own = lab()
+    const own = home.lab()
     // The parent of this process is another one, and lives.
     const [first, second] = togetherAt(own, 2)
     const theirs = asOther(
@@ -197,14 +180,14 @@ describe('two commands that make one cluster at the same moment', () => {
     ['is dead', `4194305@${hostname()}`, false],
     ['began just now on another computer', '1@elsewhere', true],
   ])('the later is refused where the earlier %s', async (_, maker, refused) => {
-    const own = lab()
+    const own = home.lab()
     // As far as it had come: the volume, the network, a container without its files.
     const engine = asOther(own, maker)
     own.engine.fail({ method: 'putArchive', error: { status: 500, text: 'killed' }, times: 2 })
     await up(own, testContainers(1, 1, { keep: true }), engine)
     const before = await belongings(own.engine, 'dev')
     expect(before.length).toBeGreaterThan(2)
-    const spoiled = lab()
+    const spoiled = home.lab()
     const again = await up({ ...spoiled, engine: own.engine }, testContainers(1, 1)).catch((error) => error)
     if (refused) {
       expect(again).toMatchObject({ code: 'E_LOCKED' })
@@ -214,7 +197,7 @@ describe('two commands that make one cluster at the same moment', () => {
 })
 
 it('two that add a node of one number: the later takes back its own, and leaves that of the other', async () => {
-  const own = lab()
+  const own = home.lab()
   await up(own, testContainers(1, 1))
   const labels = {
     'airlift.cluster': 'dev',
