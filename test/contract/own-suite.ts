@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
 import type { OwnSshd } from './own-sshd.js'
 import { startOwnSshd } from './own-sshd.js'
 
@@ -32,6 +33,30 @@ export async function startOwnSuite(): Promise<OwnSuite> {
     stop: async () => {
       await sshd.stop()
       rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Starts a suite for the tests of a file, and stops it after them. Where this is not root there is none. */
+export function ownSuite(): Omit<OwnSuite, 'stop'> {
+  let suite: OwnSuite | undefined
+  const running = (): OwnSuite => {
+    if (!suite) throw new Error('the suite runs only for root, and only while its tests do')
+    return suite
+  }
+  beforeAll(async () => {
+    if (root) suite = await startOwnSuite()
+  })
+  afterAll(() => suite?.stop())
+  return {
+    get sshd() {
+      return running().sshd
+    },
+    get dir() {
+      return running().dir
+    },
+    get home() {
+      return running().home
     },
   }
 }

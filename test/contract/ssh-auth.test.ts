@@ -1,22 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OwnSshd } from './own-sshd.js'
-import type { OwnSuite } from './own-suite.js'
-import { kinds, root, startOwnSuite } from './own-suite.js'
+import { describe, expect, it } from 'vitest'
+import { kinds, ownSuite, root } from './own-suite.js'
 import { reach, reachOwn } from './reach.js'
 
-let suite: OwnSuite
-let sshd: OwnSshd
-let dir = ''
-
-beforeAll(async () => {
-  if (!root) return
-  suite = await startOwnSuite()
-  ;({ sshd, dir } = suite)
-})
-afterAll(() => suite?.stop())
+const own = ownSuite()
 
 async function uid(options: Parameters<typeof reach>[0]): Promise<string> {
   const machine = await reach(options)
@@ -31,11 +20,11 @@ describe.runIf(root).each(kinds)('authentication over %s', (transport) => {
   const flags = { transport, knownHosts: '/dev/null', hostKeys: 'off' } as const
 
   it('opens an encrypted key with the passphrase from the environment, and only with the right one', async () => {
-    const key = join(dir, `encrypted-${transport}`)
+    const key = join(own.dir, `encrypted-${transport}`)
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'open sesame', '-f', key])
-    const authorized = join(sshd.dir, 'authorized_keys')
+    const authorized = join(own.sshd.dir, 'authorized_keys')
     writeFileSync(authorized, readFileSync(authorized, 'utf8') + readFileSync(`${key}.pub`, 'utf8'))
-    const options = { port: sshd.port, flags: { ...flags, identities: [key] } }
+    const options = { port: own.sshd.port, flags: { ...flags, identities: [key] } }
     const env = (passphrase: string) => ({ AIRLIFT_KEY_PASSPHRASE: passphrase, PATH: process.env.PATH })
     expect(await uid({ ...options, env: env('open sesame') })).toBe(`${transport} 0`)
     await expect(uid({ ...options, env: env('wrong') })).rejects.toMatchObject({ code: 'E_SSH_AUTH' })
@@ -43,10 +32,10 @@ describe.runIf(root).each(kinds)('authentication over %s', (transport) => {
   })
 
   it('says what was tried and what the server takes, and tries no second time', async () => {
-    const key = join(dir, `stranger-${transport}`)
+    const key = join(own.dir, `stranger-${transport}`)
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key])
-    const before = (await sshd.log()).split('Connection from').length
-    const error = await reachOwn(sshd, { flags: { ...flags, identities: [key] } }).catch(
+    const before = (await own.sshd.log()).split('Connection from').length
+    const error = await reachOwn(own.sshd, { flags: { ...flags, identities: [key] } }).catch(
       (caught: Error) => caught,
     )
     expect(error).toMatchObject({
@@ -56,26 +45,26 @@ describe.runIf(root).each(kinds)('authentication over %s', (transport) => {
     })
     expect((error as Error).message).toContain('the server accepts publickey')
     if (transport === 'ssh') expect((error as Error).message).toContain(key)
-    expect((await sshd.log()).split('Connection from').length - before).toBe(1)
+    expect((await own.sshd.log()).split('Connection from').length - before).toBe(1)
   })
 
   it('uses the agent, and offers only what the configuration allows', async () => {
-    const socket = join(dir, `agent-${transport}`)
+    const socket = join(own.dir, `agent-${transport}`)
     const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
     try {
       for (let i = 0; i < 50 && !existsSync(socket); i++)
         await new Promise((resolve) => setTimeout(resolve, 50))
-      execFileSync('ssh-add', [sshd.identity], {
+      execFileSync('ssh-add', [own.sshd.identity], {
         env: { ...process.env, SSH_AUTH_SOCK: socket },
         stdio: 'ignore',
       })
-      const config = join(dir, `agent-config-${transport}`)
+      const config = join(own.dir, `agent-config-${transport}`)
       writeFileSync(config, `Host *\n  IdentityFile none\n  IdentityAgent ${socket}\n`)
-      const options = { port: sshd.port, flags: { ...flags, configFile: config } }
+      const options = { port: own.sshd.port, flags: { ...flags, configFile: config } }
       expect(await uid(options)).toBe(`${transport} 0`)
       writeFileSync(
         config,
-        `Host *\n  IdentityFile ${dir}/stranger-${transport}\n  IdentitiesOnly yes\n  IdentityAgent ${socket}\n`,
+        `Host *\n  IdentityFile ${own.dir}/stranger-${transport}\n  IdentitiesOnly yes\n  IdentityAgent ${socket}\n`,
       )
       await expect(uid(options)).rejects.toMatchObject({ code: 'E_SSH_AUTH' })
       writeFileSync(config, `Host *\n  IdentityFile none\n  IdentityAgent none\n`)
@@ -88,19 +77,21 @@ describe.runIf(root).each(kinds)('authentication over %s', (transport) => {
 
 describe.runIf(root)('keys', () => {
   it.each(['ssh', 'openssh'] as const)('must be there when a flag names them, over %s', async (transport) => {
-    const error = reachOwn(sshd, { flags: { identities: [join(dir, 'none')], hostKeys: 'off', transport } })
+    const error = reachOwn(own.sshd, {
+      flags: { identities: [join(own.dir, 'none')], hostKeys: 'off', transport },
+    })
     await expect(error).rejects.toMatchObject({
       code: 'E_LOCAL_FILE',
       exit: 2,
-      message: `there is no key ${dir}/none`,
+      message: `there is no key ${own.dir}/none`,
     })
   })
 
   it('does not offer a key that others can read, and says so', async () => {
-    const key = join(dir, 'open-key')
-    writeFileSync(key, readFileSync(sshd.identity), { mode: 0o644 })
+    const key = join(own.dir, 'open-key')
+    writeFileSync(key, readFileSync(own.sshd.identity), { mode: 0o644 })
     chmodSync(key, 0o644)
-    const error = reachOwn(sshd, { flags: { identities: [key], hostKeys: 'off' } })
+    const error = reachOwn(own.sshd, { flags: { identities: [key], hostKeys: 'off' } })
     await expect(error).rejects.toMatchObject({
       code: 'E_SSH_AUTH',
       message: expect.stringContaining('permissions 0644 are too open'),
@@ -108,14 +99,18 @@ describe.runIf(root)('keys', () => {
   })
 
   it.each(['rsa', 'ecdsa'])('offers %s keys, also encrypted ones in PEM', async (type) => {
-    const key = join(dir, `pem-${type}`)
+    const key = join(own.dir, `pem-${type}`)
     execFileSync('ssh-keygen', ['-q', '-t', type, '-m', 'PEM', '-N', 'passphrase', '-f', key])
-    const authorized = join(sshd.dir, 'authorized_keys')
+    const authorized = join(own.sshd.dir, 'authorized_keys')
     writeFileSync(authorized, readFileSync(authorized, 'utf8') + readFileSync(`${key}.pub`, 'utf8'))
     rmSync(`${key}.pub`)
     const env = { AIRLIFT_KEY_PASSPHRASE: 'passphrase' }
     expect(
-      await uid({ port: sshd.port, env, flags: { identities: [key], hostKeys: 'off', transport: 'ssh' } }),
+      await uid({
+        port: own.sshd.port,
+        env,
+        flags: { identities: [key], hostKeys: 'off', transport: 'ssh' },
+      }),
     ).toBe('ssh 0')
   })
 })

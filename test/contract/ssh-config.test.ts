@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { AirliftEvent } from '../../src/core/events.js'
 import { connectAll, connectMachine, createConnector } from '../../src/machine/connect.js'
 import { evaluateConfig } from '../../src/machine/ssh/config-evaluate.js'
@@ -11,38 +11,27 @@ import { resolveHost } from '../../src/machine/ssh/resolve-host.js'
 import { createSecretSource } from '../../src/machine/ssh/secret-source.js'
 import type { OwnSshd } from './own-sshd.js'
 import { freePort, startOwnSshd } from './own-sshd.js'
-import type { OwnSuite } from './own-suite.js'
-import { root, startOwnSuite } from './own-suite.js'
+import { ownSuite, root } from './own-suite.js'
 import { plainFlags, reach, testContext } from './reach.js'
 
-let suite: OwnSuite
-let sshd: OwnSshd
-let dir = ''
-let home = ''
-
-beforeAll(async () => {
-  if (!root) return
-  suite = await startOwnSuite()
-  ;({ sshd, dir, home } = suite)
-})
-afterAll(() => suite?.stop())
+const own = ownSuite()
 
 describe.runIf(root)('~/.ssh/config', () => {
   const write = (text: string): string => {
-    const file = join(home, '.ssh', 'config')
+    const file = join(own.home, '.ssh', 'config')
     writeFileSync(file, text, { mode: 0o600 })
     return file
   }
 
   it('decides about name, user, port, key and known hosts, through HOME', async () => {
-    const file = join(home, 'kh')
+    const file = join(own.home, 'kh')
     write(`Include work\nHost *\n  StrictHostKeyChecking no\n`)
     writeFileSync(
-      join(home, '.ssh', 'work'),
-      `Host box\n  HostName 127.0.0.1\n  User root\n  Port ${sshd.port}\n  IdentityFile ${sshd.identity}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${file}\n  StrictHostKeyChecking accept-new\n  HashKnownHosts yes\n`,
+      join(own.home, '.ssh', 'work'),
+      `Host box\n  HostName 127.0.0.1\n  User root\n  Port ${own.sshd.port}\n  IdentityFile ${own.sshd.identity}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${file}\n  StrictHostKeyChecking accept-new\n  HashKnownHosts yes\n`,
     )
     const { configFile: _none, ...flags } = plainFlags()
-    const ctx = testContext({ env: { HOME: home } })
+    const ctx = testContext({ env: { HOME: own.home } })
     const target = { kind: 'ssh', text: 'box', host: 'box' } as const
     const machine = await connectMachine(
       target,
@@ -50,7 +39,7 @@ describe.runIf(root)('~/.ssh/config', () => {
       ctx,
       createSecretSource({}, async () => undefined),
     )
-    expect(machine.id).toBe(`ssh://root@127.0.0.1:${sshd.port}`)
+    expect(machine.id).toBe(`ssh://root@127.0.0.1:${own.sshd.port}`)
     expect(machine.name).toBe('box')
     await machine.close()
     expect(readFileSync(file, 'utf8')).toMatch(/^\|1\|/)
@@ -62,10 +51,10 @@ describe.runIf(root)('~/.ssh/config', () => {
     try {
       const host = (name: string, of: OwnSshd, more = ''): string =>
         `Host ${name}\n  HostName 127.0.0.1\n  Port ${of.port}\n  User root\n  IdentityFile ${of.identity}\n${more}`
-      const config = join(dir, 'jump')
+      const config = join(own.dir, 'jump')
       writeFileSync(
         config,
-        `${host('one', sshd)}${host('two', second)}${host('inner', third, '  ProxyJump one,two\n')}Host *\n  IdentitiesOnly yes\n  UserKnownHostsFile ${dir}/jump-hosts\n`,
+        `${host('one', own.sshd)}${host('two', second)}${host('inner', third, '  ProxyJump one,two\n')}Host *\n  IdentitiesOnly yes\n  UserKnownHostsFile ${own.dir}/jump-hosts\n`,
       )
       const events: AirliftEvent[] = []
       const machine = await reach({ host: 'inner', flags: { configFile: config, transport: 'ssh' }, events })
@@ -86,20 +75,20 @@ describe.runIf(root)('~/.ssh/config', () => {
   it('connects to a bastion once for many hosts', async () => {
     const inner = await Promise.all(Array.from({ length: 4 }, () => startOwnSshd()))
     try {
-      const config = join(dir, 'many')
-      writeFileSync(config, `Host *\n  UserKnownHostsFile ${dir}/many-hosts\n`)
+      const config = join(own.dir, 'many')
+      writeFileSync(config, `Host *\n  UserKnownHostsFile ${own.dir}/many-hosts\n`)
       const ctx = testContext({})
       const flags = plainFlags({
         configFile: config,
-        jump: `root@127.0.0.1:${sshd.port}`,
-        identities: [sshd.identity, ...inner.map((each) => each.identity)],
+        jump: `root@127.0.0.1:${own.sshd.port}`,
+        identities: [own.sshd.identity, ...inner.map((each) => each.identity)],
       })
       const connector = createConnector(
         flags,
         ctx,
         createSecretSource({}, async () => undefined),
       )
-      const before = (await sshd.log()).split('Accepted publickey').length
+      const before = (await own.sshd.log()).split('Accepted publickey').length
       const closed = await freePort()
       const ports = [...inner.map((each) => each.port), closed]
       const targets = ports.map(
@@ -110,7 +99,7 @@ describe.runIf(root)('~/.ssh/config', () => {
       expect(
         all.map(({ result }) => (result instanceof Error ? (result as { code?: string }).code : result.kind)),
       ).toEqual(['ssh', 'ssh', 'ssh', 'ssh', 'E_SSH_UNREACHABLE'])
-      expect((await sshd.log()).split('Accepted publickey').length - before).toBe(1)
+      expect((await own.sshd.log()).split('Accepted publickey').length - before).toBe(1)
       await connector.close()
     } finally {
       await Promise.all(inner.map((each) => each.stop()))
@@ -118,7 +107,7 @@ describe.runIf(root)('~/.ssh/config', () => {
   })
 
   it('names file and line of a mistake', async () => {
-    const config = join(dir, 'mistake')
+    const config = join(own.dir, 'mistake')
     writeFileSync(config, 'Host *\n  Prot 22\n')
     await expect(reach({ flags: { configFile: config } })).rejects.toMatchObject({
       code: 'E_SSH_CONFIG',
@@ -128,15 +117,15 @@ describe.runIf(root)('~/.ssh/config', () => {
   })
 
   it('is read as ssh reads it', async () => {
-    const config = join(dir, 'compared')
+    const config = join(own.dir, 'compared')
     writeFileSync(
-      join(dir, 'compared-part'),
+      join(own.dir, 'compared-part'),
       'Host b*\n  User from-include\nMatch originalhost beta\n  Port 1111\n',
     )
     writeFileSync(
       config,
       [
-        `Include ${dir}/compared-*rt`,
+        `Include ${own.dir}/compared-*rt`,
         'Host alpha beta,gamma "de lta" !omega *.lab',
         '  HostName %h.example',
         '  User=ada # comment',

@@ -2,19 +2,14 @@ import { writeFileSync } from 'node:fs'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { defaultLimits } from '../../src/core/context.js'
 import { connectAll, createConnector } from '../../src/machine/connect.js'
 import { createSecretSource } from '../../src/machine/ssh/secret-source.js'
-import type { OwnSuite } from './own-suite.js'
-import { kinds, root, startOwnSuite } from './own-suite.js'
+import { kinds, ownSuite, root } from './own-suite.js'
 import { plainFlags, reachOwn, testContext } from './reach.js'
 
-let suite: OwnSuite
-beforeAll(async () => {
-  if (root) suite = await startOwnSuite()
-})
-afterAll(() => suite?.stop())
+const own = ownSuite()
 
 /** Listens on a free port, at all addresses of this computer. */
 async function listen(onConnection: (socket: Socket) => void): Promise<{ port: number; server: Server }> {
@@ -29,16 +24,16 @@ describe.runIf(root).each(kinds)('a network that goes silent, over %s', (transpo
   it('is noticed by keepalives: the script does not hang for ever', async () => {
     const open: Socket[] = []
     const { port, server } = await listen((socket) => {
-      const behind = dial(suite.sshd.port, '127.0.0.1')
+      const behind = dial(own.sshd.port, '127.0.0.1')
       for (const each of [socket, behind]) each.on('error', () => {}).setNoDelay(true)
       socket.pipe(behind)
       behind.pipe(socket)
       open.push(socket, behind)
     })
-    const configFile = join(suite.dir, `silent-${transport}`)
+    const configFile = join(own.dir, `silent-${transport}`)
     writeFileSync(configFile, 'ServerAliveInterval 1\nServerAliveCountMax 2\n')
     const flags = { configFile, transport, hostKeys: 'off' } as const
-    const machine = await reachOwn({ ...suite.sshd, port }, { flags })
+    const machine = await reachOwn({ ...own.sshd, port }, { flags })
     try {
       expect((await machine.run('echo works')).stdout).toBe('works\n')
       const hanging = machine.run('sleep 60')
@@ -70,8 +65,8 @@ describe.runIf(root)('many hosts at the same moment', () => {
       }, 300)
     })
     const flags = plainFlags({
-      identities: [suite.sshd.identity],
-      knownHosts: join(suite.dir, 'many-hosts'),
+      identities: [own.sshd.identity],
+      knownHosts: join(own.dir, 'many-hosts'),
       ...(jump === undefined ? {} : { jump }),
     })
     const connector = createConnector(
@@ -96,6 +91,6 @@ describe.runIf(root)('many hosts at the same moment', () => {
 
   it('are reached eight at a time through one bastion, whose sshd would drop more', async () => {
     expect(defaultLimits.handshakesPerBastion).toBe(8)
-    expect(await mostAtOnce(24, `root@127.0.0.1:${suite.sshd.port}`)).toBe(8)
+    expect(await mostAtOnce(24, `root@127.0.0.1:${own.sshd.port}`)).toBe(8)
   })
 })

@@ -1,31 +1,20 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { AirliftEvent } from '../../src/core/events.js'
-import type { OwnSshd } from './own-sshd.js'
 import { startOwnSshd } from './own-sshd.js'
-import type { OwnSuite } from './own-suite.js'
-import { root, startOwnSuite, writeKnownHosts } from './own-suite.js'
+import { ownSuite, root, writeKnownHosts } from './own-suite.js'
 import { reach, reachOwn } from './reach.js'
 
-let suite: OwnSuite
-let sshd: OwnSshd
-let dir = ''
-
-beforeAll(async () => {
-  if (!root) return
-  suite = await startOwnSuite()
-  ;({ sshd, dir } = suite)
-})
-afterAll(() => suite?.stop())
+const own = ownSuite()
 
 describe.runIf(root)("what only OpenSSH's client can do", () => {
   const connect = async (config: string, over: object = {}) => {
     const events: AirliftEvent[] = []
-    const file = join(dir, `only-${Math.random().toString(36).slice(2)}`)
+    const file = join(own.dir, `only-${Math.random().toString(36).slice(2)}`)
     writeFileSync(file, config)
-    const machine = await reachOwn(sshd, { events, flags: { configFile: file, ...over } })
+    const machine = await reachOwn(own.sshd, { events, flags: { configFile: file, ...over } })
     const kind = machine.kind
     expect((await machine.run('echo works')).stdout).toBe('works\n')
     await machine.close()
@@ -48,7 +37,7 @@ describe.runIf(root)("what only OpenSSH's client can do", () => {
   })
 
   it('is used for hosts with a certificate, and trusts the authority', async () => {
-    const authority = join(dir, 'authority')
+    const authority = join(own.dir, 'authority')
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', authority])
     execFileSync('ssh-keygen', [
       '-q',
@@ -59,21 +48,21 @@ describe.runIf(root)("what only OpenSSH's client can do", () => {
       'web1',
       '-n',
       '127.0.0.1',
-      `${sshd.dir}/host_ed25519.pub`,
+      `${own.sshd.dir}/host_ed25519.pub`,
     ])
     const certified = await startOwnSshd([
-      `HostCertificate ${sshd.dir}/host_ed25519-cert.pub`,
-      `HostKey ${sshd.dir}/host_ed25519`,
-      `AuthorizedKeysFile ${sshd.dir}/authorized_keys`,
+      `HostCertificate ${own.sshd.dir}/host_ed25519-cert.pub`,
+      `HostKey ${own.sshd.dir}/host_ed25519`,
+      `AuthorizedKeysFile ${own.sshd.dir}/authorized_keys`,
     ])
     try {
       const file = writeKnownHosts(
-        join(dir, 'authority-hosts'),
+        join(own.dir, 'authority-hosts'),
         `@cert-authority * ${readFileSync(`${authority}.pub`, 'utf8').trim()}`,
       )
       const machine = await reach({
         port: certified.port,
-        flags: { identities: [sshd.identity], knownHosts: file, hostKeys: 'strict' },
+        flags: { identities: [own.sshd.identity], knownHosts: file, hostKeys: 'strict' },
       })
       expect(machine.kind).toBe('openssh')
       expect((await machine.run('echo works')).stdout).toBe('works\n')
@@ -106,7 +95,7 @@ describe.runIf(root)("what only OpenSSH's client can do", () => {
     await connect('', { transport: 'openssh' })
     const left = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
       .split('\n')
-      .filter((line) => line.includes('ControlPath=') && line.includes(String(sshd.port)))
+      .filter((line) => line.includes('ControlPath=') && line.includes(String(own.sshd.port)))
     expect(left).toEqual([])
   })
 })

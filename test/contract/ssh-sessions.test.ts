@@ -3,22 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OwnSshd } from './own-sshd.js'
+import { describe, expect, it } from 'vitest'
 import { startOwnSshd } from './own-sshd.js'
-import type { OwnSuite } from './own-suite.js'
-import { kinds, root, startOwnSuite } from './own-suite.js'
+import { kinds, ownSuite, root } from './own-suite.js'
 import { reachOwn } from './reach.js'
 
-let suite: OwnSuite
-let sshd: OwnSshd
-
-beforeAll(async () => {
-  if (!root) return
-  suite = await startOwnSuite()
-  sshd = suite.sshd
-})
-afterAll(() => suite?.stop())
+const own = ownSuite()
 
 describe.runIf(root).each(kinds)('noise over %s', (transport) => {
   it('from banners and shell start-up files is no part of any output', async () => {
@@ -65,7 +55,7 @@ describe.runIf(root).each(kinds)('an interactive command over %s', (transport) =
     const command = 'read -r line; echo "got $line"; echo problem >&2; exit 9'
     const result = spawnSync(
       process.execPath,
-      ['--import', 'tsx', fixture, String(sshd.port), sshd.identity, transport, command],
+      ['--import', 'tsx', fixture, String(own.sshd.port), own.sshd.identity, transport, command],
       { input: 'a line\n', encoding: 'utf8' },
     )
     expect({ status: result.status, stdout: result.stdout }).toEqual({ status: 9, stdout: 'got a line\n' })

@@ -1,24 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { AirliftEvent } from '../../src/core/events.js'
-import type { OwnSshd } from './own-sshd.js'
 import { freePort } from './own-sshd.js'
-import type { OwnSuite } from './own-suite.js'
-import { kinds, root, startOwnSuite } from './own-suite.js'
+import { kinds, ownSuite, root } from './own-suite.js'
 import { reach } from './reach.js'
 
-let suite: OwnSuite
-let sshd: OwnSshd
-let dir = ''
-
-beforeAll(async () => {
-  if (!root) return
-  suite = await startOwnSuite()
-  ;({ sshd, dir } = suite)
-})
-afterAll(() => suite?.stop())
+const own = ownSuite()
 
 describe.runIf(root).each(kinds)('a host that cannot be reached over %s', (transport) => {
   const flags = { transport, hostKeys: 'off', identities: [] } as const
@@ -40,7 +29,7 @@ describe.runIf(root).each(kinds)('a host that cannot be reached over %s', (trans
   })
 
   it('says that nobody answers within the time', async () => {
-    const config = join(dir, `timeout-${transport}`)
+    const config = join(own.dir, `timeout-${transport}`)
     writeFileSync(config, 'ConnectTimeout 1\n')
     const silent = createServer(() => {})
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', 1, resolve))
@@ -70,10 +59,10 @@ describe.runIf(root).each(kinds)('a host that cannot be reached over %s', (trans
 
 describe.runIf(root)('a bastion', () => {
   const write = (text: string): string => {
-    const file = join(dir, `bastion-${Math.random().toString(36).slice(2)}`)
+    const file = join(own.dir, `bastion-${Math.random().toString(36).slice(2)}`)
     writeFileSync(
       file,
-      `${text}\nHost *\n  UserKnownHostsFile ${dir}/bastion-hosts\n  IdentityFile ${sshd.identity}\n  ConnectTimeout 2\n`,
+      `${text}\nHost *\n  UserKnownHostsFile ${own.dir}/bastion-hosts\n  IdentityFile ${own.sshd.identity}\n  ConnectTimeout 2\n`,
     )
     return file
   }
@@ -82,11 +71,11 @@ describe.runIf(root)('a bastion', () => {
     const proxy = `${process.execPath} -e "const s=require('net').connect(%p,'%h');process.stdin.pipe(s);s.pipe(process.stdout)"`
     const events: AirliftEvent[] = []
     const configFile = write(
-      `Host gate\n  HostName 127.0.0.1\n  Port ${sshd.port}\n  User root\n  ProxyCommand ${proxy}`,
+      `Host gate\n  HostName 127.0.0.1\n  Port ${own.sshd.port}\n  User root\n  ProxyCommand ${proxy}`,
     )
     const machine = await reach({
       host: 'localhost',
-      port: sshd.port,
+      port: own.sshd.port,
       flags: { configFile, jump: 'gate' },
       events,
     })
@@ -98,7 +87,7 @@ describe.runIf(root)('a bastion', () => {
   })
 
   it('that cannot reach the host is named', async () => {
-    const configFile = write(`Host gate\n  HostName 127.0.0.1\n  Port ${sshd.port}\n  User root`)
+    const configFile = write(`Host gate\n  HostName 127.0.0.1\n  Port ${own.sshd.port}\n  User root`)
     const port = await freePort()
     await expect(
       reach({ port, flags: { configFile, jump: 'gate', transport: 'ssh' } }),
@@ -106,7 +95,7 @@ describe.runIf(root)('a bastion', () => {
       code: 'E_SSH_UNREACHABLE',
       machine: 'web1',
       message: expect.stringContaining(
-        `the bastion root@127.0.0.1:${sshd.port} cannot reach 127.0.0.1:${port}`,
+        `the bastion root@127.0.0.1:${own.sshd.port} cannot reach 127.0.0.1:${port}`,
       ),
     })
   })
@@ -114,7 +103,7 @@ describe.runIf(root)('a bastion', () => {
   it('that refuses us is named, for each host behind it', async () => {
     const closed = await freePort()
     const error = reach({
-      port: sshd.port,
+      port: own.sshd.port,
       flags: { configFile: write('# none'), jump: `root@localhost:${closed}`, transport: 'ssh' },
     })
     await expect(error).rejects.toMatchObject({

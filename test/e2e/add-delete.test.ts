@@ -53,6 +53,12 @@ describe.skipIf(labMissing())('three masters and two workers', () => {
     expect.poll(status, { timeout: 90_000, interval: 2000 }).toMatchObject(wanted)
   const kubectl = (index: number, text: string): Promise<string> =>
     onHost(hostOf(scene, index), `k3s kubectl ${text}`)
+  /** The cluster has noticed that a node is gone. */
+  const untilNotReady = async (index: number, timeout: number): Promise<void> => {
+    const path = '{.status.conditions[?(@.type=="Ready")].status}'
+    const ready = (): Promise<string> => kubectl(1, `get node ${nameOf(index)} -o jsonpath='${path}'`)
+    await expect.poll(async () => (await ready()).trim(), { timeout, interval: 1000 }).not.toBe('True')
+  }
   const mustBeClean = async (index: number): Promise<void> => {
     const clean = await scene.cli(['doctor', '--clean', ...named(scene, [root(index)])])
     expect(clean.exitCode, clean.stdout).toBe(0)
@@ -142,21 +148,7 @@ describe.skipIf(labMissing())('three masters and two workers', () => {
     expect(errorOf(all)).toMatchObject({ code: 'E_REFUSED', message: expect.stringMatching(/all masters/) })
     await onHost(hostOf(scene, 2), 'systemctl stop k3s')
     try {
-      await expect
-        .poll(
-          async () =>
-            (
-              await kubectl(
-                1,
-                `get node ${nameOf(2)} -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}'`,
-              )
-            ).trim(),
-          {
-            timeout: 90_000,
-            interval: 1000,
-          },
-        )
-        .not.toBe('True')
+      await untilNotReady(2, 90_000)
       const ill = await remove('--masters', nameOf(0))
       expect(ill.exitCode).toBe(5)
       expect(errorOf(ill)).toMatchObject({ code: 'E_REFUSED', message: expect.stringContaining(nameOf(2)) })
@@ -284,21 +276,7 @@ describe.skipIf(labMissing())('three masters and two workers', () => {
       const refused = await remove('--masters', nameOf(2))
       expect(refused.exitCode).toBe(1)
       expect(errorOf(refused)).toMatchObject({ hint: expect.stringContaining('--force') })
-      await expect
-        .poll(
-          async () =>
-            (
-              await kubectl(
-                1,
-                `get node ${nameOf(2)} -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}'`,
-              )
-            ).trim(),
-          {
-            timeout: 120_000,
-            interval: 1000,
-          },
-        )
-        .not.toBe('True')
+      await untilNotReady(2, 120_000)
       const forced = await remove('--masters', nameOf(2), '--force')
       expect(forced.exitCode, forced.stderr).toBe(3)
       expect(forced.json).toMatchObject({ outcome: 'partial' })
