@@ -8,10 +8,10 @@ import { CONTAINER } from './contract.js'
 import { listArg } from './k3s-args.js'
 import { engineOf, type Layout } from './layout.js'
 
-/** Whether a node founds the cluster, and through which master it joins where it does not. */
+/** Whether a node founds the cluster, and through what it joins where it does not. */
 export interface Joining {
   readonly founder: boolean
-  /** Container that it joins through, where there is no load balancer. */
+  /** Container that it joins through: the load balancer or a master. */
   readonly through: string
 }
 
@@ -24,7 +24,6 @@ export function containerConfig(
   joining: Joining,
 ): string {
   const name = node.target.host
-  const entry = layout.lb ?? joining.through
   const own = { ...spec, config: withListArgs(spec.config, node) }
   const addresses = [layout.addresses.get(name), layout.addresses6.get(name)]
   return nodeConfig({
@@ -32,7 +31,9 @@ export function containerConfig(
     node,
     name,
     addresses: addresses.filter((address) => address !== undefined),
-    ...(joining.founder ? {} : { server: urlOf(layout.addresses.get(entry) ?? entry, apiPort(spec)) }),
+    ...(joining.founder
+      ? {}
+      : { server: urlOf(layout.addresses.get(joining.through) ?? joining.through, apiPort(spec)) }),
     certificateNames: certificateNames(world, layout, name),
     extra: {
       log: `/var/log/${unitName(node.role)}.log`,

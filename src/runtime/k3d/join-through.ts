@@ -7,8 +7,10 @@ import type { Layout } from './layout.js'
 import { nodeFiles } from './node-files.js'
 
 /**
- * The master that a node's configuration names where there is no load balancer. A node that joined through one keeps it:
- * which master happens to answer first today is no reason to restart a node.
+ * The container that a node's configuration names. Workers join through the load balancer, where there is one: any master may
+ * answer. A master joins through another one: to be admitted k3s asks the etcd of the one that it is given (pkg/etcd,
+ * ClientURLs), and else of any, also of one that was admitted just before and serves nobody for 15 seconds yet. A node keeps
+ * what it joined through: which master happens to answer first today is no reason to restart a node.
  */
 export function joinThrough(
   spec: ClusterSpec,
@@ -17,13 +19,14 @@ export function joinThrough(
   node: NodeSpec,
   entry: NodeSpec,
 ): string {
-  if (layout.lb !== undefined) return layout.lb
-  const others = spec.masters.filter((master) => master !== node)
+  const { lb } = layout
+  if (lb !== undefined && node.role === 'worker') return lb
+  const others = spec.masters.filter((master) => master !== node).map((master) => master.target.host)
   const machine = machineOf(world, node)
-  const kept = others.find((master) => {
-    const files = nodeFiles(spec, world, layout, node, { founder: false, through: master.target.host })
+  const kept = [...others, ...(lb === undefined ? [] : [lb])].find((through) => {
+    const files = nodeFiles(spec, world, layout, node, { founder: false, through })
     const config = files.filter((file) => file.path === K3S.config)
     return changedFiles(config, machine, world).length === 0
   })
-  return (kept ?? (entry === node ? (others[0] ?? entry) : entry)).target.host
+  return kept ?? (entry === node ? (others[0] ?? entry.target.host) : entry.target.host)
 }
