@@ -1,8 +1,9 @@
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { changedFiles } from '../k3s/desired.js'
 import { machineOf } from '../k3s/first-master.js'
+import { isReady } from '../k3s/node-steps.js'
 import { K3S } from '../k3s/paths.js'
-import type { World } from '../runtime.js'
+import type { MachineWorld, World } from '../runtime.js'
 import type { Layout } from './layout.js'
 import { nodeFiles } from './node-files.js'
 
@@ -10,7 +11,8 @@ import { nodeFiles } from './node-files.js'
  * The container that a node's configuration names. Workers join through the load balancer, where there is one: any master may
  * answer. A master joins through another one: to be admitted k3s asks the etcd of the one that it is given (pkg/etcd,
  * ClientURLs), and else of any, also of one that was admitted just before and serves nobody for 15 seconds yet. A node keeps
- * what it joined through: which master happens to answer first today is no reason to restart a node.
+ * what it joined through: which master happens to answer first today is no reason to restart a node, nor that the one it names
+ * has left the cluster.
  */
 export function joinThrough(
   spec: ClusterSpec,
@@ -23,10 +25,18 @@ export function joinThrough(
   if (lb !== undefined && node.role === 'worker') return lb
   const others = spec.masters.filter((master) => master !== node).map((master) => master.target.host)
   const machine = machineOf(world, node)
-  const kept = [...others, ...(lb === undefined ? [] : [lb])].find((through) => {
+  const named = isReady({ world, node, machine }) ? namedServer(machine) : undefined
+  const candidates = [...others, lb, named].filter((through) => through !== undefined)
+  const kept = candidates.find((through) => {
     const files = nodeFiles(spec, world, layout, node, { founder: false, through })
     const config = files.filter((file) => file.path === K3S.config)
     return changedFiles(config, machine, world).length === 0
   })
   return kept ?? (entry === node ? (others[0] ?? entry.target.host) : entry.target.host)
+}
+
+/** The address of the server that a node's configuration names. */
+function namedServer({ facts }: MachineWorld): string | undefined {
+  const server = (facts.managed.fragments['k3s-server'] ?? '').trim()
+  return URL.canParse(server) ? new URL(server).hostname.replace(/^\[|\]$/g, '') : undefined
 }

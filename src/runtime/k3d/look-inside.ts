@@ -18,7 +18,10 @@ import { plannedManaged } from './facts.js'
 import { certificateFiles } from './node-files.js'
 
 /** What a container itself is asked. The rest of {@link k3sFragments} is for hosts, and each takes a dozen milliseconds. */
-const OF_CONTAINER = ['k3s-initialized', 'k3s-token', 'k3s-kubeconfig', 'k3s-datastore', ARCHIVES]
+const OF_CONTAINER = [
+  ...['k3s-initialized', 'k3s-token', 'k3s-kubeconfig', 'k3s-datastore', 'k3s-server'],
+  ARCHIVES,
+]
 const OF_API = ['k3s-api', 'k3s-nodes', 'k3s-members']
 
 /**
