@@ -191,8 +191,9 @@ describe.skipIf(labMissing())('clusters in containers', () => {
 
   describe('without a rootfs', () => {
     const name = `${NAME}-n`
-    // Newer than any that the engine may have besides.
-    const newest = `rancher/k3s:v1.36.99-k3s1-${ID}`
+    // Newer than any that the engine may have besides, also of a run of this suite that was cut short.
+    const release = `v1.36.${Math.floor(Date.now() / 1000)}`
+    const newest = `rancher/k3s:${release}-k3s1-${ID}`
     const bare = (masters: number, workers: number): string[] => [
       ...['run', '--name', name, '--masters', String(masters), '--nodes', String(workers)],
     ]
@@ -204,7 +205,7 @@ describe.skipIf(labMissing())('clusters in containers', () => {
     })
 
     it('run the newest k3s of the engine, keep it when they grow, and go', async () => {
-      await execa(`${ROOT}/lab/stand-in/image.sh`, [newest, 'v1.36.99+k3s1'])
+      await execa(`${ROOT}/lab/stand-in/image.sh`, [newest, `${release}+k3s1`])
       const planned = await cli('plan', ...bare(1, 1))
       expect(planned).toMatchObject({ exitCode: 0 })
       expect(planned.stdout).toContain(newest)
@@ -213,8 +214,8 @@ describe.skipIf(labMissing())('clusters in containers', () => {
 
       expect(await json(...bare(1, 1))).toMatchObject({ exit: 0, outcome: 'done' })
       expect(await ofNodes('{{.Config.Image}} {{index .Config.Labels "airlift.version"}}')).toEqual([
-        `${newest} v1.36.99+k3s1`,
-        `${newest} v1.36.99+k3s1`,
+        `${newest} ${release}+k3s1`,
+        `${newest} ${release}+k3s1`,
       ])
       const before = await ofNodes('{{.Id}} {{.State.StartedAt}}')
       expect(await json(...bare(1, 1))).toMatchObject({ exit: 0, outcome: 'unchanged' })

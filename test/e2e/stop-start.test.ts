@@ -134,7 +134,7 @@ E`,
     ] as const) {
       await killAt([verb, ...scene.where(3)], scene.home, 'step.start', n)
       const again = await json(verb)
-      expect([verb, n, again.exitCode]).toEqual([verb, n, 0])
+      expect([verb, n, again.exitCode], again.stdout + again.stderr).toEqual([verb, n, 0])
       if (verb === 'stop') for (const index of [0, 1, 2, 3, 4]) expect(await running(index)).toBe('0')
       else {
         // Members of etcd may change their leader a moment longer on a busy machine.

@@ -20,11 +20,12 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
   requireMasters(spec, world, masters.length, etcd)
   const entry = masters.find((machine) => machine.installed.apiReady) ?? masters[0]
   const steps: Step[] = []
+  const followers = own.some(({ installed }) => installed.role === 'worker' && !installed.active)
   for (const machine of own) {
-    const isEntry = machine === entry
     const isMaster = machine.installed.role === 'master'
     const needs = isMaster || !entry || entry.installed.apiReady ? [] : [stepId.start(entry)]
-    const begin = startStep(spec, machine, needs, isEntry && own.length > masters.length)
+    const awaited = machine === entry && followers && !machine.installed.apiReady
+    const begin = startStep(spec, machine, needs, awaited)
     const ready = readyStep(spec, world, machine, etcd, begin)
     steps.push(...(begin ? [begin] : []), ...(ready ? [ready] : []))
   }
@@ -62,23 +63,26 @@ function requireMasters(spec: ClusterSpec, world: World, reached: number, etcd: 
   })
 }
 
+/** `awaited`: workers follow, also where an earlier start was cut off and the service runs without being ready. */
 function startStep(
   spec: ClusterSpec,
   machine: MachineWorld,
   needs: readonly string[],
-  announces: boolean,
+  awaited: boolean,
 ): Step | undefined {
   const { facts, installed } = machine
-  if (installed.active) return undefined
   const unit = unitName(installed.role ?? machine.node.role)
+  const joinable = awaited ? [waitJoinableAgain(nodeName(machine), spec.timeoutMs)] : []
+  const about = { id: stepId.start(machine), machine: machine.id }
+  if (installed.active)
+    return awaited ? { ...about, title: `wait for ${unit}`, needs, actions: joinable } : undefined
   const actions: Action[] = [
     ...(waitsForNodes(spec) ? [{ kind: 'script' as const, script: MARK_START }] : []),
     { kind: 'service', unit, op: 'start', init: facts.init === 'openrc' ? 'openrc' : 'systemd' },
-    ...(announces ? [waitJoinableAgain(nodeName(machine), spec.timeoutMs)] : []),
+    ...joinable,
   ]
   return {
-    id: stepId.start(machine),
-    machine: machine.id,
+    ...about,
     title: `start ${unit}`,
     needs,
     ...(installed.role === 'worker' ? { window: 'join' as const } : {}),

@@ -196,6 +196,22 @@ describe('start', () => {
     expect(outline(runtime.start(spec, world))).toEqual(['bare2/ready on 10.0.0.2 [wait remove]'])
   })
 
+  it('lets workers follow masters that an earlier start began, and that are not ready yet', () => {
+    const spec = testSpec(3, 1)
+    const world = cluster(spec, true, (i) => ({ installed: i < 3 ? { apiReady: false } : { active: false } }))
+    const steps = new Map(runtime.start(spec, world).steps.map((step) => [step.id, step]))
+    expect(steps.get('bare4/start')?.needs).toEqual(['bare1/start'])
+    expect(steps.get('bare1/start')).toMatchObject({
+      title: 'wait for k3s',
+      actions: [{ kind: 'wait', what: 'the master to take nodes in' }],
+    })
+    for (const step of steps.values()) for (const id of step.needs) expect(steps.has(id), id).toBe(true)
+    // Nobody follows where no worker is stopped.
+    const masters = cluster(spec, true, (i) => (i < 3 ? { installed: { apiReady: false } } : {}))
+    const ids = runtime.start(spec, masters).steps.map(({ id }) => id)
+    expect(ids.filter((id) => id.endsWith('/start'))).toEqual([])
+  })
+
   it('uncordons what a stop drained, also when all services run', () => {
     const spec = testSpec(1, 1)
     const world = cluster(spec, true, (i) => (i === 1 ? { node: { drained: true } } : {}))
