@@ -23,6 +23,8 @@ export interface SshShared {
 /** Connects and authenticates over a stream that reaches the host. @throws what {@link handshake} throws */
 export async function connectSsh(host: ResolvedHost, socket: Duplex, shared: SshShared): Promise<Client> {
   const { ctx, secrets, keys, options } = shared
+  // The host may hang up while keys are read, as a busy sshd does: without a listener that would end the process.
+  socket.on('error', () => {})
   const files = await Promise.all(host.identityFiles.map((file) => keys.load(file)))
   const agent = host.identityAgent === undefined ? [] : await listAgentKeys(host.identityAgent)
   const skipped: string[] = []

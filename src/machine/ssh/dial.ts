@@ -55,6 +55,9 @@ export function handshake(host: ResolvedHost, parts: HandshakeParts): Promise<Cl
     }, HANDSHAKE_MS)
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
+    // What has ended already says nothing any more.
+    if (socket.destroyed) finish(unreachable(host, 'ECONNRESET', socket.errored ?? undefined))
+    if (settled) return
     client.on('ready', () => finish())
     client.on('error', (error: Error & { level?: string }) => {
       // A key that the agent will not sign with is passed over; the next one is tried.
