@@ -105,7 +105,24 @@ it('ends at once when k3s has ended', async () => {
   own.engine.exit(NAME, 3)
   await expect(own.ask()).rejects.toMatchObject({
     code: 'E_START',
-    message: `k3s ended with exit code 3 in ${NAME}`,
+    message: `k3s ended with exit code 3 in ${NAME}, and the container with it`,
+  })
+})
+
+it('tells why the starts before ended where k3s ends again and again', async () => {
+  const own = await master({ log: 'level=error msg="containerd exited: exit status 2"\n' })
+  const look = own.engine.container.bind(own.engine)
+  // Each look finds a start that is newer than all that was logged.
+  const startedAt = new Date(Date.now() + 3_600_000).toISOString()
+  let restarts = 0
+  own.engine.container = async (name) => {
+    const now = await look(name)
+    return now && { ...now, startedAt, restarts: restarts++ }
+  }
+  await expect(own.ask()).rejects.toMatchObject({
+    code: 'E_START',
+    message: expect.stringMatching(/^k3s has ended \d+ times in airlift-dev-master-0$/),
+    log: ['level=error msg="containerd exited: exit status 2"'],
   })
 })
 
@@ -155,6 +172,19 @@ it('takes the word of the list of members for a vote that k3s has not noted yet'
     expect(await askApi(access, asked)).toBe('yes')
     expect(server.asked.slice(before)).toEqual([`/api/v1/nodes/${NAME}`])
     expect(await askApi(access, { ...asked, conditions: ['Ready', 'Other'] })).toBe('no')
+  } finally {
+    await server.close()
+  }
+})
+
+it('has keys of before refused by a master that was made anew', async () => {
+  const server = await startApiServer(createIdentity('anew'), () => ({ status: 200, body: 'ok' }))
+  try {
+    const access = readAccess(adminKubeconfig(createIdentity('before')), {
+      host: '127.0.0.1',
+      port: server.port,
+    })
+    expect(access && (await askApi(access, { of: 'ready', node: NAME, role: 'master' }))).toBe('refused')
   } finally {
     await server.close()
   }

@@ -6,7 +6,7 @@ import type { AskHandler } from '../plan/execute.js'
 import type { ApiQuestion } from '../plan/plan.js'
 import { type ApiDoors, readText } from './api-door.js'
 import { type ApiAnswer, askApi } from './api-request.js'
-import type { ExplainLog } from './container-machine.js'
+import { type ExplainLog, explainEnd, RESTARTS } from './last-words.js'
 
 /**
  * Pause between two questions. A question costs a millisecond or two, where `k3s kubectl` in the container costs 160; who waits
@@ -20,9 +20,9 @@ const LOOK_MS = 2_000
 const START_SLACK_MS = 1_000
 /** So often the way to an address may be missing before it is certain that there is none. */
 const NO_WAY = 4
-const RESTARTS = 5
-/** So many lines of a log are looked at. */
+/** So many lines of the log of a start are looked at; and so many of the starts before, once those have ended. */
 const LINES = 60
+const FAR_LINES = 300
 
 /** What answers are asked with. */
 export interface AskerInput {
@@ -112,18 +112,13 @@ async function requireHope(
   const now = await input.engine.container(name)
   if (!now) throw new AirliftError('E_ENGINE_NOT_FOUND', `the container ${name} is gone`, { machine: name })
   const log = await lastLines(input, name, now)
-  const known = input.explain(log.join('\n'))
-  const telling = log.filter((line) => /level=(fatal|error)|^panic|unknown flag/.test(line))
-  const details = { machine: name, log: (telling.length > 0 ? telling : log).slice(-6) }
-  if (known) throw new AirliftError(known.code, known.message, { ...details, hint: known.hint })
   const again = now.restarts - (before?.restarts ?? 0)
-  const ended = now.state === 'exited' || now.state === 'dead'
-  if (!ended && again < RESTARTS) return
-  throw new AirliftError(
-    'E_START',
-    ended ? `k3s ended with exit code ${now.exitCode} in ${name}` : `k3s has ended ${again} times in ${name}`,
-    { ...details, hint: `see its whole log: docker logs ${name}` },
-  )
+  const { error, final } = explainEnd(now, again, log, input.explain)
+  if (final || now.state === 'exited' || now.state === 'dead') throw error
+  if (again < RESTARTS) return
+  // This start has nothing to say yet: why the ones before it ended stands above it.
+  const far = await input.engine.logs(name, { tail: FAR_LINES }).catch(() => '')
+  throw explainEnd(now, again, far ? lines(far, FAR_LINES) : log, input.explain).error
 }
 
 /**
@@ -148,11 +143,11 @@ async function lastLines(
   return []
 }
 
-function lines(text: string): string[] {
+function lines(text: string, count = LINES): string[] {
   return text
     .trimEnd()
     .split('\n')
-    .slice(-LINES)
+    .slice(-count)
     .map((line) => line.slice(0, 300))
 }
 

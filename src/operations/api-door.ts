@@ -5,7 +5,7 @@ import type { Engine } from '../machine/docker/engine.js'
 import { readContainerFile } from '../rootfs/tar/read-container-file.js'
 import { readMembers } from '../rootfs/tar/read-file.js'
 import type { NodeFiles, ReadApi } from '../runtime/runtime.js'
-import { type ApiAccess, getApi, NO_WAY, readAccess } from './api-request.js'
+import { type ApiAccess, getApi, NO_WAY, readAccess, STRANGER } from './api-request.js'
 
 const DIRECTORY = '/etc/rancher/k3s'
 const KUBECONFIG = `${DIRECTORY}/k3s.yaml`
@@ -144,7 +144,7 @@ export function createApiReader(engine: Engine, doors: ApiDoors, ctx: Context): 
       if (!door) return ''
       const { status, body, error } = await getApi(door, path)
       if (error && NO_WAY.has(error)) return 'unavailable'
-      if (status === 401 || status === 403) doors.forget(name)
+      if (status === 401 || status === 403 || STRANGER.test(error ?? '')) doors.forget(name)
       return status === 200 ? body : ''
     } catch (error) {
       doors.forget(name)

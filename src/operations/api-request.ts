@@ -46,6 +46,7 @@ export async function askApi(access: ApiAccess, question: ApiQuestion): Promise<
     return 'refused'
   }
   const { status, body, error } = answer
+  if (error && STRANGER.test(error)) return 'refused'
   if (error) return NO_WAY.has(error) ? 'no-way' : 'no'
   if (status === 401 || status === 403) return 'refused'
   if (status !== 200) return 'no'
@@ -67,6 +68,9 @@ export const NO_WAY: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
   'EADDRNOTAVAIL',
 ])
+
+/** What node says of a server that the authority did not sign: the master was made anew since its keys were read. */
+export const STRANGER = /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/
 
 interface KubeNode {
   readonly metadata?: {

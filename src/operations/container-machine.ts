@@ -1,15 +1,9 @@
 import type { Context } from '../core/context.js'
-import { AirliftError, type ErrorCode, isAirliftError } from '../core/errors.js'
+import { AirliftError, isAirliftError } from '../core/errors.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import type { Machine, RunOptions, RunResult } from '../machine/machine.js'
+import { type ExplainLog, explainEnd, RESTARTS } from './last-words.js'
 
-/** What a log says that never gets better, and what to do about it. */
-export type ExplainLog = (
-  log: string,
-) => { readonly code: ErrorCode; readonly message: string; readonly hint: string } | undefined
-
-/** So many restarts in one wait mean that the node cannot start; one that joins may need one or two. */
-const RESTARTS = 5
 const PAUSE_MS = 1000
 /** Exit codes of a command whose container ended under it. */
 const LOST = new Set([137, 143])
@@ -34,7 +28,7 @@ export function watchedMachine(machine: Machine, engine: Engine, explain: Explai
       }
       const now = await settled(engine, machine.name, ctx, options.signal)
       if (now && !hasEnded(first, now)) throw failure
-      const ended = now && (await lastWords(engine, now, machine, explain))
+      const ended = now && explainEnd(now, now.restarts, await lastLog(engine, now), explain)
       const again = now?.state === 'running' && now.restarts - (first?.restarts ?? 0) < RESTARTS
       if (ended && (!again || ended.final)) throw ended.error
       if (!again) throw failure
@@ -88,34 +82,8 @@ async function settled(
   return engine.container(name)
 }
 
-async function lastWords(
-  engine: Engine,
-  container: EngineContainer,
-  machine: Machine,
-  explain: ExplainLog,
-): Promise<{ readonly error: AirliftError; readonly final: boolean }> {
+/** What it has printed last, of as many starts as that holds. */
+async function lastLog(engine: Engine, container: EngineContainer): Promise<string[]> {
   const text = await engine.logs(container.name, { tail: 100 }).catch(() => '')
-  const known = explain(text)
-  const lines = text.trimEnd().split('\n')
-  const telling = lines.filter((line) => /level=(fatal|error)|^panic|unknown flag|airlift-/.test(line))
-  const details = {
-    machine: machine.name,
-    log: (telling.length > 0 ? telling : lines).slice(-6).map((line) => line.slice(0, 300)),
-  }
-  if (known)
-    return {
-      final: true,
-      error: new AirliftError(known.code, known.message, { ...details, hint: known.hint }),
-    }
-  const message =
-    container.state === 'running'
-      ? `k3s has ended ${container.restarts} times in ${container.name}`
-      : `k3s ended with exit code ${container.exitCode} in ${container.name}, and the container with it`
-  return {
-    final: false,
-    error: new AirliftError('E_START', message, {
-      ...details,
-      hint: `see its whole log: docker logs ${container.name}`,
-    }),
-  }
+  return text.trimEnd().split('\n')
 }

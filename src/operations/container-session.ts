@@ -6,7 +6,8 @@ import { type Context, createContext } from '../core/context.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import { offlineEngine } from '../machine/docker/offline-engine.js'
 import type { Machine } from '../machine/machine.js'
-import { type ExplainLog, watchedMachine } from './container-machine.js'
+import { watchedMachine } from './container-machine.js'
+import type { ExplainLog } from './last-words.js'
 import type { OperationDeps, Session } from './session.js'
 
 /** Connected to the engine of a cluster, and to its containers through it. */

@@ -9,8 +9,8 @@ import { newRuntime } from '../runtime/new-runtime.js'
 import type { MachineWorld, NodeFiles, ObserveInput, Runtime, World } from '../runtime/runtime.js'
 import { createApiAsker } from './api-asker.js'
 import { type ApiDoor, type ApiDoors, createApiDoors, createApiReader } from './api-door.js'
-import type { ExplainLog } from './container-machine.js'
 import { openContainerSession } from './container-session.js'
+import type { ExplainLog } from './last-words.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
 
 /** A cluster that is being looked at: the runtime, the connections and what was found. */
