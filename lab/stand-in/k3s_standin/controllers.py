@@ -23,6 +23,7 @@ class Controllers:
         self.server, self.kube = server, server.kube
         self.kube.delete_hooks.append(self._deleted)
         self.files = {}
+        self.noted = 0.0
 
     def start(self) -> None:
         for loop, pause in ((self._manifests, 0.5), (self._cluster, 0.5)):
@@ -82,7 +83,7 @@ class Controllers:
             leader = etcd.leader()
             if leader is None or leader["name"] != etcd.me:
                 return
-            self._voters(etcd)
+            self._voters(etcd, running)
         self._node_health()
         reconcile_workloads(self.kube)
 
@@ -109,7 +110,11 @@ class Controllers:
             elif conditions["Ready"]["status"] == "True" and len(taints) != len(node["spec"].get("taints") or []):
                 self.kube.patch(nodes, "", name, {"spec": {"taints": taints or None}}, "strategic")
 
-    def _voters(self, etcd) -> None:
+    def _voters(self, etcd, running: float) -> None:
+        """Members on their Nodes: what they are called at once, and, as rarely as k3s, whether they vote."""
+        due = running - self.noted >= env.seconds("note_ms")
+        if due:
+            self.noted = running
         nodes = self.kube.resource("v1", "Node")
         for member in etcd.members():
             node = self.kube.find(nodes, "", member["node"])
@@ -124,13 +129,17 @@ class Controllers:
                 else:
                     self.kube.patch(nodes, "", member["node"], {"metadata": {"annotations": {"etcd.k3s.cattle.io/remove": None}}})
                 continue
+            notes = {"etcd.k3s.cattle.io/node-name": member["name"], "etcd.k3s.cattle.io/node-address": member["address"].rsplit(":", 1)[0]}
+            if any(marks.get(key) != note for key, note in notes.items()):
+                self.kube.patch(nodes, "", member["node"], {"metadata": {"annotations": notes}})
+            if not due:
+                continue
             voter = not member["learner"]
             wanted = condition("EtcdIsVoter", "True" if voter else "False", "MemberNotLearner" if voter else "MemberIsLearner",
                                "Node is a voting member of the etcd cluster" if voter else "Node is a learner of the etcd cluster")
             have = {c["type"]: c["status"] for c in node.get("status", {}).get("conditions", [])}
             if have.get("EtcdIsVoter") != wanted["status"]:
-                notes = {"etcd.k3s.cattle.io/node-name": member["name"], "etcd.k3s.cattle.io/node-address": member["address"].rsplit(":", 1)[0]}
-                self.kube.patch(nodes, "", member["node"], {"metadata": {"annotations": notes}, "status": {"conditions": [wanted]}}, "strategic")
+                self.kube.patch(nodes, "", member["node"], {"status": {"conditions": [wanted]}}, "strategic")
 
     def _deleted(self, resource, gone: dict) -> None:
         """A Node takes its password Secret, its Lease, its pods and its etcd member along."""

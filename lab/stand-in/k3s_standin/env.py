@@ -14,6 +14,7 @@ DEFAULTS = {
     "ready_ms": 700,        # Node registered to Ready
     "etcd_ms": 800,         # etcd directory created to bootstrap data saved: the window in which a kill is fatal
     "promote_ms": 15000,    # learner added to learner promoted, unless somebody asks for it
+    "note_ms": 15000,       # how often the leader notes on the Nodes whether their members vote
     "addon_ms": 1500,       # API up to the kube-system Deployments created
     "heartbeat_ms": 1000,   # Lease renewal of a node
     "lease_ms": 8000,       # etcd without a majority to the end of k3s, which has lost its leases

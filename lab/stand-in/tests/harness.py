@@ -12,8 +12,8 @@ import unittest
 from signal import SIGQUIT as QUIT
 
 HERE = pathlib.Path(__file__).parent.parent
-QUICK = {"listen_ports": False, "boot_ms": 200, "join_ms": 50, "ready_ms": 100, "etcd_ms": 100, "promote_ms": 300, "addon_ms": 100,
-         "heartbeat_ms": 300, "lost_ms": 2500, "retry_ms": 300, "reregister_ms": 1500}
+QUICK = {"listen_ports": False, "boot_ms": 200, "join_ms": 50, "ready_ms": 100, "etcd_ms": 100, "promote_ms": 300, "note_ms": 100,
+         "addon_ms": 100, "heartbeat_ms": 300, "lost_ms": 2500, "retry_ms": 300, "reregister_ms": 1500}
 _built = {}
 
 

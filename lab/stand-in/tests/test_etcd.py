@@ -72,6 +72,22 @@ class Etcd(Case):
         bare = m1.kubectl("create", "--raw", "/v3/cluster/member/list", "--server", f"https://127.0.0.1:{port}", *files[:4], "-f", "-", data="{}")
         self.assertIn("certificate", bare)
 
+    def test_a_vote_is_noted_late_on_its_node(self):
+        m1 = self.first(note_ms=600000)
+        self.joiner("m2", m1).start()
+        self.ready(m1, "m1", "m2")
+
+        def voting() -> list:
+            members = json.loads(m1.kubectl("get", "--raw", "/db/info"))["members"]
+            return [one["name"] for one in members if not one.get("isLearner")]
+
+        self.until(lambda: len(voting()) == 2)
+        nodes = json.loads(m1.kubectl("get", "nodes", "-o", "json"))["items"]
+        self.assertEqual({node["metadata"]["annotations"]["etcd.k3s.cattle.io/node-name"] for node in nodes}, set(voting()))
+        self.assertNotIn("EtcdIsVoter", json.dumps(nodes))
+        m1.set_knobs()
+        self.voters(m1, "m1", "m2")
+
     def test_deleting_a_node_removes_the_member(self):
         m1 = self.first()
         m2 = self.joiner("m2", m1).start()

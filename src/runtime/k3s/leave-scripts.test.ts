@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { compileActions } from '../../plan/compile.js'
 import type { Action } from '../../plan/plan.js'
-import { leaveScript, waitMemberGone } from './leave-scripts.js'
+import { leaveScript, waitMemberGone, waitMembersHealthy } from './leave-scripts.js'
 import { runWith } from './run-with.fixture.js'
 
 describe('deleting a node', () => {
@@ -20,11 +20,20 @@ describe('deleting a node', () => {
 
 describe("etcd's members", () => {
   const wait = waitMemberGone('bare1', ['bare2'], 1000)
-  const answering = (members: readonly string[]): string => {
+  const answering = (members: readonly string[], learner = {}, reason?: string): string => {
     const info = JSON.stringify({
-      members: members.map((name) => ({ ID: 5, name, peerURLs: ['https://10.0.0.1:2380'] })),
+      members: members.map((name) => ({ ID: 5, name, peerURLs: ['https://10.0.0.1:2380'], ...learner })),
     })
-    return `case "$*" in *db/info*) printf '%s' '${info}' ;; *readyz*) printf ok ;; 'get node'*) printf 'True True' ;; esac`
+    const node = JSON.stringify({
+      metadata: { annotations: { 'etcd.k3s.cattle.io/node-name': members[0] } },
+      status: {
+        conditions: [
+          { type: 'Ready', status: 'True' },
+          { type: 'EtcdIsVoter', status: reason ? 'False' : 'True', ...(reason ? { reason } : {}) },
+        ],
+      },
+    })
+    return `case "$*" in *'get --raw /db/info') printf '%s' '${info}' ;; *' /readyz') printf ok ;; *' /api/v1/nodes/bare2') printf '%s' '${node}' ;; *) exit 1 ;; esac`
   }
 
   it.each([
@@ -38,6 +47,18 @@ describe("etcd's members", () => {
     const { exit: found, out } = runWith([wait], answering(members))
     expect(found, out).toBe(exit)
     if (exit === 1) expect(out).toContain('@@fail E_TIMEOUT')
+  })
+
+  it.each([
+    ['one that votes, and that k3s notes as a learner for a while yet', {}, 'MemberIsLearner', 0],
+    ['one that learns', { isLearner: true }, 'MemberIsLearner', 1],
+    ['one that is not healthy', {}, 'Unhealthy', 1],
+  ])('let another one leave beside %s', (_, learner, reason, exit) => {
+    const k3s = answering(['bare2-0a1b2c3d'], learner, reason)
+    for (const gate of [waitMembersHealthy(['bare2'], 1000), wait]) {
+      const { exit: found, out } = runWith([gate], k3s)
+      expect(found, out).toBe(exit)
+    }
   })
 
   it('are asked for in a way that every shell understands', () => {

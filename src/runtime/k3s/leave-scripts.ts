@@ -1,6 +1,8 @@
 import { quote } from '../../machine/quote.js'
 import type { Action } from '../../plan/plan.js'
+import { ASK_AS_ADMIN } from './ask-api.js'
 import { kubectl } from './kubectl.js'
+import { HEALTHY } from './vote-script.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
 
@@ -31,14 +33,13 @@ export function leaveScript(name: string): string {
   ].join('\n')
 }
 
-/** Conditions of a master that is a full member: `True True`. */
-const HEALTHY = `jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="EtcdIsVoter")].status}`
-
+/** For scripts that have `api`. */
 function healthyCheck(members: readonly string[]): string[] {
   return [
-    `[ "$(${kubectl('get --raw /readyz')} 2>/dev/null)" = ok ] || { echo 'the API server is not ready'; exit 1; }`,
+    HEALTHY,
+    `[ "$(api /readyz)" = ok ] || { echo 'the API server is not ready'; exit 1; }`,
     `for node in ${members.map(quote).join(' ')}; do`,
-    `  [ "$(${kubectl(`get node "$node" -o ${quote(HEALTHY)}`)} 2>/dev/null)" = 'True True' ] || { echo "$node is not Ready, or no voting member of etcd"; exit 1; }`,
+    '  healthy "$node" || { echo "$node is not Ready, or no voting member of etcd"; exit 1; }',
     'done',
   ]
 }
@@ -50,7 +51,7 @@ export function waitMembersHealthy(members: readonly string[], timeoutMs: number
   return {
     kind: 'wait',
     what: `the datastore to be healthy on ${members.join(', ')}`,
-    script: healthyCheck(members).join('\n'),
+    script: [ASK_AS_ADMIN, ...healthyCheck(members)].join('\n'),
     timeoutMs,
     diagnose: nodesDiagnose,
   }
@@ -66,7 +67,8 @@ export function waitMemberGone(name: string, members: readonly string[], timeout
     kind: 'wait',
     what: `etcd to be without ${name}`,
     script: [
-      `info=$(${kubectl('get --raw /db/info')} 2>/dev/null) || { echo 'etcd does not tell its members'; exit 1; }`,
+      ASK_AS_ADMIN,
+      `info=$(api /db/info) || { echo 'etcd does not tell its members'; exit 1; }`,
       `list=$(printf '%s' "$info" | tr ',{' '\\n\\n' | sed -n 's/^ *"name": *"\\([^"]*\\)".*/\\1/p')`,
       `if printf '%s\\n' "$list" | grep -qE ${pattern(name)}; then echo ${quote(`etcd still has the member ${name}`)}; exit 1; fi`,
       // Asked without a majority, k3s names only itself.

@@ -11,7 +11,11 @@ export function runWith(actions: readonly Action[], k3s: string): { exit: number
   try {
     writeFileSync(`${dir}/k3s`, `#!/bin/sh\nshift\n${k3s}\n`)
     chmodSync(`${dir}/k3s`, 0o755)
-    const script = compileActions(actions, new Map()).replaceAll(K3S.binary, `${dir}/k3s`)
+    writeFileSync(`${dir}/k3s.yaml`, 'server: https://127.0.0.1:6443\n')
+    const script = compileActions(actions, new Map())
+      .replaceAll(K3S.binary, `${dir}/k3s`)
+      .replaceAll(K3S.kubeconfig, `${dir}/k3s.yaml`)
+      .replaceAll(K3S.dataDir, dir)
     const { status, stdout } = spawnSync('sh', [], { input: script, encoding: 'utf8' })
     return { exit: status, out: stdout }
   } finally {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SHELLS } from '../../machine/shells.fixture.js'
 import { K3S } from './paths.js'
-import { promoteScript, VOTE, voteSteps } from './vote-script.js'
+import { HEALTHY, promoteScript, VOTE, voteSteps } from './vote-script.js'
 
 const node = { metadata: { annotations: { 'etcd.k3s.cattle.io/node-name': 'bare2-0a1b' } } }
 const members = (...list: object[]): string => JSON.stringify({ header: { member_id: 1 }, members: list })
@@ -40,6 +40,43 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
       expect(vote(shell, node, members(...others))).toBe(false)
       expect(vote(shell, node, '')).toBe(false)
       expect(vote(shell, { metadata: {} }, members(...others))).toBe(false)
+    })
+  },
+)
+
+describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
+  'the health of a master, under %s',
+  (_, shell) => {
+    const ready = { type: 'Ready', status: 'True', reason: 'KubeletReady' }
+    const noted = (status: string, reason: string): object => ({ type: 'EtcdIsVoter', status, reason })
+    const learner = noted('False', 'MemberIsLearner')
+    const voting = members({ ID: 2, name: 'bare2-0a1b' })
+    const learning = members({ ID: 2, name: 'bare2-0a1b', isLearner: true })
+
+    it.each([
+      [
+        'votes, as k3s has noted, which asks etcd for nothing',
+        [noted('True', 'MemberNotLearner'), ready],
+        '',
+        0,
+      ],
+      ['votes, and k3s notes that it learns', [learner, ready], voting, 0],
+      ['votes, and k3s has noted nothing yet', [ready], voting, 0],
+      ['learns', [learner, ready], learning, 1],
+      ['learns, and k3s has noted nothing yet', [ready], learning, 1],
+      ['votes and is not healthy', [noted('False', 'Unhealthy'), ready], voting, 1],
+      ['votes and is not ready', [learner, { ...ready, status: 'Unknown' }], voting, 1],
+    ])('of one that %s', (_what, conditions, info, status) => {
+      for (const indent of [undefined, 2]) {
+        const answer = JSON.stringify({ ...node, status: { conditions } }, null, indent)
+        const api = `api() { case $1 in /api/v1/nodes/bare2) printf '%s' "$NODE" ;; /db/info) printf '%s' "$INFO" ;; *) return 1 ;; esac; }`
+        const [program = '', ...rest] = shell
+        const script = `set -u\n${api}\n${HEALTHY}\nhealthy bare2`
+        const env = { ...process.env, NODE: answer, INFO: info }
+        expect(spawnSync(program, [...rest, '-c', script], { env }).status).toBe(status)
+        const other = script.replace(/bare2$/, 'bare3')
+        expect(spawnSync(program, [...rest, '-c', other], { env }).status).toBe(1)
+      }
     })
   },
 )

@@ -1,4 +1,5 @@
 import type { Action, Step } from '../../plan/plan.js'
+import { CONDITION } from './ask-api.js'
 import { K3S } from './paths.js'
 
 /** Defines `vote`, for scripts that have `api`: whether the Node on stdin, as JSON, has a member of etcd with a vote. */
@@ -7,6 +8,21 @@ export const VOTE = `vote() {
   [ -n "$member" ] || return 1
   it=$(api /db/info | tr -d ' \\n\\t' | sed 's/},{/}\\n{/g' | grep "\\"name\\":\\"$member\\"")
   case $it in '' | *'"isLearner":true'*) return 1 ;; esac
+}`
+
+/**
+ * Defines `healthy NODE`, for scripts that have `api`: whether a master is Ready and a healthy member of etcd with a vote. k3s
+ * notes late that a member has been given its vote; what else it notes, such as that the member is unhealthy, stands.
+ */
+export const HEALTHY = `${CONDITION}
+${VOTE}
+late() {
+  noted=$(tr -d ' \\n\\t' | sed -n 's/.*"type":"EtcdIsVoter",\\([^}]*\\).*/\\1/p')
+  case $noted in '' | *'"reason":"MemberIsLearner"'*) ;; *) return 1 ;; esac
+}
+healthy() {
+  json=$(api "/api/v1/nodes/$1") && printf '%s' "$json" | condition Ready || return 1
+  printf '%s' "$json" | condition EtcdIsVoter || { printf '%s' "$json" | late && printf '%s' "$json" | vote; }
 }`
 
 const TLS = `${K3S.dataDir}/server/tls/etcd`
