@@ -9,12 +9,17 @@ import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { founderOf } from './first-master.js'
 import { layoutOf } from './layout.js'
 import { lbSteps } from './lb-steps.js'
+import { requireData } from './lost-data.js'
 import { nodeSteps, stepId } from './node-steps.js'
 
-/** Network, images, load balancer and the first master. */
+/**
+ * Network, images, load balancer and the first master.
+ * @throws AirliftError E_REFUSED where the data of the cluster is gone
+ */
 export function planInit(spec: ClusterSpec, world: World): Plan {
   const layout = layoutOf(spec, world)
   checkUnchanged(spec, world, layout)
+  requireData(spec, world)
   const founder = founderOf(spec, world)
   const own = founder
     ? nodeSteps(

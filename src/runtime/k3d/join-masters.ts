@@ -11,6 +11,7 @@ import { planOf } from './init.js'
 import { joinThrough } from './join-through.js'
 import { containerOf, layoutOf } from './layout.js'
 import { lbReady, lbSteps } from './lb-steps.js'
+import { forgetLost } from './lost-data.js'
 import { nodeSteps, stepId } from './node-steps.js'
 
 /**
@@ -29,12 +30,16 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
   let last = before
   const steps: Step[] = []
   const joined: string[] = []
+  const forgotten: string[] = []
   for (const node of masters.filter((candidate) => candidate !== founder)) {
     const joining = { founder: false, through: joinThrough(spec, world, layout, node, entry) }
     // A member that was stopped changes no membership by starting, and a majority may be needed for any to be ready.
     const resumes = containerOf(world, node.target.host)?.state === 'exited'
     const needs = [...(resumes ? [] : last), ...lbReady(spec, world, layout)]
-    const own = nodeSteps({ spec, world, layout, node, joining }, needs)
+    // Its old member leaves etcd only when the master before it has joined: one change of members at a time.
+    const forget = forgetLost(world, node, entry, last)
+    const own = nodeSteps({ spec, world, layout, node, joining, ...(forget ? { forget } : {}) }, needs)
+    if (forget) forgotten.push(forget.id)
     steps.push(...own)
     const start = stepId.start(node.target.host)
     if (!own.some((step) => step.id === start)) continue
@@ -45,7 +50,7 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
     steps.push(
       ...voteSteps({
         machine: machineOf(world, entry).id,
-        needs: before,
+        needs: [...before, ...forgotten],
         joining: joined,
         masters: spec.masters.length,
         timeoutMs: spec.timeoutMs,

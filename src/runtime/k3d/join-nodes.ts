@@ -8,6 +8,7 @@ import { listening } from './join-masters.js'
 import { joinThrough } from './join-through.js'
 import { layoutOf } from './layout.js'
 import { lbReady, lbSteps } from './lb-steps.js'
+import { forgetLost } from './lost-data.js'
 import { nodeSteps } from './node-steps.js'
 
 /** Workers: their containers are made at once, and started as soon as a master listens. One that asks before backs off. */
@@ -18,7 +19,8 @@ export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly N
   const needs = [...listening(world, entry), ...lbReady(spec, world, layout)]
   const steps: Step[] = nodes.flatMap((node) => {
     const joining = { founder: false, through: joinThrough(spec, world, layout, node, entry) }
-    return nodeSteps({ spec, world, layout, node, joining }, needs)
+    const forget = forgetLost(world, node, entry, [])
+    return nodeSteps({ spec, world, layout, node, joining, ...(forget ? { forget } : {}) }, needs)
   })
   return planOf(spec, world, steps.length > 0 ? [...lbSteps(spec, world, layout), ...steps] : steps)
 }

@@ -19,7 +19,7 @@ import { certificateFiles } from './node-files.js'
 
 /** What a container itself is asked. The rest of {@link k3sFragments} is for hosts, and each takes a dozen milliseconds. */
 const OF_CONTAINER = [
-  ...['k3s-initialized', 'k3s-token', 'k3s-kubeconfig', 'k3s-datastore', 'k3s-server'],
+  ...['k3s-initialized', 'k3s-token', 'k3s-kubeconfig', 'k3s-datastore', 'k3s-server', 'k3s-node-password'],
   ARCHIVES,
 ]
 const OF_API = ['k3s-api', 'k3s-nodes', 'k3s-members']

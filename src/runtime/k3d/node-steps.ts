@@ -4,7 +4,7 @@ import type { Action, ApiQuestion, Step } from '../../plan/plan.js'
 import { apiPort, usesEtcd } from '../k3s/config.js'
 import { changedFiles, type DesiredFile } from '../k3s/desired.js'
 import { machineOf } from '../k3s/first-master.js'
-import { imagesFor, isForgotten, isReady } from '../k3s/node-steps.js'
+import { imagesFor, isAsked, isForgotten, isReady } from '../k3s/node-steps.js'
 import { unitName } from '../k3s/paths.js'
 import { STARTED, waitFreshNode } from '../k3s/start-waits.js'
 import { checkImages, waitApi, waitJoinable, waitMasterReady, waitWorkerReady } from '../k3s/waits.js'
@@ -13,7 +13,9 @@ import type { Joining } from './config.js'
 import { clusterLabels, nodeContainer, nodeOptions } from './container-config.js'
 import { CONTAINER, objectNames } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
+import { wasStarted } from './first-master.js'
 import { containerOf, engineOf, type Layout } from './layout.js'
+import { hasData } from './lost-data.js'
 import { attachAgain } from './lost-network.js'
 import { entries, nodeFiles } from './node-files.js'
 
@@ -24,6 +26,8 @@ export interface NodePlan {
   readonly layout: Layout
   readonly node: NodeSpec
   readonly joining: Joining
+  /** Makes the cluster forget what the node was before. */
+  readonly forget?: Step
 }
 
 /** Ids of a container's steps, so that others can need them. */
@@ -43,7 +47,8 @@ export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
   const restart = mustRestart(plan, machine, changed)
   if (running && !restart && isReady({ world, node, machine }))
     return [...filesStep(machine, changed), ...imagesStep(plan, machine)]
-  const steps = running ? [] : [createStep(plan, machine, files)]
+  const { forget } = plan
+  const steps = [...(forget ? [forget] : []), ...(running ? [] : [createStep(plan, machine, files)])]
   const before = [
     ...steps.map((step) => step.id),
     ...engineSteps(spec, world, layout)
@@ -56,11 +61,11 @@ export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
 
 /** One that runs with other files than it is to have, or that the cluster has forgotten; a start does nothing for a paused one. */
 function mustRestart(
-  { spec, world, node }: NodePlan,
+  { spec, world, node, forget }: NodePlan,
   machine: MachineWorld,
   changed: readonly DesiredFile[],
 ): boolean {
-  if (changed.some((file) => file.restart)) return true
+  if (forget || changed.some((file) => file.restart)) return true
   return (
     containerOf(world, node.target.host)?.state === 'paused' || isForgotten({ spec, world, node, machine })
   )
@@ -112,7 +117,7 @@ function writes(files: readonly DesiredFile[]): Action[] {
 
 /** Volumes and container, with all files before it ever starts. One that a dead run left half-made is completed. */
 function createStep(
-  { spec, world, layout, node, joining }: NodePlan,
+  { spec, world, layout, node, joining, forget }: NodePlan,
   machine: MachineWorld,
   files: readonly DesiredFile[],
 ): Step {
@@ -123,9 +128,12 @@ function createStep(
     id: stepId.create(name),
     machine: machine.id,
     title: `${made ? 'complete' : 'create'} the container of a ${node.role}`,
-    needs: engineSteps(spec, world, layout)
-      .map((step) => step.id)
-      .filter((id) => id !== ENGINE_STEPS.images),
+    needs: [
+      ...engineSteps(spec, world, layout)
+        .map((step) => step.id)
+        .filter((id) => id !== ENGINE_STEPS.images),
+      ...(forget ? [forget.id] : []),
+    ],
     effect: made ? 'change' : 'create',
     actions: [
       { kind: 'volume', op: 'create', name: objectNames.data(name), labels },
@@ -170,7 +178,8 @@ function startSteps(
         : [{ kind: 'container' as const, op: 'start' as const, name }]),
   ]
   // One that ran before is called Ready until the cluster misses its reports, 40 seconds later.
-  const again = restart || (state === undefined ? hasData(plan) : state !== 'created' && state !== 'running')
+  const again =
+    restart || (state === undefined ? mayBeKnown(plan) : state !== 'created' && state !== 'running')
   const waits = readyWaits(plan, machine, again)
   const others = spec.masters.length + spec.nodes.length > 1
   const listen =
@@ -239,9 +248,10 @@ function readyWaits(
   return actions
 }
 
-/** Whether the data of a node is there, whose container somebody may have removed. */
-function hasData({ world, node }: NodePlan): boolean {
-  return engineOf(world).volumes.some((volume) => volume.name === objectNames.data(node.target.host))
+/** Whether the cluster may have a node of this name, from a container that somebody removed; what it forgets first it has not. */
+function mayBeKnown({ world, node }: NodePlan): boolean {
+  if (hasData(world, node.target.host)) return true
+  return !isAsked(world) && engineOf(world).containers.some(wasStarted)
 }
 
 /**

@@ -7,6 +7,7 @@ import { planDeleteNodes } from './delete-nodes.js'
 import { planInit } from './init.js'
 import { planJoinMasters } from './join-masters.js'
 import { planJoinNodes } from './join-nodes.js'
+import { unknownData } from './lost-data.js'
 import { imageVersion, NODE_REPOSITORIES, nodeImages } from './node-images.js'
 import { observeK3d } from './observe.js'
 import { planPorts, planPortsUndo } from './ports.js'
@@ -24,6 +25,7 @@ export function createK3dRuntime(): Runtime {
       ...K3S_INFO,
     },
     observe: observeK3d,
+    undecided: unknownData,
     init: planInit,
     joinMasters: planJoinMasters,
     joinNodes: planJoinNodes,

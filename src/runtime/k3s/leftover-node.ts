@@ -54,12 +54,18 @@ function requireSameMachine(known: NodeStatus, machine: MachineWorld): void {
   )
 }
 
-/** etcd must agree to the removal of a member, which takes a majority of all members, the lost one counted. */
-function requireMajorityWithout(name: string, world: World, machine: MachineWorld): void {
+/**
+ * etcd must agree to the removal of a member, which takes a majority of all members, the lost one counted.
+ * @throws AirliftError E_JOIN (exit 5)
+ */
+export function requireMajorityWithout(name: string, world: World, machine: MachineWorld): void {
   const nodes = world.machines.find(({ installed }) => installed.nodes?.some((node) => node.name === name))
     ?.installed.nodes
   const members = (nodes ?? []).filter((node) => node.voter !== undefined)
-  const healthy = members.filter((node) => node.voter && node.ready && node.name !== name)
+  // The cluster calls a node Ready for 40 seconds after it has ended.
+  const ended = (node: NodeStatus): boolean =>
+    world.machines.some((other) => nodeName(other) === node.name && !other.installed.active)
+  const healthy = members.filter((node) => node.voter && node.ready && node.name !== name && !ended(node))
   if (healthy.length > members.length / 2) return
   throw new AirliftError(
     'E_JOIN',

@@ -52,7 +52,8 @@ export function unknownMajority(spec: ClusterSpec, world: World): string | undef
   return starting && `etcd of ${nodeName(starting)} to say whether it has a majority`
 }
 
-interface Minority {
+/** Masters of which too few have the data of etcd. */
+export interface Minority {
   readonly masters: readonly MachineWorld[]
   /** Those that have the data of etcd: not more than half of the members. */
   readonly having: readonly MachineWorld[]
@@ -60,7 +61,7 @@ interface Minority {
 }
 
 /** Where no master answers, and the data of too few members is left; undefined otherwise. */
-function minorityOf(spec: ClusterSpec, world: World): Minority | undefined {
+export function minorityOf(spec: ClusterSpec, world: World): Minority | undefined {
   const masters = mastersOf(spec, world)
   if (masters.some(({ installed }) => installed.apiReady)) return undefined
   const having = masters.filter(hasData)
@@ -68,7 +69,8 @@ function minorityOf(spec: ClusterSpec, world: World): Minority | undefined {
   return having.length > members / 2 ? undefined : { masters, having, members }
 }
 
-function isLeaderless({ facts }: MachineWorld): boolean {
+/** Whether etcd on a master says that there is no majority. */
+export function isLeaderless({ facts }: MachineWorld): boolean {
   return /NO LEADER/.test(facts.managed.fragments['k3s-etcd'] ?? '')
 }
 

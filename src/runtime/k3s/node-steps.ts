@@ -112,17 +112,21 @@ export function knownNode(world: World, name: string): NodeStatus | undefined {
   return undefined
 }
 
+/** Whether the cluster has told its nodes. */
+export function isAsked(world: World): boolean {
+  return world.machines.some(({ installed }) => installed.apiReady && (installed.nodes ?? []).length > 0)
+}
+
 /**
  * Whether a node runs that the cluster does not know any more, such as after `kubectl delete node`: it registers when it is
  * started, and never again. A member of etcd is left alone: k3s took it out of the datastore with its Node.
  */
 export function isForgotten({ spec, world, machine, node }: NodePlan): boolean {
-  const asked = world.machines.some(
-    ({ installed }) => installed.apiReady && (installed.nodes ?? []).length > 0,
-  )
   const { active, initialized } = machine.installed
   const member = node.role === 'master' && usesEtcd(spec)
-  return asked && active && initialized && !member && knownNode(world, nodeName(machine)) === undefined
+  return (
+    isAsked(world) && active && initialized && !member && knownNode(world, nodeName(machine)) === undefined
+  )
 }
 
 /** Whether a node is what its start was to make of it: Ready, seen so before, and on a master with an API that answers. */
