@@ -12,9 +12,11 @@ export type { Facts } from './machine/facts/facts.js'
 export type { Machine, PutRequest, RunOptions, RunResult } from './machine/machine.js'
 export { createSecretSource, type SecretSource } from './machine/ssh/secret-source.js'
 export { type AddInput, type AddOutcome, add } from './operations/add.js'
+export type { ClusterStatus } from './operations/cluster-status.js'
 export { type CopyInput, type CopyResult, copy } from './operations/copy.js'
 export { type DeleteInput, type DeleteOutcome, deleteNodes } from './operations/delete.js'
-export { type DoctorInput, type DoctorReport, doctor } from './operations/doctor.js'
+export { doctor } from './operations/doctor.js'
+export type { DoctorInput, DoctorReport } from './operations/doctor-report.js'
 export { type ExecInput, type ExecResult, exec } from './operations/exec.js'
 export { type ImportInput, type ImportResult, importImages } from './operations/images/import-images.js'
 export { type ImageList, listImages } from './operations/images/list-images.js'
@@ -27,7 +29,7 @@ export { type ResetInput, type ResetOutcome, reset } from './operations/reset.js
 export type { ClusterRef } from './operations/resolve-cluster.js'
 export { type RunInput, type RunOutcome, run } from './operations/run.js'
 export type { OperationDeps } from './operations/session.js'
-export { type ClusterStatus, status } from './operations/status.js'
+export { status } from './operations/status.js'
 export {
   type StartInput,
   type StopInput,

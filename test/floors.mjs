@@ -1,4 +1,5 @@
-// The floors of ARCHITECTURE.md as a rule: an import goes down the list, never up, and the heavy packages have one room each.
+// The floors of ARCHITECTURE.md as a rule: an import goes down the list, never up and never in a circle, and the heavy packages
+// have one room each.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
@@ -24,6 +25,8 @@ const STATE = { path: '/var/lib/airlift', file: 'src/cluster/state-dir.ts' }
 
 const root = resolve(import.meta.dirname, '..')
 const problems = []
+/** File → the files that it imports, types too. */
+const imports = new Map()
 
 function* sources(dir) {
   for (const name of readdirSync(dir)) {
@@ -45,6 +48,7 @@ for (const file of sources(join(root, 'src'))) {
   if (code.includes(STATE.path) && path !== STATE.file && !tests)
     problems.push(`${path}: takes ${STATE.path} from ${STATE.file}`)
   const floor = FLOORS.indexOf(path.split('/')[1])
+  imports.set(path, [])
   // src/index.ts is the library's door and may name anything below the command line.
   const from = Math.max(floor, 0)
   for (const [, name] of text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
@@ -55,6 +59,7 @@ for (const file of sources(join(root, 'src'))) {
       continue
     }
     const target = relative(root, resolve(dirname(file), name))
+    imports.get(path).push(target.replace(/\.js$/, '.ts'))
     const to = FLOORS.indexOf(target.split('/')[1])
     if (to >= 0 && to < from)
       problems.push(`${path}: imports up, from ${FLOORS[from]} to ${FLOORS[to]} (${name})`)
@@ -69,6 +74,19 @@ for (const file of sources(join(root, 'src'))) {
     }
   }
 }
+
+/** Goes down from a file, and reports the way back to one that it came by. */
+const done = new Set()
+function descend(path, way) {
+  if (way.includes(path)) {
+    problems.push(`${path}: imports itself, by ${[...way.slice(way.indexOf(path) + 1), path].join(' > ')}`)
+    return
+  }
+  if (done.has(path)) return
+  for (const next of imports.get(path) ?? []) descend(next, [...way, path])
+  done.add(path)
+}
+for (const path of imports.keys()) descend(path, [])
 
 for (const problem of problems) console.error(problem)
 console.error(problems.length === 0 ? 'floors: ok' : `floors: ${problems.length} problems`)

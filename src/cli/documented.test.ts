@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { expect, it } from 'vitest'
 import { registerAll } from './commands/all.js'
-import type { CliDeps } from './shared.js'
+import type { CliDeps } from './io.js'
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8')
 

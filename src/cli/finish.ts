@@ -1,8 +1,8 @@
 import { AirliftError } from '../core/errors.js'
 import type { OperationReport } from '../operations/report.js'
+import type { ActionIo } from './io.js'
 import { renderError } from './render/error.js'
 import { type ReportText, renderFailures, renderReport } from './render/report.js'
-import type { ActionIo } from './shared.js'
 
 /**
  * Prints the result of a verb that changes machines and gives its exit code: 0 done or unchanged, 3 partial, and the code

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { createContext } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { type ForAll, forAll } from './for-all.js'
+import type { ActionIo } from './io.js'
 import { styleFor } from './render/style.js'
-import type { ActionIo } from './shared.js'
 
 interface Lab {
   readonly io: ActionIo

@@ -1,9 +1,9 @@
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import { type ListedCluster, list } from '../operations/list.js'
 import { errorJson } from './finish.js'
+import { type ActionIo, UsageError } from './io.js'
 import { operationDeps } from './operation-io.js'
 import { renderError } from './render/error.js'
-import { type ActionIo, UsageError } from './shared.js'
 
 type Flags = Readonly<Record<string, unknown>>
 

@@ -1,4 +1,4 @@
-import { UsageError } from './shared.js'
+import { UsageError } from './io.js'
 
 /** The file of `--kubeconfig` where one is changed. @throws UsageError for `-`, which is stdout and holds nothing to change */
 export function kubeconfigFile(flags: Readonly<Record<string, unknown>>): string | undefined {

@@ -1,7 +1,7 @@
 import type { Role } from '../cluster/spec.js'
 import type { MachineSelection } from '../operations/select-machines.js'
+import { UsageError } from './io.js'
 import { clusterRef } from './operation-io.js'
-import { UsageError } from './shared.js'
 
 /** What --name, --masters, --nodes and --on choose. `--masters` alone is a role; with hosts it names machines. */
 export async function machineSelection(flags: Readonly<Record<string, unknown>>): Promise<MachineSelection> {

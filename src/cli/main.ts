@@ -1,6 +1,6 @@
 import { Command, CommanderError, type Option } from 'commander'
 import { registerNamed } from './commands/all.js'
-import type { CliDeps, OutputFlags } from './shared.js'
+import type { CliDeps, OutputFlags } from './io.js'
 
 /** Entry point: parses `argv` (without node and script), runs one command, resolves with its exit code. Never throws. */
 export async function main(argv: readonly string[], overrides: Partial<CliDeps> = {}): Promise<number> {

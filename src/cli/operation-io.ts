@@ -7,7 +7,7 @@ import type { OperationDeps } from '../operations/session.js'
 import { shareEngine } from '../operations/share-engine.js'
 import { createSpecIo } from '../registry/local-spec-io.js'
 import { containerFlagNames, refuseContainerFlags, refuseHostFlags } from './container-flags.js'
-import type { ActionIo } from './shared.js'
+import type { ActionIo } from './io.js'
 
 /** What every operation needs of the command line: where secrets come from, and one connection to the engine for all. */
 export function operationDeps(io: ActionIo): OperationDeps {

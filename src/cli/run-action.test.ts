@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
 import { AirliftError } from '../core/errors.js'
+import type { CliDeps, OutputFlags } from './io.js'
 import { runAction } from './run-action.js'
-import type { CliDeps, OutputFlags } from './shared.js'
 
 const output: OutputFlags = { output: 'json', events: false, quiet: false, verbose: 0 }
 const deps = {

@@ -1,9 +1,6 @@
 import { createContext, defaultLimits, type Limits } from '../core/context.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
 import { createEvents } from '../core/events.js'
-import { noteEvent } from './render/note-event.js'
-import { canDraw } from './render/progress.js'
-import { styleFor } from './render/style.js'
 import {
   type Action,
   type ActionIo,
@@ -11,7 +8,10 @@ import {
   type EventRenderer,
   type OutputFlags,
   UsageError,
-} from './shared.js'
+} from './io.js'
+import { noteEvent } from './render/note-event.js'
+import { canDraw } from './render/progress.js'
+import { styleFor } from './render/style.js'
 
 /** Runs one action with events, cancellation and output in place; resolves with the exit code. */
 export async function runAction(

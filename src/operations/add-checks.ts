@@ -5,7 +5,8 @@ import { AirliftError } from '../core/errors.js'
 import { resolveVersion } from '../rootfs/download/resolve-version.js'
 import { newRuntime } from '../runtime/new-runtime.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
-import type { OpenSource, SourceInput } from './open-source.js'
+import type { SourceInput } from './found-source.js'
+import type { OpenSource } from './open-source.js'
 import { openReleasedRootfs } from './released-rootfs.js'
 
 /** The master through which nodes are added. @throws AirliftError E_REFUSED when the API of none answers */

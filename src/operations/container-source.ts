@@ -10,7 +10,7 @@ import { resolveVersion } from '../rootfs/download/resolve-version.js'
 import type { Arch, Rootfs } from '../rootfs/manifest.js'
 import type { NodeImages, Runtime } from '../runtime/runtime.js'
 import { connectToEngine } from './container-session.js'
-import type { FoundSource, SourceInput } from './open-source.js'
+import type { FoundSource, SourceInput } from './found-source.js'
 import { openKeptRootfs, openReleasedRootfs } from './released-rootfs.js'
 import type { OperationDeps } from './session.js'
 

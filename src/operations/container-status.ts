@@ -3,7 +3,7 @@ import { containerName } from '../cluster/container-spec.js'
 import { MAKE_AGAIN } from '../cluster/no-master.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
-import type { StatusProblem } from './status.js'
+import type { StatusProblem } from './cluster-status.js'
 
 /**
  * What is wrong with the containers of a cluster, the load balancer among them. Pure.

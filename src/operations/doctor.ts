@@ -1,54 +1,20 @@
-import type { ClusterSpec, NodeSpec, Role } from '../cluster/spec.js'
+import type { NodeSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { type AirliftError, toAirliftError } from '../core/errors.js'
 import { collectFacts } from '../machine/facts/collect-facts.js'
 import type { Machine } from '../machine/machine.js'
 import { INITIALIZED } from '../machine/state-paths.js'
-import type { RootfsManifest } from '../rootfs/manifest.js'
 import { checkClean } from '../runtime/clean/check-clean.js'
 import { checkMachines } from '../runtime/preflight/check-machines.js'
 import type { PreflightMachine } from '../runtime/preflight/machine-under-test.js'
 import { nodeIpOf } from '../runtime/preflight/node-ip.js'
-import { checkIgnore, type Problem, problem, refusals } from '../runtime/preflight/problem.js'
+import { type Problem, problem } from '../runtime/preflight/problem.js'
+import { checkIgnore, refusals } from '../runtime/preflight/refuse.js'
 import { doctorContainers } from './doctor-containers.js'
+import type { DoctorInput, DoctorMachine, DoctorReport } from './doctor-report.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
 import { checkThisComputer } from './this-computer.js'
 import { unusableCode } from './unusable.js'
-
-/** What `doctor` is asked for. */
-export interface DoctorInput {
-  /** Masters, nodes, ssh, config and ignore count. Without masters and nodes this computer is looked at. */
-  readonly spec: ClusterSpec
-  /** Lets the release, the architecture and the room for the files be checked as well. */
-  readonly rootfs?: RootfsManifest
-  /** Prove that nothing of airlift and k3s is on the machines, instead of looking for what would go wrong. */
-  readonly clean?: boolean
-}
-
-/** One machine as doctor found it. */
-export interface DoctorMachine {
-  /** The machine's id; as it was typed when it could not be reached. */
-  readonly machine: string
-  readonly name: string
-  readonly role: Role
-  /** Whether nothing on it refuses. */
-  readonly ok: boolean
-  readonly hostname?: string
-  readonly os?: string
-  readonly arch?: string
-  readonly init?: 'systemd' | 'openrc' | 'none'
-  readonly address?: string
-  readonly cpus?: number
-  readonly memoryBytes?: number
-}
-
-/** What doctor found. */
-export interface DoctorReport {
-  /** Whether nothing refuses: no error but those that were ignored. */
-  readonly ok: boolean
-  readonly machines: readonly DoctorMachine[]
-  readonly problems: readonly Problem[]
-}
 
 /**
  * Looks for everything that would go wrong, on all machines at once, and changes nothing. Machines that cannot be reached are

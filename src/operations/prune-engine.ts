@@ -2,8 +2,8 @@ import { LABELS } from '../cluster/container-labels.js'
 import type { Context } from '../core/context.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import { clustersOf } from './engine-clusters.js'
+import type { Kept, Leftover } from './leftover.js'
 import { mayBeMaking } from './maker.js'
-import type { Kept, Leftover } from './prune.js'
 
 type Labels = Readonly<Record<string, string>>
 

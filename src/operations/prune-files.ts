@@ -8,7 +8,7 @@ import { readTempNotes } from '../cluster/temp-paths.js'
 import type { Context } from '../core/context.js'
 import { kubeconfigPaths } from '../kubeconfig/paths.js'
 import { cacheDir } from '../rootfs/download/fetch-release.js'
-import type { Leftover } from './prune.js'
+import type { Leftover } from './leftover.js'
 
 /** A download that nobody has gone on with for so long is given up. Milliseconds. */
 const OLD_MS = 24 * 3_600_000

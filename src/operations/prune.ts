@@ -3,28 +3,11 @@ import type { Context } from '../core/context.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
 import type { Engine } from '../machine/docker/engine.js'
 import { engineIfAny } from './engine-clusters.js'
+import type { Kept, Leftover } from './leftover.js'
 import { findOnEngine, removeFromEngine } from './prune-engine.js'
 import { findFiles, removeFile } from './prune-files.js'
 import { findRecords } from './prune-records.js'
 import type { OperationDeps } from './session.js'
-
-/** Something that a dead run left. */
-export interface Leftover {
-  readonly kind: 'container' | 'network' | 'volume' | 'image' | 'record' | 'file'
-  /** Its name, or its path. */
-  readonly name: string
-  /** The cluster that it was for, where it was for one. */
-  readonly cluster: string | null
-  /** Why it is not needed. */
-  readonly reason: string
-}
-
-/** Something that looks left behind and may not be. */
-export interface Kept {
-  readonly kind: Leftover['kind']
-  readonly name: string
-  readonly reason: string
-}
 
 /** What `prune` found and did; its JSON. */
 export interface PruneResult {

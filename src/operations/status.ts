@@ -2,41 +2,12 @@ import { MAKE_AGAIN } from '../cluster/no-master.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
+import type { ClusterStatus, NodeReport, StatusProblem } from './cluster-status.js'
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
 import { containerProblems } from './container-status.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { isShut, unusableCode } from './unusable.js'
-
-/** One node in a status. */
-export interface NodeReport extends Omit<NodeStatus, 'voter' | 'drained' | 'taints'> {
-  /** Id of its machine; null when the cluster knows a node whose machine is not known here. */
-  readonly machine: string | null
-}
-
-/** Something that is wrong with the cluster. */
-export interface StatusProblem {
-  readonly code: string
-  readonly machine: string | null
-  readonly message: string
-  readonly hint: string
-}
-
-/** The health of a cluster; the JSON of `airlift status`. */
-export interface ClusterStatus {
-  readonly name: string
-  readonly runtime: string
-  readonly version: string
-  readonly health: 'ready' | 'degraded' | 'down'
-  readonly endpoint: string
-  readonly datastore: {
-    readonly kind: 'etcd' | 'sqlite' | 'external'
-    readonly members: number
-    readonly healthy: number
-  }
-  readonly nodes: readonly NodeReport[]
-  readonly problems: readonly StatusProblem[]
-}
 
 /**
  * The health of a cluster, from its machines.

@@ -55,7 +55,7 @@ def get(client, args, words: list) -> int:
         sys.stdout.write(client.raw("GET", args.flags["raw"]).decode())
         return 0
     if args.flags.get("filename"):
-        from .kubectl_write import manifests
+        from .manifests import manifests
         words = [f"{one['kind'].lower()}/{one['metadata']['name']}" for one in manifests(args)]
     found = collect(client, args, words)
     form = args.flags.get("output", "")

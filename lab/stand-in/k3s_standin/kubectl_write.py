@@ -8,25 +8,13 @@ import time
 from . import env, jsonpath
 from .kube import ApiError
 from .kubectl_get import collect, resource, targets
+from .manifests import manifests
 from .nodes import parse_taint
 from .resources import find_kind
 from .yaml_mini import documents
 
 MERGE = "application/merge-patch+json"
 _KINDS = {"merge": MERGE, "json": "application/json-patch+json", "strategic": "application/strategic-merge-patch+json"}
-
-
-def manifests(args) -> list:
-    """Every object in the files of -f; `-` is stdin, a directory is all its manifests."""
-    out = []
-    for name in args.all_of("filename"):
-        paths = [os.path.join(name, one) for one in sorted(os.listdir(name)) if one.endswith((".yaml", ".yml", ".json"))] if os.path.isdir(name) else [name]
-        for path in paths:
-            if path != "-" and not os.path.exists(path):
-                raise ApiError(0, "", f'error: the path "{path}" does not exist')
-            for one in documents(sys.stdin.read() if path == "-" else env.read(path)):
-                out += one.get("items", []) if one.get("kind", "").endswith("List") else [one]
-    return out
 
 
 def _place(client, args, manifest: dict) -> tuple:

@@ -5,10 +5,10 @@ import { nextPlaces } from '../../operations/next-places.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { refuseContainerFlags, refuseHostFlags } from '../container-flags.js'
 import { finishOperation } from '../finish.js'
+import type { ActionIo } from '../io.js'
 import { openNamedRootfs } from '../open-named-rootfs.js'
 import { operationDeps, specIo, throughRef } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
-import type { ActionIo } from '../shared.js'
 
 /** `airlift add` and, with `planOnly`, `airlift plan add`. */
 export async function addCommand(

@@ -1,9 +1,9 @@
 import { copy } from '../../operations/copy.js'
+import { type ActionIo, UsageError } from '../io.js'
 import { machineSelection } from '../machine-selection.js'
 import { operationDeps } from '../operation-io.js'
 import { count, formatBytes } from '../render/quantity.js'
 import { renderTable } from '../render/table.js'
-import { type ActionIo, UsageError } from '../shared.js'
 import { exitOf } from './exit-of.js'
 
 /** `airlift copy`: exit 0 when it is everywhere, 3 on some machines, 1 on none. */

@@ -6,10 +6,10 @@ import type { LeavingWords } from '../../operations/find-leaving.js'
 import { createSpecIo } from '../../registry/local-spec-io.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { finishOperation } from '../finish.js'
+import { type ActionIo, UsageError } from '../io.js'
 import { kubeconfigFile } from '../kubeconfig-file.js'
 import { operationDeps, throughRef } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
-import { type ActionIo, UsageError } from '../shared.js'
 
 /** `airlift delete` and, with `planOnly`, `airlift plan delete`. */
 export async function deleteCommand(

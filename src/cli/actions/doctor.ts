@@ -3,10 +3,10 @@ import { AirliftError } from '../../core/errors.js'
 import { doctor } from '../../operations/doctor.js'
 import { createSpecIo } from '../../registry/local-spec-io.js'
 import type { RootfsManifest } from '../../rootfs/manifest.js'
+import type { ActionIo } from '../io.js'
 import { openNamedRootfs } from '../open-named-rootfs.js'
 import { operationDeps } from '../operation-io.js'
 import { renderDoctor } from '../render/doctor.js'
-import type { ActionIo } from '../shared.js'
 
 /** Exit code where something refuses: the same as that of a run which preflight refuses. */
 const REFUSED = 5

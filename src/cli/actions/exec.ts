@@ -1,9 +1,9 @@
 import { parseDuration } from '../../cluster/duration.js'
 import { exec, execInteractive } from '../../operations/exec.js'
+import { type ActionIo, UsageError } from '../io.js'
 import { machineSelection } from '../machine-selection.js'
 import { operationDeps } from '../operation-io.js'
 import { renderExec } from '../render/exec.js'
-import { type ActionIo, UsageError } from '../shared.js'
 import { exitOf } from './exit-of.js'
 
 const DEFAULT_TIMEOUT_MS = 600_000

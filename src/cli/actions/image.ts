@@ -1,10 +1,10 @@
 import { parseDuration } from '../../cluster/duration.js'
 import { importImages } from '../../operations/images/import-images.js'
 import { listImages } from '../../operations/images/list-images.js'
+import { type ActionIo, UsageError } from '../io.js'
 import { machineSelection } from '../machine-selection.js'
 import { operationDeps } from '../operation-io.js'
 import { renderImageList, renderImport } from '../render/images.js'
-import { type ActionIo, UsageError } from '../shared.js'
 import { exitOf } from './exit-of.js'
 
 type Flags = Readonly<Record<string, unknown>>

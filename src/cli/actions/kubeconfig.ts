@@ -1,6 +1,6 @@
 import { kubeconfig, saveKubeconfig } from '../../operations/kubeconfig.js'
+import { type ActionIo, UsageError } from '../io.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
-import { type ActionIo, UsageError } from '../shared.js'
 
 /** `airlift kubeconfig`. */
 export async function kubeconfigCommand(

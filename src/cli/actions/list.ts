@@ -1,7 +1,7 @@
 import { list } from '../../operations/list.js'
+import type { ActionIo } from '../io.js'
 import { operationDeps } from '../operation-io.js'
 import { renderTable } from '../render/table.js'
-import type { ActionIo } from '../shared.js'
 
 /** `airlift list`. */
 export async function listCommand(io: ActionIo): Promise<number> {

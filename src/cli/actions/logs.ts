@@ -1,9 +1,9 @@
 import { formatBytes } from '../../core/bytes.js'
 import { type LogsResult, logs } from '../../operations/logs/logs.js'
+import type { ActionIo } from '../io.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
 import { packageVersion } from '../package-version.js'
 import { count } from '../render/quantity.js'
-import type { ActionIo } from '../shared.js'
 import { exitOf } from './exit-of.js'
 
 /** `airlift logs`: exit 0, 3 when some machines could not be asked, 1 when none could. */

@@ -1,9 +1,9 @@
 import type { PublishedPort } from '../../cluster/container/published-ports.js'
 import { changePublishedPorts } from '../../operations/ports.js'
 import { finishOperation } from '../finish.js'
+import type { ActionIo } from '../io.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
-import type { ActionIo } from '../shared.js'
 
 /** `airlift ports add` and `airlift ports remove`. */
 export async function portsCommand(

@@ -1,9 +1,9 @@
 import { AirliftError } from '../../core/errors.js'
 import { findLeftovers, type PruneResult } from '../../operations/prune.js'
+import type { ActionIo } from '../io.js'
 import { operationDeps } from '../operation-io.js'
 import { count } from '../render/quantity.js'
 import { renderTable } from '../render/table.js'
-import type { ActionIo } from '../shared.js'
 
 /** `airlift prune`: exit 0 when nothing is left, 3 when some could not be removed, 1 when none could. */
 export async function pruneCommand(io: ActionIo, flags: Readonly<Record<string, unknown>>): Promise<number> {

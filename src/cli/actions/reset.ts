@@ -5,10 +5,10 @@ import { resolveCluster } from '../../operations/resolve-cluster.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { finishOperation } from '../finish.js'
 import { forAll } from '../for-all.js'
+import type { ActionIo } from '../io.js'
 import { kubeconfigFile } from '../kubeconfig-file.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
-import type { ActionIo } from '../shared.js'
 
 /** `airlift reset` and, with `planOnly`, `airlift plan reset`. */
 export async function resetCommand(

@@ -4,8 +4,8 @@ import { buildBundle } from '../../rootfs/build-bundle.js'
 import { inspectRootfs } from '../../rootfs/inspect-rootfs.js'
 import type { Arch, RootfsImage, RootfsManifest } from '../../rootfs/manifest.js'
 import { verifyRootfs } from '../../rootfs/verify-rootfs.js'
+import type { ActionIo } from '../io.js'
 import { renderTable } from '../render/table.js'
-import type { ActionIo } from '../shared.js'
 
 type Flags = Readonly<Record<string, unknown>>
 

@@ -5,10 +5,10 @@ import { run } from '../../operations/run.js'
 import type { OperationDeps } from '../../operations/session.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { finishOperation } from '../finish.js'
+import type { ActionIo } from '../io.js'
 import { openNamedRootfs } from '../open-named-rootfs.js'
 import { operationDeps, specFromFlags } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
-import type { ActionIo } from '../shared.js'
 
 /** `airlift run` and, with `planOnly`, `airlift plan run`. */
 export async function runCommand(

@@ -1,7 +1,7 @@
 import { status } from '../../operations/status.js'
+import type { ActionIo } from '../io.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
 import { renderStatus } from '../render/status.js'
-import type { ActionIo } from '../shared.js'
 
 /** `airlift status`. */
 export async function statusCommand(io: ActionIo, flags: Readonly<Record<string, unknown>>): Promise<number> {

@@ -6,9 +6,9 @@ import type { OperationDeps } from '../../operations/session.js'
 import { type StopStartOutcome, start, stop } from '../../operations/stop-start.js'
 import { finishOperation } from '../finish.js'
 import { forAll } from '../for-all.js'
+import type { ActionIo } from '../io.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
-import type { ActionIo } from '../shared.js'
 
 type Flags = Readonly<Record<string, unknown>>
 

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { addContainerFlags } from '../container-flags.js'
+import type { CliDeps } from '../io.js'
 import {
   addClusterFlags,
   addOutputFlags,
   addSshFlags,
   addThroughFlag,
-  type CliDeps,
   onAction,
   repeatable,
 } from '../shared.js'

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
+import type { CliDeps } from '../io.js'
 import { main } from '../main.js'
-import type { CliDeps } from '../shared.js'
 import { registerAll, registerNamed } from './all.js'
 
 const deps = undefined as unknown as CliDeps

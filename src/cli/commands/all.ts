@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { CliDeps } from '../shared.js'
+import type { CliDeps } from '../io.js'
 import { registerAdd } from './add.js'
 import { registerCompletion } from './completion.js'
 import { registerCopy } from './copy.js'

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { addOutputFlags, type CliDeps, onAction, UsageError } from '../shared.js'
+import { type CliDeps, UsageError } from '../io.js'
+import { addOutputFlags, onAction } from '../shared.js'
 
 /** `airlift completion bash|zsh|fish`. */
 export function registerCompletion(program: Command, deps: CliDeps): void {

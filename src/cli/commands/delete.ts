@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { addOutputFlags, addSshFlags, addThroughFlag, type CliDeps, onAction } from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addOutputFlags, addSshFlags, addThroughFlag, onAction } from '../shared.js'
 import { addDryRunFlag, addExecutionFlags } from '../spec-flags.js'
 
 /** `airlift delete`. */

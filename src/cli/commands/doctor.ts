@@ -1,13 +1,7 @@
 import type { Command } from 'commander'
 import { addContainerFlags } from '../container-flags.js'
-import {
-  addClusterFlags,
-  addOutputFlags,
-  addSshFlags,
-  type CliDeps,
-  onAction,
-  repeatable,
-} from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addClusterFlags, addOutputFlags, addSshFlags, onAction, repeatable } from '../shared.js'
 import { addConfigFlags } from '../spec-flags.js'
 
 /** `airlift doctor`: the preflight alone; exit 5 when something refuses. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import type { CliDeps } from '../io.js'
 import { addSelectionFlags } from '../selection-flags.js'
-import { addOutputFlags, addSshFlags, type CliDeps, onAction } from '../shared.js'
+import { addOutputFlags, addSshFlags, onAction } from '../shared.js'
 
 /** `airlift image import|list`: images in the containerd of every node. */
 export function registerImage(program: Command, deps: CliDeps): void {

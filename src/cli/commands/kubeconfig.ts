@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { addClusterFlags, addOutputFlags, addSshFlags, type CliDeps, onAction } from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addClusterFlags, addOutputFlags, addSshFlags, onAction } from '../shared.js'
 
 /** `airlift kubeconfig`: prints it, or merges it into a file. */
 export function registerKubeconfig(program: Command, deps: CliDeps): void {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { addOutputFlags, type CliDeps, onAction } from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addOutputFlags, onAction } from '../shared.js'
 
 /** `airlift list`: the clusters of this computer's records and of the container engine; touches no host. */
 export function registerList(program: Command, deps: CliDeps): void {

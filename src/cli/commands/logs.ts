@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import type { CliDeps } from '../io.js'
 import { addResultFlags } from '../result-flags.js'
-import { addClusterFlags, addSshFlags, type CliDeps, onAction } from '../shared.js'
+import { addClusterFlags, addSshFlags, onAction } from '../shared.js'
 
 /** `airlift logs`. */
 export function registerLogs(program: Command, deps: CliDeps): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { CliDeps } from '../shared.js'
+import type { CliDeps } from '../io.js'
 import { defineAdd } from './add.js'
 import { defineDelete } from './delete.js'
 import { defineReset } from './reset.js'

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { addOutputFlags, type CliDeps, onAction } from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addOutputFlags, onAction } from '../shared.js'
 import { addDryRunFlag } from '../spec-flags.js'
 
 /** `airlift ports add|remove`: the published ports of a running cluster in containers. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { addOutputFlags, addSshFlags, type CliDeps, onAction } from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addOutputFlags, addSshFlags, onAction } from '../shared.js'
 import { addDryRunFlag } from '../spec-flags.js'
 
 /** `airlift prune`. */

@@ -1,13 +1,7 @@
 import type { Command } from 'commander'
 import { addContainerFlags } from '../container-flags.js'
-import {
-  addAllFlag,
-  addClusterFlags,
-  addOutputFlags,
-  addSshFlags,
-  type CliDeps,
-  onAction,
-} from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addAllFlag, addClusterFlags, addOutputFlags, addSshFlags, onAction } from '../shared.js'
 import { addDryRunFlag, addExecutionFlags } from '../spec-flags.js'
 
 /** `airlift reset`. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import type { CliDeps } from '../io.js'
 import { addResultFlags } from '../result-flags.js'
-import { addOutputFlags, type CliDeps, onAction, repeatable } from '../shared.js'
+import { addOutputFlags, onAction, repeatable } from '../shared.js'
 import { offlineOption } from '../spec-flags.js'
 
 /** `airlift rootfs build|inspect|verify`: bundles, made and looked into. */

@@ -1,13 +1,7 @@
 import type { Command } from 'commander'
 import { addContainerFlags } from '../container-flags.js'
-import {
-  addClusterFlags,
-  addOutputFlags,
-  addSshFlags,
-  type CliDeps,
-  onAction,
-  repeatable,
-} from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addClusterFlags, addOutputFlags, addSshFlags, onAction, repeatable } from '../shared.js'
 import { addConfigFlags, addDryRunFlag, addExecutionFlags, addRootfsFlags } from '../spec-flags.js'
 
 /** `airlift run`. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { addClusterFlags, addOutputFlags, addSshFlags, type CliDeps, onAction } from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addClusterFlags, addOutputFlags, addSshFlags, onAction } from '../shared.js'
 
 /** `airlift status`: exit 0 only when the cluster is ready. */
 export function registerStatus(program: Command, deps: CliDeps): void {

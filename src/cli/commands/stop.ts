@@ -1,12 +1,6 @@
 import type { Command } from 'commander'
-import {
-  addAllFlag,
-  addClusterFlags,
-  addOutputFlags,
-  addSshFlags,
-  type CliDeps,
-  onAction,
-} from '../shared.js'
+import type { CliDeps } from '../io.js'
+import { addAllFlag, addClusterFlags, addOutputFlags, addSshFlags, onAction } from '../shared.js'
 import { addDryRunFlag, addExecutionFlags } from '../spec-flags.js'
 
 /** `airlift stop`. */

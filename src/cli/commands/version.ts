@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import type { CliDeps } from '../io.js'
 import { packageVersion } from '../package-version.js'
-import { addOutputFlags, type CliDeps, onAction } from '../shared.js'
+import { addOutputFlags, onAction } from '../shared.js'
 
 /** `airlift version`, and `airlift --version` for the number alone. */
 export function registerVersion(program: Command, deps: CliDeps): void {

@@ -1,5 +1,5 @@
-import type { DoctorMachine, DoctorReport } from '../../operations/doctor.js'
-import { refusals } from '../../runtime/preflight/problem.js'
+import type { DoctorMachine, DoctorReport } from '../../operations/doctor-report.js'
+import { refusals } from '../../runtime/preflight/refuse.js'
 import { renderProblems } from './problems.js'
 import type { Style } from './style.js'
 import { renderTable } from './table.js'

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander'
 import { AirliftError, toAirliftError } from '../../core/errors.js'
-import { type OutputFlags, UsageError } from '../shared.js'
+import { type OutputFlags, UsageError } from '../io.js'
 
 /** Commands that only hold others. */
 const PARENTS: readonly string[] = ['plan', 'rootfs']

@@ -1,5 +1,5 @@
 import type { AirliftEvent } from '../../core/events.js'
-import type { CliDeps, EventRenderer, OutputFlags } from '../shared.js'
+import type { CliDeps, EventRenderer, OutputFlags } from '../io.js'
 import { eventLine } from './event-line.js'
 import { progressFrame } from './progress-frame.js'
 import { createProgressState } from './progress-state.js'

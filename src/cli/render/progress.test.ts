@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { AirliftEvent, EventInput } from '../../core/events.js'
-import type { OutputFlags } from '../shared.js'
+import type { OutputFlags } from '../io.js'
 import { createRenderer } from './progress.js'
 import { progressFrame } from './progress-frame.js'
 import { createProgressState } from './progress-state.js'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { ClusterStatus } from '../../operations/status.js'
+import type { ClusterStatus } from '../../operations/cluster-status.js'
 import { renderStatus } from './status.js'
 import { plainStyle } from './style.js'
 

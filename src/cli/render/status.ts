@@ -1,4 +1,4 @@
-import type { ClusterStatus } from '../../operations/status.js'
+import type { ClusterStatus } from '../../operations/cluster-status.js'
 import { machineLabel } from './machine-label.js'
 import { count } from './quantity.js'
 import type { Style } from './style.js'

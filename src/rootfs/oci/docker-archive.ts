@@ -1,7 +1,7 @@
 import { AirliftError } from '../../core/errors.js'
 import { canonicalJson, digestOf, sha256 } from '../digest.js'
 import { normalizeImageName } from './image-name.js'
-import type { ArchiveFiles } from './read-archive.js'
+import type { ArchiveFiles } from './source-image.js'
 import {
   archOfImage,
   type ImagePlatform,

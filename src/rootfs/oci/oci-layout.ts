@@ -3,7 +3,7 @@ import { AirliftError } from '../../core/errors.js'
 import { sha256 } from '../digest.js'
 import { namesOf } from './docker-archive.js'
 import { normalizeImageName } from './image-name.js'
-import type { ArchiveFiles } from './read-archive.js'
+import type { ArchiveFiles } from './source-image.js'
 import {
   archOfImage,
   type ImagePlatform,

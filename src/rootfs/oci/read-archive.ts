@@ -7,20 +7,7 @@ import { readRange } from '../tar/member-stream.js'
 import { resolveMember, scanTar } from '../tar/scan.js'
 import { readDockerArchive } from './docker-archive.js'
 import { readOciLayout } from './oci-layout.js'
-import type { ImageArchive, SourceBlob } from './source-image.js'
-
-/** What the readers of both formats use: members by name. */
-export interface ArchiveFiles {
-  readonly path: string
-  /** Platforms of images that were left out; the readers add to it. */
-  readonly skipped: Set<string>
-  /** See {@link OpenOptions}. */
-  readonly trusted: boolean
-  /** The member, with links followed. Undefined when there is none. */
-  find(name: string): SourceBlob | undefined
-  /** The content of a small member. @throws AirliftError E_LOCAL_FILE when it is missing */
-  read(name: string): Promise<Buffer>
-}
+import type { ArchiveFiles, ImageArchive } from './source-image.js'
 
 /** How an archive is opened. */
 export interface OpenOptions {

@@ -51,3 +51,16 @@ export function archOfImage({ architecture, variant, os }: ImagePlatform): Arch 
 export function platformText({ architecture, variant, os }: ImagePlatform): string {
   return [os || 'linux', architecture ?? 'unknown', variant].filter(Boolean).join('/')
 }
+
+/** What the readers of both formats use: members by name. */
+export interface ArchiveFiles {
+  readonly path: string
+  /** Platforms of images that were left out; the readers add to it. */
+  readonly skipped: Set<string>
+  /** Layers are taken for what the configuration says, unread. */
+  readonly trusted: boolean
+  /** The member, with links followed. Undefined when there is none. */
+  find(name: string): SourceBlob | undefined
+  /** The content of a small member. @throws AirliftError E_LOCAL_FILE when it is missing */
+  read(name: string): Promise<Buffer>
+}

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { AirliftError } from '../../core/errors.js'
 import { PREFLIGHT_CODES, preflightCodes } from './codes.js'
-import { checkIgnore, type Problem, problem, refusals, refuse } from './problem.js'
+import { type Problem, problem } from './problem.js'
+import { checkIgnore, refusals, refuse } from './refuse.js'
 
 const noDisk = problem('disk-space', 'root@a', '/var/lib/rancher (on /): 1 MiB free, 2.1 GiB needed')
 const noInit = problem('no-init', 'root@b', 'Alpine runs neither systemd nor OpenRC')

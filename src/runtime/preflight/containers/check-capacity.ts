@@ -1,6 +1,6 @@
 import { sizeText } from '../machine-under-test.js'
 import { type Problem, problem } from '../problem.js'
-import type { EngineCheck } from './check-containers.js'
+import type { EngineCheck } from './engine-check.js'
 
 const MIB = 1024 ** 2
 /** Below this k3s does not start, or is ended by the kernel at once. */

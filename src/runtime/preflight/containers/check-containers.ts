@@ -7,15 +7,7 @@ import { checkEngine } from './check-engine.js'
 import { checkNames } from './check-names.js'
 import { checkPublished } from './check-published.js'
 import { checkSubnet } from './check-subnet.js'
-
-/** What every check of an engine is handed. */
-export interface EngineCheck {
-  readonly spec: ClusterSpec
-  readonly engine: EngineWorld
-  readonly rootfs?: RootfsManifest
-  /** How the engine is called in problems. */
-  readonly name: string
-}
+import type { EngineCheck } from './engine-check.js'
 
 const CHECKS: readonly ((input: EngineCheck) => Problem[])[] = [
   checkEngine,

@@ -1,6 +1,6 @@
 import { archOfUname } from '../../../rootfs/arch-of.js'
 import { type Problem, problem } from '../problem.js'
-import type { EngineCheck } from './check-containers.js'
+import type { EngineCheck } from './engine-check.js'
 
 /** The engine itself: what it may do, and whether the rootfs holds something for its computer. */
 export function checkEngine(input: EngineCheck): Problem[] {

@@ -1,7 +1,7 @@
 import { LABELS } from '../../../cluster/container-labels.js'
 import { containerName } from '../../../cluster/container-spec.js'
 import { type Problem, problem } from '../problem.js'
-import type { EngineCheck } from './check-containers.js'
+import type { EngineCheck } from './engine-check.js'
 
 /** Names that others have, and networks and paths that are to be there and are not. */
 export function checkNames({ spec, engine, name }: EngineCheck): Problem[] {

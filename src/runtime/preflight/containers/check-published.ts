@@ -1,7 +1,7 @@
 import type { PortSpec } from '../../../cluster/container-spec.js'
 import type { EngineContainer } from '../../../machine/docker/engine.js'
 import { type Problem, problem } from '../problem.js'
-import type { EngineCheck } from './check-containers.js'
+import type { EngineCheck } from './engine-check.js'
 
 type Bound = Pick<PortSpec, 'address' | 'protocol'> & { readonly port: number; readonly flag: string }
 

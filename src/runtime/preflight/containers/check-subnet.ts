@@ -1,7 +1,7 @@
 import { CLUSTER_NETWORKS, clusterNetworks } from '../../../cluster/cluster-networks.js'
 import { cidrsOverlap, familyOf, parseCidr } from '../../../core/cidr.js'
 import { type Problem, problem } from '../problem.js'
-import type { EngineCheck } from './check-containers.js'
+import type { EngineCheck } from './engine-check.js'
 
 /** The network that the user names, against the engine's others, the routes of its computer, and those of pods and services. */
 export function checkSubnet(input: EngineCheck): Problem[] {
