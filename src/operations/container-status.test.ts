@@ -54,6 +54,31 @@ describe('the status of a cluster in containers', () => {
     ])
   })
 
+  it('tells of containers that were taken off their network, and not of what comes of it', () => {
+    const labels = { 'airlift.spec': JSON.stringify({ image: 'k3s', network: 'n' }) }
+    const world = withoutWorker(true)
+    const [first] = world.engine?.containers ?? []
+    if (!first) throw new Error('no container')
+    const lb = { ...first, name: 'airlift-dev-lb', labels: { ...labels, 'airlift.role': 'lb' } }
+    const seen = (networkIds: Readonly<Record<string, string>>): unknown[] => {
+      const containers = [{ ...first, labels }, lb].map((container) => ({ ...container, networkIds }))
+      const { machines } = world
+      const [master] = machines.map((machine) => ({
+        ...machine,
+        installed: { ...machine.installed, apiReady: false, nodes: [node(0, false)] },
+      }))
+      const engine = testEngine({ containers })
+      return statusOf(testContainers(1, 0), { ...world, machines: master ? [master] : [], engine })
+        .problems.filter(({ code }) => code !== 'api-down')
+        .map(({ code, machine }) => `${code} ${machine}`)
+    }
+    expect(seen({})).toEqual([
+      'off-network docker://airlift-dev-master-0',
+      'off-network docker://airlift-dev-lb',
+    ])
+    expect(seen({ n: 'n1' })).toEqual(['api-unready docker://airlift-dev-master-0'])
+  })
+
   it('takes several masters that are stopped for members of etcd, unless they were seen to have none', () => {
     const spec = testContainers(3, 0)
     const world = testContainerWorld(spec)

@@ -2,6 +2,8 @@ import { LABELS, recordOfLabels } from '../cluster/container-labels.js'
 import { containerName } from '../cluster/container-spec.js'
 import { MAKE_AGAIN } from '../cluster/no-master.js'
 import type { ClusterSpec } from '../cluster/spec.js'
+import type { EngineContainer } from '../machine/docker/engine.js'
+import { missedNetwork } from '../runtime/missed-network.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
 import type { StatusProblem } from './cluster-status.js'
 
@@ -34,6 +36,7 @@ export function containerProblems(
         message: `the container ${name} is ${container.state}${container.state === 'exited' ? ` (${container.exitCode})` : ''}`,
         hint: container.state === 'restarting' ? `see its log: docker logs ${name}` : start,
       })
+    else if (missedNetwork(container)) problems.push(offNetwork(container))
     else if (node.role === 'master' && !installed.apiReady)
       problems.push({
         ...about,
@@ -64,13 +67,27 @@ export function containerProblems(
       message: `the load balancer ${balancer} is gone, and with it the address of the API`,
       hint: 'make it again: the same airlift run command',
     })
-  for (const { name, labels, state } of containers)
-    if (labels[LABELS.role] === 'lb' && state !== 'running')
+  for (const container of containers) {
+    const { name, labels, state } = container
+    if (labels[LABELS.role] !== 'lb') continue
+    if (missedNetwork(container)) problems.push(offNetwork(container))
+    if (state !== 'running')
       problems.push({
         machine: `docker://${name}`,
         code: 'lb-down',
         message: `the load balancer ${name} is ${state}`,
         hint: start,
       })
+  }
   return problems
+}
+
+/** Of a container that was taken off the network of its cluster, whatever else that makes of it. */
+function offNetwork(container: EngineContainer): StatusProblem {
+  return {
+    machine: `docker://${container.name}`,
+    code: 'off-network',
+    message: `the container ${container.name} is not in the network ${missedNetwork(container)} any more`,
+    hint: 'put it back: the same airlift run command',
+  }
 }

@@ -19,6 +19,7 @@ interface Outcome {
   readonly outcome?: string
   readonly health?: string
   readonly datastore?: { readonly members: number; readonly healthy: number }
+  readonly problems?: readonly { readonly code: string; readonly machine: string }[]
   readonly error?: { readonly code: string; readonly message: string; readonly hint: string }
 }
 
@@ -69,6 +70,19 @@ describe.skipIf(labMissing())('a cluster in containers that somebody broke', () 
     const after = await Promise.all(['worker-0', 'master-0'].map(since))
     // What the cluster still said of the old ones is not taken for the new ones.
     for (const [i, time] of after.entries()) expect(time > (before[i] ?? '')).toBe(true)
+    expect(await json(...run())).toMatchObject({ exit: 0, outcome: 'unchanged' })
+  })
+
+  it('is put into its network again, and says so before', { timeout: LONG }, async () => {
+    const off = ['master-1', 'worker-0', 'lb'].map(container)
+    for (const name of off) await docker('network', 'disconnect', `airlift-${NAME}`, name)
+    const seen = await json('status', '--name', NAME)
+    expect(seen).toMatchObject({ exit: 1, health: 'degraded' })
+    const told = seen.problems?.filter(({ code }) => code === 'off-network')
+    expect(told?.map(({ machine }) => machine).sort()).toEqual(off.map((name) => `docker://${name}`).sort())
+    const made = await json(...run())
+    expect(made, made.error?.message).toMatchObject({ exit: 0, outcome: 'done' })
+    expect(await json('status', '--name', NAME)).toMatchObject({ exit: 0, health: 'ready', problems: [] })
     expect(await json(...run())).toMatchObject({ exit: 0, outcome: 'unchanged' })
   })
 

@@ -5,7 +5,7 @@ import { lbContainer } from './container-config.js'
 import { CONTAINER, containerId } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { containerOf, engineOf, type Layout, layoutOf } from './layout.js'
-import { attachAgain } from './lost-network.js'
+import { attachAgain, isOffNetwork } from './lost-network.js'
 import { settleSteps } from './next-balancer.js'
 import { entries, lbFiles, lbTargets } from './node-files.js'
 import { stepId } from './node-steps.js'
@@ -18,9 +18,22 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
   if (name === undefined) return settle
   const machine = containerId(name)
   const found = containerOf(world, name)
+  const start = (needs: readonly string[]): Step => ({
+    id: stepId.start(name),
+    machine,
+    title: 'start the load balancer',
+    needs,
+    effect: 'create',
+    // A start does not wake a paused one, and does nothing for one that runs outside of the network.
+    actions: [
+      ...attachAgain(world, name),
+      { kind: 'container', op: /^(paused|running)$/.test(found?.state ?? '') ? 'restart' : 'start', name },
+    ],
+  })
   if (found?.state === 'running') {
-    const told = targetsStep(spec, world, layout, name, settle)
-    return told.length > 0 ? told : settle
+    const targets = targetsStep(spec, world, layout, name, settle)
+    const told = targets.length > 0 ? targets : settle
+    return isOffNetwork(world, name) ? [...told, start(told.map((step) => step.id))] : told
   }
   const create: Step = {
     id: stepId.create(name),
@@ -42,19 +55,7 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
       },
     ],
   }
-  const start: Step = {
-    id: stepId.start(name),
-    machine,
-    title: 'start the load balancer',
-    needs: [create.id],
-    effect: 'create',
-    // A start does not wake a paused one.
-    actions: [
-      ...attachAgain(world, name),
-      { kind: 'container', op: found?.state === 'paused' ? 'restart' : 'start', name },
-    ],
-  }
-  return [...settle, create, start]
+  return [...settle, create, start([create.id])]
 }
 
 /** Steps after which the load balancer leads to the masters; none where it does already. */

@@ -16,7 +16,7 @@ import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { wasStarted } from './first-master.js'
 import { containerOf, engineOf, type Layout } from './layout.js'
 import { hasData } from './lost-data.js'
-import { attachAgain } from './lost-network.js'
+import { attachAgain, isOffNetwork } from './lost-network.js'
 import { entries, nodeFiles } from './node-files.js'
 
 /** What planning one node starts from. */
@@ -59,13 +59,16 @@ export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
   return [...steps, ...startSteps(plan, machine, { changed, restart }, before)]
 }
 
-/** One that runs with other files than it is to have, or that the cluster has forgotten; a start does nothing for a paused one. */
+/**
+ * One that runs with other files than it is to have, outside of the network, or that the cluster has forgotten; a start does
+ * nothing for a paused one.
+ */
 function mustRestart(
   { spec, world, node, forget }: NodePlan,
   machine: MachineWorld,
   changed: readonly DesiredFile[],
 ): boolean {
-  if (forget || changed.some((file) => file.restart)) return true
+  if (forget || changed.some((file) => file.restart) || isOffNetwork(world, node.target.host)) return true
   return (
     containerOf(world, node.target.host)?.state === 'paused' || isForgotten({ spec, world, node, machine })
   )

@@ -127,6 +127,28 @@ describe('run', () => {
     })
   })
 
+  it.each([
+    ['a worker', WORKER, 'worker-0/start [container.attach container.restart wait '],
+    ['the load balancer', 'airlift-dev-lb', 'lb/start [container.attach container.restart]'],
+  ])('puts %s that was taken off the network into it again, and restarts it', (_, name, step) => {
+    const two = testContainers(2, 1)
+    const world = settled(two, testContainerWorld(two), ({ config }) => ({
+      networkIds: config.name === name ? {} : { 'airlift-dev': 'n1' },
+    }))
+    const steps = planAll(two, world).steps
+    expect(steps.filter(({ effect }) => effect)).toHaveLength(1)
+    expect(outline(planAll(two, world))[0]).toContain(step)
+    expect(planStart(two, world).steps[0]).toMatchObject({
+      id: `${name}/start`,
+      actions: [
+        { op: 'attach', name },
+        { op: 'restart', name },
+      ],
+    })
+    // What the cluster says of the node is from before.
+    if (name === WORKER) expect(outline(planAll(two, world))[0]).toContain('wait')
+  })
+
   it('leaves the network alone where it is the one that the containers were in', () => {
     const stopped = withNetwork(up(), [{ id: 'n1', name: 'airlift-dev' }])
     const actions = [...planAll(spec, stopped).steps, ...planStart(spec, stopped).steps].flatMap(

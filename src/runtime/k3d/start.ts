@@ -8,7 +8,7 @@ import { finishSteps, STARTED, startWaits, waitJoinableAgain } from '../k3s/star
 import type { World } from '../runtime.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { layoutOf } from './layout.js'
-import { attachAgain } from './lost-network.js'
+import { attachAgain, isOffNetwork } from './lost-network.js'
 import { settleSteps } from './next-balancer.js'
 
 /**
@@ -30,7 +30,9 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
   const settle = settleSteps(spec, world)
   const settled = settle.map((step) => step.id)
   // Those that run and are not to come back with the engine are left of a stop that was cut off.
-  const begun = containers.filter(({ state, restart }) => state !== 'running' || restart === 'no')
+  const begun = containers.filter(
+    ({ name, state, restart }) => state !== 'running' || restart === 'no' || isOffNetwork(world, name),
+  )
   const network = networkSteps(spec, world, containers)
   const begins = begun.map((container) =>
     startStep(world, container, [
@@ -68,10 +70,15 @@ function startStep(world: World, { name, state }: EngineContainer, needs: readon
     needs,
     effect: 'change',
     journal: false,
-    // A paused container is not started by a start.
+    // A paused container is not started by a start, and for one that runs it does nothing.
     actions: [
       ...attachAgain(world, name),
-      { kind: 'container', op: state === 'paused' ? 'restart' : 'start', name, restart: 'always' },
+      {
+        kind: 'container',
+        op: state === 'paused' || isOffNetwork(world, name) ? 'restart' : 'start',
+        name,
+        restart: 'always',
+      },
     ],
   }
 }
