@@ -257,6 +257,7 @@ export function planAdd(
     spec,
     world.machines.filter((machine) => !adding.includes(machine.node)),
     [],
+    world.machines,
   )
   const ids = new Set(joins.steps.map((step) => step.id))
   const noted = notes.map((step) => step.id)

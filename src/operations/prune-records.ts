@@ -6,7 +6,7 @@ import { toAirliftError } from '../core/errors.js'
 import type { Engine } from '../machine/docker/engine.js'
 import type { Kept, Leftover } from './leftover.js'
 import { observeCluster } from './observe-cluster.js'
-import { nodesOf } from './resolve-cluster.js'
+import { nodesOf } from './recorded-nodes.js'
 import type { OperationDeps } from './session.js'
 
 /**

@@ -1,22 +1,30 @@
 import { removeRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
-import { AirliftError } from '../core/errors.js'
+import { AirliftError, toAirliftError } from '../core/errors.js'
 import { executePlan } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
 import { removedProblems } from '../runtime/clean/check-removed.js'
 import type { Problem } from '../runtime/preflight/problem.js'
-import { observeCluster } from './observe-cluster.js'
+import type { World } from '../runtime/runtime.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { refuseForeign } from './ownership.js'
 import { leftError, proveClean } from './prove-clean.js'
 import { type OperationReport, reportOf } from './report.js'
+import { checkResetScope, withoutMoved } from './reset-scope.js'
+import { observeWhole } from './resolve-cluster.js'
 import { type OperationDeps, requireAll } from './session.js'
+import { withUntouched } from './untouched.js'
+import { withHint } from './with-hint.js'
 
 /** What `reset` is asked for. */
 export interface ResetInput {
   readonly spec: ClusterSpec
   readonly dryRun?: boolean
+  /** Machines that cannot be reached are left as they are, and the others are cleaned all the same. */
+  readonly force?: boolean
+  /** Asked before anything is changed, with the machines that will be cleaned; throws to stop. */
+  readonly confirm?: (name: string, machines: readonly string[]) => Promise<void>
   /** Where the context was merged into; `none` leaves kubeconfigs alone. */
   readonly kubeconfig?: string
 }
@@ -30,17 +38,27 @@ export interface ResetOutcome {
   readonly error?: AirliftError
 }
 
-/** Removes the cluster from every machine, then proves on each that nothing is left. */
+/**
+ * Removes the cluster from every machine, then proves on each that nothing is left. Any one of its masters is enough to find
+ * the others.
+ * @throws AirliftError before anything is changed: E_FOREIGN_CLUSTER, E_LOCKED, and E_SSH_… unless forced
+ */
 export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps): Promise<ResetOutcome> {
-  const { spec } = input
   const started = ctx.clock.now()
-  await using cluster = await observeCluster(spec, { inside: false, ownOnly: true }, ctx, deps)
+  const found = await observeWhole(input.spec, ctx, deps, { inside: false, ownOnly: true })
+  const { spec } = found
+  await using cluster = found.cluster
   const { runtime, session } = cluster
-  requireAll(cluster.world)
-  const world = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
+  requireReached(cluster.world, input.force === true)
+  await checkResetScope(input.spec, cluster.world)
+  const world = withoutMoved(
+    input.spec,
+    input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx),
+  )
   refuseForeign(spec, world)
   const plan = runtime.reset(spec, world)
   if (input.dryRun) return { plan, left: [] }
+  if (plan.steps.length > 0) await input.confirm?.(spec.name, namesIn(plan, world))
   // Loaded while the machines work.
   const kubeconfigs = import('../kubeconfig/merge.js')
   const result = await executePlan(
@@ -67,14 +85,18 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
             [...session.byId.values()].filter((machine) => touched.has(machine.id)),
             ctx,
           )
-  const report = reportOf({
-    plan,
-    result,
-    machines: world.machines,
-    connections: session.byId.values(),
-    seconds: (ctx.clock.now() - started) / 1000,
-    nodeName: (machine) => machine.facts.hostname.toLowerCase(),
-  })
+  const { report, error: lost } = withUntouched(
+    'reset',
+    world,
+    reportOf({
+      plan,
+      result,
+      machines: world.machines,
+      connections: session.byId.values(),
+      seconds: (ctx.clock.now() - started) / 1000,
+      nodeName: (machine) => machine.facts.hostname.toLowerCase(),
+    }),
+  )
   if (result.interrupted) {
     throw new AirliftError(
       'E_INTERRUPTED',
@@ -93,6 +115,32 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
         env: ctx.env,
       })
   }
-  const error = failed?.error ?? leftError(left, 'reset')
+  const error = failed?.error ?? leftError(left, 'reset') ?? (lost && withHint(lost, whenBack(spec, world)))
   return { plan, report, left, ...(error ? { error } : {}) }
+}
+
+/** What removes a cluster needs all of its machines, unless it is told to go on without. @throws AirliftError E_SSH_… */
+function requireReached(world: World, force: boolean): void {
+  if (world.unreachable.length === 0 || (force && world.machines.length > 0)) return
+  try {
+    requireAll(world)
+  } catch (error) {
+    if (world.machines.length === 0) throw error
+    throw withHint(toAirliftError(error), 'to clean the other machines without it: the same with --force')
+  }
+}
+
+/** The machines that a plan has something to do on, as they were named. */
+function namesIn(plan: Plan, world: World): string[] {
+  const ids = new Set(plan.steps.map((step) => step.subject ?? step.machine))
+  return world.machines.filter(({ id }) => ids.has(id)).map(({ name }) => name)
+}
+
+/** A node that comes back looks for its cluster, or is it once more. */
+function whenBack({ name }: ClusterSpec, { unreachable }: World): string {
+  const flags = (['master', 'worker'] as const).flatMap((role) => {
+    const hosts = unreachable.filter(({ node }) => node.role === role).map(({ node }) => node.target.text)
+    return hosts.length === 0 ? [] : [`${role === 'master' ? '--masters' : '--nodes'} ${hosts.join(',')}`]
+  })
+  return `nothing was removed there; when it is back: airlift reset --name ${name} ${flags.join(' ')}`
 }

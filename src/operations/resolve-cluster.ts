@@ -1,10 +1,10 @@
-import { parseHostList } from '../cluster/host-list.js'
 import { readRecord } from '../cluster/record.js'
-import type { ClusterSpec, NodeSpec, Role, SshOptions } from '../cluster/spec.js'
+import type { ClusterSpec, NodeSpec, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
-import type { World } from '../runtime/runtime.js'
+import type { MachineWorld, World } from '../runtime/runtime.js'
 import { type ObservedCluster, type ObserveOptions, observeCluster } from './observe-cluster.js'
+import { nodesOf, withRecorded } from './recorded-nodes.js'
 import { resolveContainers } from './resolve-containers.js'
 import type { OperationDeps } from './session.js'
 
@@ -68,64 +68,71 @@ function mergeSsh(remembered: SshOptions, given: SshOptions): SshOptions {
   return { ...remembered, ...chosen }
 }
 
-/** Reads hosts as a record holds them. */
-export async function nodesOf(hosts: readonly string[], role: Role): Promise<NodeSpec[]> {
-  if (hosts.length === 0) return []
-  const refuse = async (path: string): Promise<string> => {
-    throw new AirliftError('E_HOST_INVALID', `a record names the file ${path} instead of hosts`)
-  }
-  const { targets } = await parseHostList(hosts.join(','), { flag: 'the record' }, refuse)
-  return targets.map((target) => ({ target, role, labels: {}, taints: [] }))
-}
-
 /** How a known cluster is looked at. */
-export interface KnownOptions extends Pick<ObserveOptions, 'inside' | 'rootfs' | 'toJoin'> {
+export interface KnownOptions extends Pick<ObserveOptions, 'inside' | 'ownOnly' | 'rootfs' | 'toJoin'> {
   /** The machines were only named to find the cluster through them: one that does not answer is none of it. */
   readonly guess?: boolean
 }
 
+/** A cluster that was looked at, with the machines that its own records name. */
+export interface WholeCluster {
+  readonly spec: ClusterSpec
+  readonly cluster: ObservedCluster
+  /** Of the machines, those that say that they are of it. */
+  readonly belongs: readonly MachineWorld[]
+}
+
 /**
  * Looks at a cluster. When the command named only some of its machines, the record on a master tells the others, and those
- * are looked at too: any one master is enough to find the cluster.
- * @throws AirliftError E_NO_CLUSTER when none of the machines belongs to it
+ * are looked at too: any one master is enough to find the cluster. That none of them belongs to it is no error here.
  */
-export async function observeKnownCluster(
+export async function observeWhole(
   spec: ClusterSpec,
   ctx: Context,
   deps: OperationDeps,
   options: KnownOptions = {},
-): Promise<{ spec: ClusterSpec; cluster: ObservedCluster }> {
+): Promise<WholeCluster> {
   const cluster = await observeCluster(spec, options, ctx, deps)
   const belongs = cluster.world.machines.filter(
     (machine) => machine.installed.cluster === spec.name || machine.facts.managed.record?.name === spec.name,
   )
-  const { unreachable } = cluster.world
-  if (belongs.length === 0 && (options.guess || unreachable.length === 0)) {
-    await cluster[Symbol.asyncDispose]()
-    if (unreachable.length > 0) throw notFoundThrough(spec, unreachable)
-    const other = cluster.world.machines.find((machine) => machine.installed.cluster)?.installed.cluster
-    throw new AirliftError(
-      'E_NO_CLUSTER',
-      `no cluster "${spec.name}" on ${spec.masters
-        .concat(spec.nodes)
-        .map((node) => node.target.text)
-        .join(', ')}`,
-      {
-        hint: other
-          ? `there is a cluster "${other}": use --name ${other}`
-          : 'create it with airlift run, or name other machines',
-      },
-    )
-  }
-  const whole = await withRecorded(
-    spec,
-    belongs.map((machine) => machine.facts.managed.record ?? {}),
-  )
+  const whole = await withRecorded(spec, belongs)
   if (whole.masters.length === spec.masters.length && whole.nodes.length === spec.nodes.length)
-    return { spec, cluster }
+    return { spec, cluster, belongs }
   await cluster[Symbol.asyncDispose]()
   // A worker knows the masters only, and they know the rest.
-  return observeKnownCluster(whole, ctx, deps, options)
+  return observeWhole(whole, ctx, deps, options)
+}
+
+/**
+ * Looks at a whole cluster, as {@link observeWhole}, that must be there.
+ * @throws AirliftError E_NO_CLUSTER when none of the machines belongs to it
+ */
+export async function observeKnownCluster(
+  wanted: ClusterSpec,
+  ctx: Context,
+  deps: OperationDeps,
+  options: KnownOptions = {},
+): Promise<WholeCluster> {
+  const found = await observeWhole(wanted, ctx, deps, options)
+  const { spec, cluster, belongs } = found
+  const { unreachable } = cluster.world
+  if (belongs.length > 0 || (!options.guess && unreachable.length > 0)) return found
+  await cluster[Symbol.asyncDispose]()
+  if (unreachable.length > 0) throw notFoundThrough(spec, unreachable)
+  const other = cluster.world.machines.find((machine) => machine.installed.cluster)?.installed.cluster
+  throw new AirliftError(
+    'E_NO_CLUSTER',
+    `no cluster "${spec.name}" on ${spec.masters
+      .concat(spec.nodes)
+      .map((node) => node.target.text)
+      .join(', ')}`,
+    {
+      hint: other
+        ? `there is a cluster "${other}": use --name ${other}`
+        : 'create it with airlift run, or name other machines',
+    },
+  )
 }
 
 /** Machines that might have led to the cluster do not answer, and nothing here tells where it is. */
@@ -139,19 +146,4 @@ function notFoundThrough({ name }: ClusterSpec, unreachable: World['unreachable'
       log: unreachable.map(({ node, error }) => `${node.target.text}: ${error.message}`),
     },
   )
-}
-
-/** Adds the machines that records name and the spec does not. */
-async function withRecorded(
-  spec: ClusterSpec,
-  records: readonly Readonly<Record<string, unknown>>[],
-): Promise<ClusterSpec> {
-  const known = new Set([...spec.masters, ...spec.nodes].map((node) => node.target.host))
-  const added = async (key: 'masters' | 'nodes', role: Role): Promise<NodeSpec[]> => {
-    const texts = records.flatMap((record) => (Array.isArray(record[key]) ? (record[key] as unknown[]) : []))
-    const nodes = await nodesOf([...new Set(texts.filter((text) => typeof text === 'string'))], role)
-    return nodes.filter((node) => !known.has(node.target.host))
-  }
-  const masters = [...spec.masters, ...(await added('masters', 'master'))]
-  return { ...spec, masters, nodes: [...spec.nodes, ...(await added('nodes', 'worker'))] }
 }

@@ -7,7 +7,7 @@ import type { MachineReport, OperationReport } from './report.js'
  * `start`, those where nothing is installed. Gives the first reason as the error of the whole. Pure.
  */
 export function withUntouched(
-  operation: 'stop' | 'start',
+  operation: 'stop' | 'start' | 'reset',
   world: World,
   report: OperationReport,
 ): { readonly report: OperationReport; readonly error?: AirliftError } {

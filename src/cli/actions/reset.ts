@@ -1,4 +1,3 @@
-import type { ClusterSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { reset } from '../../operations/reset.js'
 import { resolveCluster } from '../../operations/resolve-cluster.js'
@@ -27,9 +26,17 @@ export async function resetCommand(
   const kubeconfig = kubeconfigFile(flags)
   const deps = operationDeps(io)
   const spec = await resolveCluster(await clusterRef(flags), io.ctx, deps)
-  if (!planOnly && flags.yes !== true) await requireConsent(io, spec)
-  const input = { spec, dryRun: planOnly, ...(kubeconfig === undefined ? {} : { kubeconfig }) }
-  const outcome = await reset(input, io.ctx, deps)
+  const outcome = await reset(
+    {
+      spec,
+      dryRun: planOnly,
+      force: flags.force === true,
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(flags.yes === true ? {} : { confirm: (name, machines) => requireConsent(io, name, machines) }),
+    },
+    io.ctx,
+    deps,
+  )
   if (planOnly || !outcome.report) {
     if (io.json) io.printJson(outcome.plan)
     else io.print(renderPlan(outcome.plan, io.style.out))
@@ -40,10 +47,9 @@ export async function resetCommand(
 }
 
 /** On a terminal a person confirms; a script that says `reset` means it. @throws AirliftError E_DECLINED */
-async function requireConsent(io: ActionIo, spec: ClusterSpec): Promise<void> {
-  const machines = [...spec.masters, ...spec.nodes].map((node) => node.target.text)
+async function requireConsent(io: ActionIo, name: string, machines: readonly string[]): Promise<void> {
   const shown =
     machines.slice(0, 8).join(', ') + (machines.length > 8 ? `, and ${machines.length - 8} more` : '')
-  const answer = await io.confirm(`remove the cluster "${spec.name}" and all its data from ${shown}?`)
+  const answer = await io.confirm(`remove the cluster "${name}" and all its data from ${shown}?`)
   if (answer === false) throw new AirliftError('E_DECLINED', 'not confirmed; nothing was changed')
 }

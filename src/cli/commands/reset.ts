@@ -22,6 +22,7 @@ export function defineReset(command: Command, deps: CliDeps, planOnly: boolean):
     '--kubeconfig <path>',
     'file to remove the context from, or none (default KUBECONFIG or ~/.kube/config)',
   )
+  command.option('--force', 'clean the other machines where some cannot be reached', false)
   addExecutionFlags(command)
   addOutputFlags(command)
   addContainerFlags(command, { hidden: true })

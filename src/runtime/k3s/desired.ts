@@ -8,6 +8,7 @@ import { archOf } from '../../rootfs/arch-of.js'
 import type { RootfsFile } from '../../rootfs/manifest.js'
 import { selectFiles } from '../../rootfs/select-files.js'
 import { chooseResolvConf } from '../preflight/resolv-conf.js'
+import { recordedHost } from '../recorded-host.js'
 import type { MachineWorld, World } from '../runtime.js'
 import { hostConfig, type JoinPoint, nodeAddress, nodeName } from './config.js'
 import { K3S, uninstallPath, unitName, unitPath } from './paths.js'
@@ -186,7 +187,7 @@ function record(spec: ClusterSpec, world: World, node: NodeSpec, machine: Machin
   const told = machine.facts.managed.record
   // In the order in which they came: naming them in another one is no change.
   const members = (list: readonly NodeSpec[], before: unknown): unknown => {
-    const texts = list.map((entry) => entry.target.text)
+    const texts = list.map((entry) => recordedHost(entry, world.machines))
     const same =
       Array.isArray(before) && before.length === texts.length && texts.every((text) => before.includes(text))
     return same ? before : texts
@@ -197,6 +198,7 @@ function record(spec: ClusterSpec, world: World, node: NodeSpec, machine: Machin
     version: world.rootfs?.manifest.version,
     role: node.role,
     node: nodeName(machine),
+    host: recordedHost(node, world.machines),
     // Workers learn only of masters: their files then stay as they are when other workers come and go.
     masters: members(spec.masters, told?.masters),
     ...(node.role === 'master' ? { nodes: members(spec.nodes, told?.nodes), ...configOf(spec) } : {}),
