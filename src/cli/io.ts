@@ -47,6 +47,8 @@ export interface CliDeps {
   readonly createRenderer: (flags: OutputFlags) => Promise<EventRenderer>
   /** Called with the exit code of the command that ran. */
   readonly setExitCode: (code: number) => void
+  /** The signal that came before the command could listen for it, if one did; from then on it listens itself. */
+  readonly takeSignal?: () => NodeJS.Signals | undefined
 }
 
 /** Shows events to a person or as NDJSON. */

@@ -24,3 +24,12 @@ it('says how to go on after an interruption, also where a machine was interrupte
     hint: 'run the same command again: it goes on where it stopped',
   })
 })
+
+it('begins nothing where it was interrupted before it could listen', async () => {
+  let begun = false
+  const ended = runAction(output, {}, [], { ...deps, takeSignal: () => 'SIGTERM' }, async () => {
+    begun = true
+  })
+  await expect(ended).rejects.toMatchObject({ code: 'E_INTERRUPTED', exit: 130 })
+  expect(begun).toBe(false)
+})

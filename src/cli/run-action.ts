@@ -72,6 +72,8 @@ export async function runAction(
     },
   }
   try {
+    await turnTwice()
+    controller.signal.throwIfAborted()
     return (await action(io, flags, args)) ?? 0
   } catch (error) {
     throw sayingHowToGoOn(error, controller.signal)
@@ -80,6 +82,11 @@ export async function runAction(
     forget()
     renderer.stop()
   }
+}
+
+/** Signals that came while the program was loaded are heard when the event loop polls: between two turns it has. */
+async function turnTwice(): Promise<void> {
+  for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** What a machine was doing when it was interrupted does not know how the command goes on; the interruption does. */
@@ -126,6 +133,8 @@ function onSignals(
   }
   process.on('SIGINT', handler)
   process.on('SIGTERM', handler)
+  const held = deps.takeSignal?.()
+  if (held) handler(held)
   return () => {
     process.off('SIGINT', handler)
     process.off('SIGTERM', handler)
