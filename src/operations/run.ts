@@ -17,6 +17,7 @@ import type { Runtime, World } from '../runtime/runtime.js'
 import { requireNotBeingMade } from './being-made.js'
 import { decidedWorld } from './decided-world.js'
 import { checkNetworksKept } from './fixed-networks.js'
+import { warnOfKeptLabels } from './kept-labels.js'
 import { madeMachines } from './made-machines.js'
 import { observeCluster } from './observe-cluster.js'
 import { openSource, stagerOf } from './open-source.js'
@@ -86,6 +87,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   let plan = planRun(runtime, spec, world)
   requireHere(plan, ctx)
   warnOfUnappliedTaints(spec, world, plan, ctx)
+  warnOfKeptLabels(spec, world, plan, ctx)
   if (input.dryRun) return { plan, problems }
   requireNotBeingMade(spec, world, ctx)
 

@@ -58,7 +58,7 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
 }
 
 function strip(node: NodeStatus): Omit<NodeReport, 'machine'> {
-  const { voter: _, drained: __, taints: ___, ...rest } = node
+  const { voter: _, drained: __, taints: ___, givenLabels: ____, ...rest } = node
   return rest
 }
 

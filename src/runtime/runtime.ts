@@ -61,6 +61,8 @@ export interface NodeStatus {
   readonly drained?: true
   /** As kubectl writes them, `key=value:Effect`; absent where there are none. */
   readonly taints?: readonly string[]
+  /** Labels that it has since k3s was told to give them, `key=value`; absent where there are none. */
+  readonly givenLabels?: readonly string[]
 }
 
 /** One machine as it was found. */

@@ -53,6 +53,7 @@ function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
   const taints = (node.spec?.taints ?? []).map(({ key = '', value, effect = '' }) =>
     taintText({ key, value: value ?? '', effect }),
   )
+  const given = givenLabels(node)
   const ready = conditions.find((condition) => condition.type === 'Ready')
   const noted = conditions.find((condition) => condition.type === 'EtcdIsVoter')
   // k3s notes late that a member has been given its vote.
@@ -76,5 +77,23 @@ function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
     ...(noted || votes ? { voter: votes } : {}),
     ...(DRAINED_LABEL in labels ? { drained: true as const } : {}),
     ...(taints.length > 0 ? { taints } : {}),
+    ...(given.length > 0 ? { givenLabels: given } : {}),
   }
+}
+
+/** The labels that k3s was started with and the Node still has; k3s notes its options there, those of files among them. */
+function givenLabels({ metadata }: KubeNode): string[] {
+  let words: unknown
+  try {
+    words = JSON.parse(metadata?.annotations?.['k3s.io/node-args'] ?? '[]')
+  } catch {
+    return []
+  }
+  if (!Array.isArray(words)) return []
+  const told = words.flatMap((word, i): string[] => {
+    if (word === '--node-label') return [String(words[i + 1] ?? '')]
+    return String(word).startsWith('--node-label=') ? [String(word).slice('--node-label='.length)] : []
+  })
+  const has = Object.entries(metadata?.labels ?? {}).map(([key, value]) => `${key}=${value}`)
+  return told.filter((label) => has.includes(label))
 }
