@@ -46,16 +46,8 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
     if (!resumes) joined.push(start)
     if (!together) last = resumes ? [...last, start] : [start]
   }
-  if (spec.wait !== 'none')
-    steps.push(
-      ...voteSteps({
-        machine: machineOf(world, entry).id,
-        needs: [...before, ...forgotten],
-        joining: joined,
-        masters: spec.masters.length,
-        timeoutMs: spec.timeoutMs,
-      }),
-    )
+  const needs = [...before, ...forgotten]
+  steps.push(...voteSteps(spec, { machine: machineOf(world, entry).id, needs, joining: joined }))
   return planOf(spec, world, steps.length > 0 ? [...lbSteps(spec, world, layout), ...steps] : steps)
 }
 

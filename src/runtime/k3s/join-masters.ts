@@ -49,16 +49,7 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
     if (!resumes) joining.push(start)
     if (!together) before = resumes ? [...before, start] : [start]
   }
-  if (spec.wait !== 'none')
-    steps.push(
-      ...voteSteps({
-        machine: entry.id,
-        needs: answers,
-        joining,
-        masters: spec.masters.length,
-        timeoutMs: spec.timeoutMs,
-      }),
-    )
+  steps.push(...voteSteps(spec, { machine: entry.id, needs: answers, joining }))
   return { operation: 'run', name: spec.name, runtime: 'k3s', steps, summary: summarize(steps) }
 }
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SHELLS } from '../../machine/shells.fixture.js'
 import { K3S } from './paths.js'
 import { HEALTHY, promoteScript, VOTE, voteSteps } from './vote-script.js'
+import { testSpec } from './world.fixture.js'
 
 const node = { metadata: { annotations: { 'etcd.k3s.cattle.io/node-name': 'bare2-0a1b' } } }
 const members = (...list: object[]): string => JSON.stringify({ header: { member_id: 1 }, members: list })
@@ -143,9 +144,10 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
 
 describe('voteSteps', () => {
   it('is nothing where no master joins', () => {
-    const input = { machine: 'm', needs: [], masters: 3, timeoutMs: 1000 }
-    expect(voteSteps({ ...input, joining: [] })).toEqual([])
-    expect(voteSteps({ ...input, joining: ['a', 'b'] })).toMatchObject([
+    const spec = testSpec(3, 0)
+    const input = { machine: 'm', needs: [] }
+    expect(voteSteps(spec, { ...input, joining: [] })).toEqual([])
+    expect(voteSteps(spec, { ...input, joining: ['a', 'b'] })).toMatchObject([
       { assists: ['a', 'b'], machine: 'm' },
     ])
   })

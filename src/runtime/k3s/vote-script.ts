@@ -1,3 +1,4 @@
+import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Action, Step } from '../../plan/plan.js'
 import { CONDITION } from './ask-api.js'
 import { K3S } from './paths.js'
@@ -58,26 +59,26 @@ done
  * The step that gives masters their vote as soon as they may have it, on one that has joined; none where nobody waits for
  * them. It only hurries what k3s does by itself.
  */
-export function voteSteps(input: {
-  /** Id of the machine that is asked. */
-  readonly machine: string
-  /** Its steps after which it can be asked. */
-  readonly needs: readonly string[]
-  /** Steps that wait for masters which join. */
-  readonly joining: readonly string[]
-  /** Masters that the cluster is to have. */
-  readonly masters: number
-  readonly timeoutMs: number
-}): Step[] {
-  const { machine, needs, joining, masters, timeoutMs } = input
-  if (joining.length === 0) return []
-  const wait: Action = {
+export function voteSteps(
+  { wait, masters, timeoutMs }: Pick<ClusterSpec, 'wait' | 'masters' | 'timeoutMs'>,
+  input: {
+    /** Id of the machine that is asked. */
+    readonly machine: string
+    /** Its steps after which it can be asked. */
+    readonly needs: readonly string[]
+    /** Steps that wait for masters which join. */
+    readonly joining: readonly string[]
+  },
+): Step[] {
+  const { machine, needs, joining } = input
+  if (wait === 'none' || joining.length === 0) return []
+  const votes: Action = {
     kind: 'wait',
     what: 'every master to vote in etcd',
-    script: promoteScript(masters),
+    script: promoteScript(masters.length),
     timeoutMs,
     diagnose: ':',
   }
   const title = 'give masters their vote in etcd'
-  return [{ id: 'cluster/votes', machine, title, needs, assists: joining, actions: [wait] }]
+  return [{ id: 'cluster/votes', machine, title, needs, assists: joining, actions: [votes] }]
 }
