@@ -1,4 +1,5 @@
 import type { NodeSpec } from '../cluster/spec.js'
+import { bareHost } from '../core/bare-host.js'
 import type { Context } from '../core/context.js'
 import { isAirliftError } from '../core/errors.js'
 import { readServer } from '../kubeconfig/read-server.js'
@@ -53,7 +54,7 @@ function hostsOf(gone: readonly NodeSpec[], world: World): Set<string> {
 
 function hostOf(server: string): string {
   try {
-    return new URL(server).hostname.replace(/^\[|\]$/g, '')
+    return bareHost(new URL(server))
   } catch {
     return ''
   }

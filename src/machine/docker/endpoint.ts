@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { bareHost } from '../../core/bare-host.js'
 import { AirliftError } from '../../core/errors.js'
 import type { DockerContext } from './docker-context.js'
 import { readDockerConfig, readDockerContext, readTlsFiles } from './docker-context.js'
@@ -101,7 +102,7 @@ function candidate(context: DockerContext, source: string): EndpointCandidate {
 function tcpCandidate(rest: string, source: string, tls: EngineTls | undefined): EndpointCandidate {
   const parsed = parse(`http://${rest}`)
   if (!parsed?.hostname) throw invalid(`tcp://${rest}`, source, 'it has no host')
-  const host = parsed.hostname.replace(/^\[|\]$/g, '')
+  const host = bareHost(parsed)
   // The default ports are those that IANA gave to Docker.
   const port = Number(/:(\d+)\/?$/.exec(rest)?.[1] ?? (tls ? 2376 : 2375))
   const url = `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`
@@ -113,7 +114,7 @@ function tcpCandidate(rest: string, source: string, tls: EngineTls | undefined):
 
 function sshCandidate(url: string, source: string): EndpointCandidate {
   const parsed = parse(url)
-  const host = parsed?.hostname.replace(/^\[|\]$/g, '')
+  const host = parsed && bareHost(parsed)
   if (!parsed || !host || host.startsWith('-'))
     throw invalid(url, source, 'it must be ssh://[USER@]HOST[:PORT]')
   if (parsed.password !== '')

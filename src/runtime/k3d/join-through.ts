@@ -1,4 +1,5 @@
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import { bareHost } from '../../core/bare-host.js'
 import { changedFiles } from '../k3s/desired.js'
 import { machineOf } from '../k3s/first-master.js'
 import { isReady } from '../k3s/node-steps.js'
@@ -38,5 +39,5 @@ export function joinThrough(
 /** The address of the server that a node's configuration names. */
 function namedServer({ facts }: MachineWorld): string | undefined {
   const server = (facts.managed.fragments['k3s-server'] ?? '').trim()
-  return URL.canParse(server) ? new URL(server).hostname.replace(/^\[|\]$/g, '') : undefined
+  return URL.canParse(server) ? bareHost(new URL(server)) : undefined
 }
