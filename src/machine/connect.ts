@@ -3,6 +3,7 @@ import type { MachineTarget, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { AirliftError } from '../core/errors.js'
 import { toAirliftError } from '../core/errors.js'
+import { containerId } from './container-id.js'
 import type { Engine } from './docker/engine.js'
 import { createLocalMachine } from './local/local-machine.js'
 import type { Machine } from './machine.js'
@@ -71,7 +72,7 @@ async function connectOwnEngine(ctx: Context): Promise<Engine> {
 /** What tells machines apart. */
 function keyOf(target: MachineTarget): string {
   if (target.kind === 'local') return 'local'
-  if (target.kind === 'container') return `docker://${target.host}`
+  if (target.kind === 'container') return containerId(target.host)
   return `${target.user ?? ''}@${target.host}:${target.port ?? ''}`
 }
 

@@ -1,6 +1,7 @@
 import { LABELS } from '../cluster/container-labels.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, isAirliftError } from '../core/errors.js'
+import { containerOfMachine } from '../machine/container-id.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import type { AskHandler } from '../plan/execute.js'
 import type { ApiQuestion } from '../plan/plan.js'
@@ -42,7 +43,7 @@ export function createApiAsker(input: AskerInput, ctx: Context): AskHandler {
   const ask: AskHandler = async (machine, wait, signal) => {
     const { engine } = input
     if (!engine.endpoint.local || !wait.ask) return 'unavailable'
-    const own = machine.id.replace(/^docker:\/\//, '')
+    const own = containerOfMachine(machine.id) ?? machine.id
     const deadline = ctx.clock.now() + wait.timeoutMs
     const before = await engine.container(own)
     let looked = ctx.clock.now()

@@ -2,6 +2,7 @@ import { LABELS, recordOfLabels } from '../cluster/container-labels.js'
 import { containerName } from '../cluster/container-spec.js'
 import { MAKE_AGAIN } from '../cluster/no-master.js'
 import type { ClusterSpec } from '../cluster/spec.js'
+import { containerId } from '../machine/container-id.js'
 import type { EngineContainer } from '../machine/docker/engine.js'
 import { missedNetwork } from '../runtime/missed-network.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
@@ -49,7 +50,7 @@ export function containerProblems(
     if (world.engine?.containers.some((container) => container.name === name)) continue
     if (name.startsWith(`airlift-${spec.name}-`))
       problems.push({
-        machine: `docker://${name}`,
+        machine: containerId(name),
         code: 'not-installed',
         message: `the container ${name} is gone, and the cluster still has its node`,
         hint: `${MAKE_AGAIN}; or take the node out: airlift delete --name ${spec.name} --${role === 'master' ? 'masters' : 'nodes'} ${name}`,
@@ -62,7 +63,7 @@ export function containerProblems(
     !containers.some(({ name }) => name === balancer)
   )
     problems.push({
-      machine: `docker://${balancer}`,
+      machine: containerId(balancer),
       code: 'lb-down',
       message: `the load balancer ${balancer} is gone, and with it the address of the API`,
       hint: 'make it again: the same airlift run command',
@@ -73,7 +74,7 @@ export function containerProblems(
     if (missedNetwork(container)) problems.push(offNetwork(container))
     if (state !== 'running')
       problems.push({
-        machine: `docker://${name}`,
+        machine: containerId(name),
         code: 'lb-down',
         message: `the load balancer ${name} is ${state}`,
         hint: start,
@@ -85,7 +86,7 @@ export function containerProblems(
 /** Of a container that was taken off the network of its cluster, whatever else that makes of it. */
 function offNetwork(container: EngineContainer): StatusProblem {
   return {
-    machine: `docker://${container.name}`,
+    machine: containerId(container.name),
     code: 'off-network',
     message: `the container ${container.name} is not in the network ${missedNetwork(container)} any more`,
     hint: 'put it back: the same airlift run command',

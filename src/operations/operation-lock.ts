@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os'
 import { LABELS } from '../cluster/container-labels.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
+import { containerId } from '../machine/container-id.js'
 import type { PlanLock } from '../plan/execute.js'
 import type { World } from '../runtime/runtime.js'
 
@@ -25,7 +26,7 @@ export function operationLock(operation: string, world: World, ctx: Context): Pl
   return {
     owner: { id: randomUUID(), who: `${userName()}@${hostname()}`, operation, since: `${since}Z` },
     seen: new Map(seen),
-    unseen: new Set([...unseen.map(({ id }) => id), ...balancers.map(({ name }) => `docker://${name}`)]),
+    unseen: new Set([...unseen.map(({ id }) => id), ...balancers.map(({ name }) => containerId(name))]),
   }
 }
 

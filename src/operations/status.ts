@@ -1,6 +1,7 @@
 import { MAKE_AGAIN } from '../cluster/no-master.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
+import { containerId } from '../machine/container-id.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
 import type { ClusterStatus, NodeReport, StatusProblem } from './cluster-status.js'
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
@@ -181,7 +182,7 @@ function nodeProblems(
 ): StatusProblem[] {
   if (!answering) return []
   return nodes
-    .filter((node) => !node.ready && !told.has(node.machine ?? `docker://${node.name}`))
+    .filter((node) => !node.ready && !told.has(node.machine ?? containerId(node.name)))
     .map((node) => {
       const machine = machines.find(({ id }) => id === node.machine)
       const unit = node.role === 'master' ? 'k3s' : 'k3s-agent'

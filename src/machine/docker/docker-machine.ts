@@ -1,4 +1,5 @@
 import type { Context } from '../../core/context.js'
+import { containerId } from '../container-id.js'
 import type { Machine } from '../machine.js'
 import type { Transport } from '../session/process.js'
 import { createSessionMachine } from '../session/session-machine.js'
@@ -23,7 +24,7 @@ const SHELLS = ['/bin/sh', '/bin/aux/sh'] as const
 /** A container as a machine, `docker://NAME`. The container need not be there or run before something is run in it. */
 export function createDockerMachine({ engine, name, ctx }: DockerMachineParts): Machine {
   return createSessionMachine({
-    id: dockerMachineId(name),
+    id: containerId(name),
     name,
     kind: 'docker',
     transport: createDockerTransport(engine, name),
@@ -31,11 +32,6 @@ export function createDockerMachine({ engine, name, ctx }: DockerMachineParts): 
     sudo: { mode: 'never' },
     ctx,
   })
-}
-
-/** The id of a container's machine. */
-export function dockerMachineId(name: string): string {
-  return `docker://${name}`
 }
 
 /** Processes in one container, each an exec of the engine. */

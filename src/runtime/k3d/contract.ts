@@ -28,10 +28,5 @@ export const objectNames = {
   lbNext: (cluster: string): string => `airlift-${cluster}-lb-next`,
 } as const
 
-/** The machine's id of a container. */
-export function containerId(name: string): string {
-  return `docker://${name}`
-}
-
 /** The machine that steps of the engine itself belong to. */
 export const ENGINE = 'engine'

@@ -1,9 +1,10 @@
 import { containerName } from '../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
+import { containerId } from '../../machine/container-id.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import type { Step } from '../../plan/plan.js'
 import type { EngineWorld, World } from '../runtime.js'
-import { containerId, objectNames } from './contract.js'
+import { objectNames } from './contract.js'
 
 /** The containers of a cluster, and what became of a change of ports that was cut off. */
 export interface SortedContainers extends Pick<EngineWorld, 'containers' | 'lbNext'> {

@@ -1,8 +1,9 @@
 import { LABELS } from '../../cluster/container-labels.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
+import { containerId } from '../../machine/container-id.js'
 import { type Action, type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { World } from '../runtime.js'
-import { containerId, ENGINE, objectNames } from './contract.js'
+import { ENGINE, objectNames } from './contract.js'
 import { engineOf } from './layout.js'
 
 /**

@@ -1,5 +1,6 @@
 import { noMaster } from '../../cluster/no-master.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
+import { containerId } from '../../machine/container-id.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import { usesEtcd } from '../k3s/config.js'
@@ -23,7 +24,7 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
   if (masters.length === 0) throw noMaster(spec)
   const voter = masters.length > 1 || usesEtcd(spec)
   const known = world.machines.find((machine) => machine.installed.apiReady)
-  const first = masters.find((container) => machineId(container.name) === known?.id) ?? masters[0]
+  const first = masters.find((container) => containerId(container.name) === known?.id) ?? masters[0]
   const stopped = containers.filter(({ state }) => state !== 'running')
   const gate = stopped.some((container) => roleOf(container) === 'worker') && first && !known
   const joinable = gate ? [joinableStep(spec, first, stopped)] : []
@@ -43,7 +44,7 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
   )
   const readies = containers.flatMap((container) => readySteps(spec, world, container, voter, begins))
   const steps: Step[] = [...network, ...settle, ...begins, ...joinable, ...readies]
-  const entry = machineId(first?.name ?? '')
+  const entry = containerId(first?.name ?? '')
   const drained = known?.installed.nodes?.filter((node) => node.drained).map((node) => node.name)
   const before = readies.filter((step) => step.machine === entry).map((step) => step.id)
   const { wait, timeoutMs } = spec
@@ -53,7 +54,6 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
   return { operation: 'start', name: spec.name, runtime: 'k3d', steps, summary: summarize(steps) }
 }
 
-const machineId = (name: string): string => `docker://${name}`
 const roleOf = (container: EngineContainer): string => container.labels['airlift.role'] ?? ''
 
 /** The network of a stopped cluster, where somebody removed it: `docker network prune` takes what no container runs in. */
@@ -65,7 +65,7 @@ function networkSteps(spec: ClusterSpec, world: World, containers: readonly Engi
 function startStep(world: World, { name, state }: EngineContainer, needs: readonly string[]): Step {
   return {
     id: `${name}/start`,
-    machine: machineId(name),
+    machine: containerId(name),
     title: `start ${name}`,
     needs,
     effect: 'change',
@@ -91,7 +91,7 @@ function joinableStep(
 ): Step {
   return {
     id: `${name}/joinable`,
-    machine: machineId(name),
+    machine: containerId(name),
     title: 'wait until nodes are taken in',
     needs: stopped.some((container) => container.name === name) ? [`${name}/start`] : [],
     actions: [waitJoinableAgain(name, spec.timeoutMs)],
@@ -109,7 +109,7 @@ function readySteps(
   const role = roleOf(container)
   if (role !== 'master' && role !== 'worker') return []
   const begin = begins.find((step) => step.id === `${name}/start`)
-  const machine = world.machines.find((entry) => entry.id === machineId(name))
+  const machine = world.machines.find((entry) => entry.id === containerId(name))
   const ready =
     knownNode(world, name)?.ready === true && (role === 'worker' || machine?.installed.apiReady === true)
   if (!begin && ready) return []
@@ -119,7 +119,7 @@ function readySteps(
   return [
     {
       id: `${name}/ready`,
-      machine: machineId(name),
+      machine: containerId(name),
       title: wait === 'api' ? 'wait for the API server' : `wait for node ${name}`,
       needs: begin ? [begin.id] : [],
       actions,

@@ -1,4 +1,5 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
+import { containerId } from '../../machine/container-id.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import { drainSteps } from '../k3s/drain-steps.js'
@@ -20,7 +21,7 @@ export function planStop(spec: ClusterSpec, world: World, options: StopOptions):
   const lasting = info?.kind !== 'podman'
   const running = containers.filter((one) => isRunning(one) || (lasting && comesBack(one)))
   const workers = running.filter((container) => container.labels['airlift.role'] === 'worker')
-  const emptied = workers.map(({ name }) => ({ node: name, machine: `docker://${name}` }))
+  const emptied = workers.map(({ name }) => ({ node: name, machine: containerId(name) }))
   const drains = options.drain ? drainSteps(world, emptied, spec.timeoutMs) : []
   const settle = settleSteps(spec, world)
   const needs = [...drains, ...settle].map((step) => step.id)
@@ -41,7 +42,7 @@ function comesBack({ state, restart }: EngineContainer): boolean {
 function stopStep({ name }: EngineContainer, needs: readonly string[]): Step {
   return {
     id: `${name}/stop`,
-    machine: `docker://${name}`,
+    machine: containerId(name),
     title: `stop ${name}`,
     needs,
     effect: 'change',
