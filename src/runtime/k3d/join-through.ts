@@ -3,10 +3,9 @@ import { bareHost } from '../../core/bare-host.js'
 import { changedFiles } from '../k3s/desired.js'
 import { machineOf } from '../k3s/first-master.js'
 import { isReady } from '../k3s/node-steps.js'
-import { K3S } from '../k3s/paths.js'
 import type { MachineWorld, World } from '../runtime.js'
 import type { Layout } from './layout.js'
-import { nodeFiles } from './node-files.js'
+import { configFile } from './node-files.js'
 
 /**
  * The container that a node's configuration names. Workers join through the load balancer, where there is one: any master may
@@ -29,9 +28,8 @@ export function joinThrough(
   const named = isReady({ world, node, machine }) ? namedServer(machine) : undefined
   const candidates = [...others, lb, named].filter((through) => through !== undefined)
   const kept = candidates.find((through) => {
-    const files = nodeFiles(spec, world, layout, node, { founder: false, through })
-    const config = files.filter((file) => file.path === K3S.config)
-    return changedFiles(config, machine, world).length === 0
+    const config = configFile(spec, world, layout, node, { founder: false, through })
+    return changedFiles([config], machine, world).length === 0
   })
   return kept ?? (entry === node ? (others[0] ?? entry.target.host) : entry.target.host)
 }

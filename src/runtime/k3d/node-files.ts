@@ -22,12 +22,7 @@ export function nodeFiles(
   const name = node.target.host
   return [
     script(world, CONTAINER.entryScript, 'entry.sh'),
-    {
-      path: K3S.config,
-      mode: '0600',
-      content: containerConfig(spec, world, layout, node, joining),
-      restart: true,
-    },
+    configFile(spec, world, layout, node, joining),
     // Known before anything starts, so that all nodes are made at once: every one has the bare password.
     tokenFile(false),
     ...clusterFiles(spec, node, joining.founder),
@@ -40,6 +35,11 @@ export function nodeFiles(
       restart: true,
     })),
   ]
+}
+
+/** What k3s is told in a node's container. Pure. */
+export function configFile(...about: Parameters<typeof containerConfig>): DesiredFile {
+  return { path: K3S.config, mode: '0600', content: containerConfig(...about), restart: true }
 }
 
 /** The certificates of `--ca`. Go's programs read every file of the directory beside the bundle that the image may have. */
