@@ -1,28 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { LOCK_FUNCTIONS, lockScript } from '../../src/machine/lock-script.js'
 import type { Machine } from '../../src/machine/machine.js'
 import { STATE_DIR } from '../../src/machine/state-paths.js'
-import type { OwnSuite } from './own-suite.js'
-import { kinds, root, startOwnSuite } from './own-suite.js'
+import { kinds, ownSuite, root } from './own-suite.js'
 import { reachOwn } from './reach.js'
 
-let suite: OwnSuite
-let dir = ''
+const own = ownSuite()
 
-beforeAll(async () => {
-  if (!root) return
-  suite = await startOwnSuite()
-  dir = mkdtempSync(join(tmpdir(), 'machine-lock-'))
-})
-afterAll(async () => {
-  await suite?.stop()
-  rmSync(dir, { recursive: true, force: true })
-})
-
-const here = (script: string): string => script.replaceAll(STATE_DIR, dir)
+const here = (script: string): string => script.replaceAll(STATE_DIR, own.dir)
 const take = async (machine: Machine, id: string, seen?: string): Promise<string> => {
   const owner = { id, who: `${id}@desk`, operation: 'run', since: '2026-01-01T00:00:00Z' }
   const script = here(lockScript(owner, seen === undefined ? {} : { seen }))
@@ -33,10 +20,10 @@ const look = async (machine: Machine): Promise<string> =>
     .stdout
 
 describe.runIf(root).each(kinds)('the lock of a machine over %s', (kind) => {
-  const connect = (): Promise<Machine> => reachOwn(suite.sshd, { flags: { transport: kind } })
+  const connect = (): Promise<Machine> => reachOwn(own.sshd, { flags: { transport: kind } })
 
   it('belongs to the connection: it holds others back while that lives, and ends with it', async () => {
-    rmSync(join(dir, 'lock'), { force: true })
+    rmSync(join(own.dir, 'lock'), { force: true })
     const ann = await connect()
     const bob = await connect()
     expect(await take(ann, 'ann')).toBe('goes on\n')
@@ -52,10 +39,10 @@ describe.runIf(root).each(kinds)('the lock of a machine over %s', (kind) => {
   })
 
   it('ends when the connection is cut from outside', async () => {
-    rmSync(join(dir, 'lock'), { force: true })
+    rmSync(join(own.dir, 'lock'), { force: true })
     const ann = await connect()
     expect(await take(ann, 'ann')).toBe('goes on\n')
-    await suite.sshd.killConnections()
+    await own.sshd.killConnections()
     const bob = await connect()
     await expect.poll(() => look(bob), { timeout: 3_000 }).toBe('free\n')
     await bob.close()

@@ -17,37 +17,27 @@ export interface OwnSuite {
   readonly dir: string
   /** A home directory with an empty `.ssh`. */
   readonly home: string
-  stop(): Promise<void>
 }
 
-/** Starts an sshd and makes directories. */
-export async function startOwnSuite(): Promise<OwnSuite> {
-  const dir = mkdtempSync(join(tmpdir(), 'contract-'))
-  const home = join(dir, 'home')
-  mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o700 })
-  const sshd = await startOwnSshd()
-  return {
-    sshd,
-    dir,
-    home,
-    stop: async () => {
-      await sshd.stop()
-      rmSync(dir, { recursive: true, force: true })
-    },
-  }
-}
-
-/** Starts a suite for the tests of a file, and stops it after them. Where this is not root there is none. */
-export function ownSuite(): Omit<OwnSuite, 'stop'> {
+/** Starts an sshd and makes directories for the tests of a file, and takes them away after them. Where this is not root there is none. */
+export function ownSuite(): OwnSuite {
   let suite: OwnSuite | undefined
   const running = (): OwnSuite => {
     if (!suite) throw new Error('the suite runs only for root, and only while its tests do')
     return suite
   }
   beforeAll(async () => {
-    if (root) suite = await startOwnSuite()
+    if (!root) return
+    const dir = mkdtempSync(join(tmpdir(), 'contract-'))
+    const home = join(dir, 'home')
+    mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o700 })
+    suite = { sshd: await startOwnSshd(), dir, home }
   })
-  afterAll(() => suite?.stop())
+  afterAll(async () => {
+    if (!suite) return
+    await suite.sshd.stop()
+    rmSync(suite.dir, { recursive: true, force: true })
+  })
   return {
     get sshd() {
       return running().sshd

@@ -5,15 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AirliftEvent } from '../../src/core/events.js'
 import type { OwnSshd } from './own-sshd.js'
 import { startOwnSshd } from './own-sshd.js'
-import type { OwnSuite } from './own-suite.js'
-import { root, startOwnSuite } from './own-suite.js'
+import { ownSuite, root } from './own-suite.js'
 import { reachOwn } from './reach.js'
 
 /** A security key in software, from OpenSSH's own tests (Debian: openssh-tests). */
 const SOFT_KEY = process.env.AIRLIFT_SK_DUMMY ?? '/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so'
 
-let suite: OwnSuite
-let dir = ''
+const own = ownSuite()
 /** Trusts certificates of the authority, and no key by itself. */
 let strict: OwnSshd
 
@@ -23,21 +21,16 @@ const keygen = (...args: string[]): void => {
 
 beforeAll(async () => {
   if (!root) return
-  suite = await startOwnSuite()
-  dir = suite.dir
-  keygen('-t', 'ed25519', '-N', '', '-f', join(dir, 'users'))
-  strict = await startOwnSshd([`TrustedUserCAKeys ${dir}/users.pub`, 'AuthorizedKeysFile none'])
+  keygen('-t', 'ed25519', '-N', '', '-f', join(own.dir, 'users'))
+  strict = await startOwnSshd([`TrustedUserCAKeys ${own.dir}/users.pub`, 'AuthorizedKeysFile none'])
 })
-afterAll(async () => {
-  await strict?.stop()
-  await suite?.stop()
-})
+afterAll(() => strict?.stop())
 
 /** A key, certified for a login name. */
 function certified(name: string, login: string): string {
-  const key = join(dir, name)
+  const key = join(own.dir, name)
   keygen('-t', 'ed25519', '-N', '', '-f', key)
-  keygen('-s', join(dir, 'users'), '-I', name, '-n', login, `${key}.pub`)
+  keygen('-s', join(own.dir, 'users'), '-I', name, '-n', login, `${key}.pub`)
   return key
 }
 
@@ -61,10 +54,10 @@ describe.runIf(root)('a certificate of the user', () => {
 
   it('that the configuration names is used', async () => {
     const key = certified('named', 'root')
-    const elsewhere = join(dir, 'elsewhere.pub')
+    const elsewhere = join(own.dir, 'elsewhere.pub')
     writeFileSync(elsewhere, readFileSync(`${key}-cert.pub`))
     execFileSync('rm', [`${key}-cert.pub`])
-    const configFile = join(dir, 'named.config')
+    const configFile = join(own.dir, 'named.config')
     writeFileSync(configFile, `Host *\n  IdentityFile ${key}\n  CertificateFile ${elsewhere}\n`)
     expect(await connect(strict, { identities: [], configFile })).toEqual({
       kind: 'openssh',
@@ -74,13 +67,13 @@ describe.runIf(root)('a certificate of the user', () => {
 
   it('that the agent holds is used', async () => {
     const key = certified('held', 'root')
-    const socket = join(dir, 'agent')
+    const socket = join(own.dir, 'agent')
     const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
     try {
       await expect.poll(() => existsSync(socket)).toBe(true)
       execFileSync('ssh-add', [key], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' })
       execFileSync('rm', [`${key}-cert.pub`, key])
-      const configFile = join(dir, 'held.config')
+      const configFile = join(own.dir, 'held.config')
       writeFileSync(configFile, `Host *\n  IdentityFile none\n  IdentityAgent ${socket}\n`)
       expect(await connect(strict, { identities: [], configFile })).toEqual({
         kind: 'openssh',
@@ -106,14 +99,14 @@ if (root && missing) process.stderr.write(`\nSKIPPED: security keys: ${missing}\
 
 describe.runIf(root && !missing)('a security key', () => {
   it('signs through OpenSSH', async () => {
-    const key = join(dir, 'token')
+    const key = join(own.dir, 'token')
     keygen('-t', 'ed25519-sk', '-w', SOFT_KEY, '-N', '', '-f', key)
     const sshd = await startOwnSshd([`AuthorizedKeysFile ${key}.pub`])
     try {
-      const configFile = join(dir, 'token.config')
+      const configFile = join(own.dir, 'token.config')
       writeFileSync(configFile, `Host *\n  SecurityKeyProvider ${SOFT_KEY}\n  IdentityFile ${key}\n`)
       expect(
-        await connect(sshd, { identities: [], configFile, knownHosts: join(dir, 'token-hosts') }),
+        await connect(sshd, { identities: [], configFile, knownHosts: join(own.dir, 'token-hosts') }),
       ).toEqual({
         kind: 'openssh',
         why: `security key ${key}`,
