@@ -1,6 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { describe, expect, it } from 'vitest'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SHELLS } from '../../machine/shells.fixture.js'
 import { ASK_AS_ADMIN, ASK_AS_KUBELET, askJoinable, CONDITION } from './ask-api.js'
+import { K3S } from './paths.js'
 
 /** Runs the condition function on a Node as the API server prints it. */
 function condition(type: string, node: object, indent?: number): boolean {
@@ -49,5 +54,49 @@ describe('the shell functions', () => {
 
   it('keep the token out of every argument', () => {
     expect(askJoinable(6443, 'bare1')).toMatch(/printf 'user = .*\| curl .*-K -/)
+  })
+})
+
+describe.each(SHELLS)('where the API is and with which keys it is asked, under %s', (program, ...args) => {
+  let dir = ''
+  beforeAll(() => {
+    dir = mkdtempSync(join(tmpdir(), 'airlift-ask-'))
+    for (const name of ['curl', 'key']) writeFileSync(join(dir, name), '#!/bin/sh\necho "$*"\n')
+    chmodSync(join(dir, 'curl'), 0o755)
+  })
+  afterAll(() => rmSync(dir, { recursive: true }))
+
+  /** What curl is given, of a machine whose kubeconfig is this text. */
+  function asked(api: string, kubeconfig: string): string {
+    const path = join(dir, 'kubeconfig')
+    writeFileSync(path, kubeconfig)
+    const script = api
+      .replaceAll(K3S.kubeconfig, path)
+      .replaceAll(K3S.kubeletKubeconfig, path)
+      .replaceAll(`${K3S.dataDir}/server/tls/client-admin.key`, join(dir, 'key'))
+      .replaceAll(K3S.binary, join(dir, 'none'))
+    const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` }
+    return spawnSync(program, [...args, '-c', `set -u\n${script}\napi /readyz`], { env, encoding: 'utf8' })
+      .stdout
+  }
+
+  it('is read from the kubeconfig of the admin', () => {
+    const clusters = 'apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: QQ==\n'
+    const said = asked(
+      ASK_AS_ADMIN,
+      `${clusters}    server: https://[::1]:6443\n  name: default\nserver: other\n`,
+    )
+    expect(said).toMatch(
+      / --cacert \S+server-ca.crt --cert \S+client-admin.crt --key \S+key https:\/\/\[::1\]:6443\/readyz\n$/,
+    )
+    expect(asked(ASK_AS_ADMIN, '')).toBe('')
+  })
+
+  it("is read from the kubelet's, to its last line", () => {
+    const keys = `    client-certificate: /a/cert file.crt\n    client-key: ${dir}/key`
+    const text = `- cluster:\n    server: https://127.0.0.1:6444\n    certificate-authority: /a/ca.crt\nusers:\n${keys}`
+    const said = ` --cacert /a/ca.crt --cert /a/cert file.crt --key ${dir}/key https://127.0.0.1:6444/readyz\n`
+    for (const end of ['', '\n']) expect(asked(ASK_AS_KUBELET, text + end)).toContain(said)
+    expect(asked(ASK_AS_KUBELET, '')).toBe('')
   })
 })

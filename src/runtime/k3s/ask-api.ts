@@ -17,16 +17,29 @@ const FETCH = `fetch() {
   timeout 8 ${K3S.binary} kubectl --kubeconfig "$6" get --raw "$2" 2>/dev/null
 }`
 
-/** Defines `api PATH` on a master: asks its own API server as the admin. */
+/** Defines `api PATH` on a master: asks its own API server as the admin. The shell itself reads where that is. */
 export const ASK_AS_ADMIN = `${FETCH}
-api() { [ -s ${K3S.kubeconfig} ] && fetch "$(sed -n 's/^ *server: *//p' ${K3S.kubeconfig} | head -n 1)" "$1" ${TLS}/server-ca.crt ${TLS}/client-admin.crt ${TLS}/client-admin.key ${K3S.kubeconfig}; }`
-
-const kubelet = (name: string): string =>
-  `"$(sed -n 's/^ *${name}: *//p' ${K3S.kubeletKubeconfig} | head -n 1)"`
+api() {
+  [ -s ${K3S.kubeconfig} ] || return 1
+  while read -r key url; do [ "$key" != server: ] || break; done <${K3S.kubeconfig}
+  fetch "$url" "$1" ${TLS}/server-ca.crt ${TLS}/client-admin.crt ${TLS}/client-admin.key ${K3S.kubeconfig}
+}`
 
 /** Defines `api PATH` on a worker: asks with the kubelet's own credentials, through the agent's load balancer. */
 export const ASK_AS_KUBELET = `${FETCH}
-api() { [ -s ${K3S.kubeletKubeconfig} ] && fetch ${kubelet('server')} "$1" ${kubelet('certificate-authority')} ${kubelet('client-certificate')} ${kubelet('client-key')} ${K3S.kubeletKubeconfig}; }`
+api() {
+  [ -s ${K3S.kubeletKubeconfig} ] || return 1
+  url= ca= cert= keys=
+  while read -r key value || [ -n "$key" ]; do
+    case $key in
+      server:) url=$value ;;
+      certificate-authority:) ca=$value ;;
+      client-certificate:) cert=$value ;;
+      client-key:) keys=$value ;;
+    esac
+  done <${K3S.kubeletKubeconfig}
+  fetch "$url" "$1" "$ca" "$cert" "$keys" ${K3S.kubeletKubeconfig}
+}`
 
 /** `condition TYPE` tells on stdin's Node, as JSON, whether the condition is true. The server prints `type` before `status`. */
 export const CONDITION = `condition() { tr -d ' \\n\\t' | grep -q "\\"type\\":\\"$1\\",\\"status\\":\\"True\\""; }`

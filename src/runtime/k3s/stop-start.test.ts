@@ -288,7 +288,7 @@ describe('what is run on machines', () => {
       timeoutMs: 1000,
     })
     // Here a function answers for the API.
-    const script = wait.script.replace(/^api\(\) \{.*$/m, `api() { printf %s '${said}'; }`)
+    const script = wait.script.replace(/^api\(\) \{[\s\S]*?^\}$/m, `api() { printf %s '${said}'; }`)
     expect(sh(`n=1\n${script}`).status).toBe(exit)
   })
 
