@@ -13,7 +13,8 @@ from .kubectl_write import apply, cordon, delete, drain, patch, wait
 #: Flags with a value; all others are switches.
 VALUES = {"n", "namespace", "o", "output", "f", "filename", "l", "selector", "kubeconfig", "context", "raw", "field-selector",
           "grace-period", "timeout", "p", "patch", "type", "for", "request-timeout", "s", "server", "cascade", "field-manager",
-          "certificate-authority", "client-certificate", "client-key", "pod-selector", "dry-run", "sort-by", "v", "chunk-size", "from-literal", "from-file", "skip-wait-for-delete-timeout"}
+          "certificate-authority", "client-certificate", "client-key", "pod-selector", "dry-run", "sort-by", "v", "chunk-size",
+          "from-literal", "from-file", "skip-wait-for-delete-timeout"}
 SHORT = {"n": "namespace", "o": "output", "f": "filename", "l": "selector", "p": "patch", "s": "server"}
 #: Optional values: only with `=`.
 OPTIONAL = {"cascade", "dry-run"}

@@ -2,7 +2,7 @@ import { quote } from '../../machine/quote.js'
 import type { Action } from '../../plan/plan.js'
 import { ASK_AS_ADMIN } from './ask-api.js'
 import { kubectl } from './kubectl.js'
-import { HEALTHY } from './vote-script.js'
+import { EACH_MEMBER, HEALTHY } from './vote-script.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
 
@@ -69,7 +69,7 @@ export function waitMemberGone(name: string, members: readonly string[], timeout
     script: [
       ASK_AS_ADMIN,
       `info=$(api /db/info) || { echo 'etcd does not tell its members'; exit 1; }`,
-      `list=$(printf '%s' "$info" | tr ',{' '\\n\\n' | sed -n 's/^ *"name": *"\\([^"]*\\)".*/\\1/p')`,
+      `list=$(printf '%s' "$info" | ${EACH_MEMBER} | sed -n 's/.*"name":"\\([^"]*\\)".*/\\1/p')`,
       `if printf '%s\\n' "$list" | grep -qE ${pattern(name)}; then echo ${quote(`etcd still has the member ${name}`)}; exit 1; fi`,
       // Asked without a majority, k3s names only itself.
       ...members.map(

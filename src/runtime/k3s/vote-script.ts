@@ -3,11 +3,14 @@ import type { Action, Step } from '../../plan/plan.js'
 import { CONDITION } from './ask-api.js'
 import { K3S } from './paths.js'
 
+/** Puts the members of etcd, as JSON on stdin, on a line each. */
+export const EACH_MEMBER = `tr -d ' \\n\\t' | sed 's/},{/}\\n{/g'`
+
 /** Defines `vote`, for scripts that have `api`: whether the Node on stdin, as JSON, has a member of etcd with a vote. */
 export const VOTE = `vote() {
   member=$(tr -d ' \\n\\t' | sed -n 's/.*"etcd\\.k3s\\.cattle\\.io\\/node-name":"\\([^"]*\\)".*/\\1/p')
   [ -n "$member" ] || return 1
-  it=$(api /db/info | tr -d ' \\n\\t' | sed 's/},{/}\\n{/g' | grep "\\"name\\":\\"$member\\"")
+  it=$(api /db/info | ${EACH_MEMBER} | grep "\\"name\\":\\"$member\\"")
   case $it in '' | *'"isLearner":true'*) return 1 ;; esac
 }`
 
@@ -48,7 +51,7 @@ const ETCD = `etcd() {
  */
 export function promoteScript(voters: number): string {
   return `${ETCD}
-members=$(etcd /v3/cluster/member/list '{}' | tr -d ' \\n\\t' | sed 's/},{/}\\n{/g' | grep '"ID":"') || exit 1
+members=$(etcd /v3/cluster/member/list '{}' | ${EACH_MEMBER} | grep '"ID":"') || exit 1
 for id in $(printf '%s\\n' "$members" | grep '"isLearner":true' | sed -n 's/.*"ID":"\\([0-9]*\\)".*/\\1/p'); do
   etcd /v3/cluster/member/promote "{\\"ID\\":\\"$id\\"}" >/dev/null
 done
