@@ -1,6 +1,6 @@
 import type { NodeSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
-import { type AirliftError, toAirliftError } from '../core/errors.js'
+import { toAirliftError } from '../core/errors.js'
 import { collectFacts } from '../machine/facts/collect-facts.js'
 import type { Machine } from '../machine/machine.js'
 import { INITIALIZED } from '../machine/state-paths.js'
@@ -8,13 +8,13 @@ import { checkClean } from '../runtime/clean/check-clean.js'
 import { checkMachines } from '../runtime/preflight/check-machines.js'
 import type { PreflightMachine } from '../runtime/preflight/machine-under-test.js'
 import { nodeIpOf } from '../runtime/preflight/node-ip.js'
-import { type Problem, problem } from '../runtime/preflight/problem.js'
+import type { Problem } from '../runtime/preflight/problem.js'
 import { checkIgnore, refusals } from '../runtime/preflight/refuse.js'
 import { doctorContainers } from './doctor-containers.js'
 import type { DoctorInput, DoctorMachine, DoctorReport } from './doctor-report.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
 import { checkThisComputer } from './this-computer.js'
-import { unusableCode } from './unusable.js'
+import { unusableProblem } from './unusable.js'
 
 /**
  * Looks for everything that would go wrong, on all machines at once, and changes nothing. Machines that cannot be reached are
@@ -32,7 +32,7 @@ export async function doctor(input: DoctorInput, ctx: Context, deps: OperationDe
   if (spec.runtime === 'k3d') return doctorContainers(input, ctx, deps)
   await using session = await openSession(nodes, spec.ssh, ctx, deps)
   const found = input.clean ? await findRemains(session, ctx) : await findProblems(input, session, ctx)
-  const unreached = session.failures.map(({ node, error }) => unusable(node, error))
+  const unreached = session.failures.map(({ node, error }) => unusableProblem(node, error))
   const problems = [...unreached, ...found.problems]
   const bad = new Set(refusals(problems, spec.ignore).map((entry) => entry.machine))
   return {
@@ -89,15 +89,9 @@ async function eachMachine<T>(
     const entry = session.machines[index]
     if (!entry) continue
     if (outcome.status === 'fulfilled') results.push({ node: entry.node, result: outcome.value })
-    else problems.push(unusable(entry.node, toAirliftError(outcome.reason)))
+    else problems.push(unusableProblem(entry.node, toAirliftError(outcome.reason)))
   }
   return { results, problems }
-}
-
-function unusable(node: NodeSpec, error: AirliftError): Problem {
-  return problem(unusableCode(error), node.target.text, error.message, {
-    ...(error.hint ? { fix: error.hint.replaceAll('\n', '; ') } : {}),
-  })
 }
 
 function describe(

@@ -31,6 +31,7 @@ import { type OperationDeps, requireAll } from './session.js'
 import { settle } from './settle.js'
 import { takenMeanwhile } from './taken-meanwhile.js'
 import { warnOfUnappliedTaints } from './unapplied-taints.js'
+import { requireUsable } from './unusable.js'
 import { withHint } from './with-hint.js'
 
 /** How often it is tried where what was chosen is taken by others in the same moment. */
@@ -75,7 +76,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const options = { align: true, ...(rootfs ? { rootfs } : {}) }
   await using cluster = await observeCluster(source.spec, options, ctx, deps)
   const { runtime, session, spec } = cluster
-  requireAll(cluster.world)
+  requireUsable(spec, cluster.world)
   const free = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   let world = withToken(await decidedWorld(spec, runtime, free, cluster.observe, ctx))
   checkOwnership(spec, world)

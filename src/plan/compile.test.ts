@@ -113,6 +113,7 @@ describe.each(shells.map((shell) => [shell.join(' '), shell] as const))(
       expect(result.status).toBe(1)
       expect(result.stdout).toContain('@@log first\n@@log second\n')
       expect(result.stdout).toMatch(/@@fail E_TIMEOUT not done after 1 s: nothing/)
+      expect(result.stdout).toMatch(/@@hint run the same command again.*--timeout/)
     })
 
     it('end a wait at once when its script knows that it is hopeless', () => {

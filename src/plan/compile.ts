@@ -139,6 +139,9 @@ function compileService(action: Extract<Action, { kind: 'service' }>): string {
   return `( ${command} ) >&2 || fail E_START "cannot ${action.op} the service ${action.unit}"`
 }
 
+/** What to do where the log does not tell of a cause. */
+const WAIT_LONGER = 'run the same command again: it goes on where it stopped; --timeout lets it wait longer'
+
 function compileWait(action: Extract<Action, { kind: 'wait' }>, secrets: Secrets): string {
   const seconds = Math.max(1, Math.ceil(action.timeoutMs / 1000))
   const recover = action.recover
@@ -157,7 +160,7 @@ function compileWait(action: Extract<Action, { kind: 'wait' }>, secrets: Secrets
       : '  :',
     '  if [ "$(date +%s)" -ge "$end" ]; then',
     `    ( ${action.diagnose || ':'}\n) 2>&1 | tail -n 20 | sed 's/^/@@log /'`,
-    `    fail E_TIMEOUT ${quote(`not done after ${seconds} s: ${action.what}`)}`,
+    `    fail E_TIMEOUT ${quote(`not done after ${seconds} s: ${action.what}`)} ${quote(WAIT_LONGER)}`,
     '  fi',
     '  nap 0.2',
     'done',

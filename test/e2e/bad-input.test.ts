@@ -283,6 +283,13 @@ describe.skipIf(labMissing())('bad input gets one clear error, and nothing is ch
           expect(result.stdout + result.stderr).toMatch(/read-only/)
         },
       ))
+    it('beside a host that cannot be reached: both are told', () =>
+      whileBroken(second, `hostname ${first.name}`, `hostname ${second.name}`, async () => {
+        const where = scene.where()
+        const nodes = where.map((word) => (word === `root@${second.ip}` ? `${word},root@127.0.0.1:1` : word))
+        const result = await refused(nodes, { exit: 5, code: 'E_PREFLIGHT', says: /duplicate-hostname/ })
+        expect(result.stdout + result.stderr).toMatch(/unreachable[\s\S]*127\.0\.0\.1/)
+      }))
   })
 
   it('a disk that fills up while files arrive: named, kept, and the next run goes on', async () => {

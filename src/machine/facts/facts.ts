@@ -39,6 +39,8 @@ export interface Facts {
     /** Of IPv6: it will be given up (a privacy address, or a deprecated one). */
     readonly temporary?: true
   }[]
+  /** The longest packet of each device, in bytes. */
+  readonly mtus?: Readonly<Record<string, number>>
   /** Routes to networks, without the default ones, multicast and link-local. */
   readonly routes?: readonly RouteFact[]
   /** The source address that the route to `routeTo` of the probe's options would use. */

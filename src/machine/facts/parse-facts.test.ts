@@ -199,6 +199,12 @@ describe('details', () => {
     expect(facts.defaultRoute).toEqual({ device: 'eth0' })
   })
 
+  it('knows how long the packets of each device may be, and says nothing where there is no /sys', () => {
+    const mtus = '/sys/class/net/eth0/mtu:9000\n/sys/class/net/lo/mtu:65536'
+    expect(parseLines([], { mtus }).mtus).toEqual({ eth0: 9000, lo: 65536 })
+    expect(parseLines([], { mtus: '' })).not.toHaveProperty('mtus')
+  })
+
   it('knows a blob by its hard link', () => {
     const sha = 'a'.repeat(64)
     const facts = parseLines([`file\t0\t77\t-rwxr-xr-x\t70000000\t${sha}`], {

@@ -4,6 +4,7 @@ import {
   parseAddresses,
   parseDefaultRoute,
   parseListeners,
+  parseMtus,
   parseResolv,
   parseRouteSource,
   parseRoutes,
@@ -53,6 +54,7 @@ export function parseFacts(text: string, asked: Asked, times: LocalTimes): Facts
     ...optional('timeSynchronized', yesNo(output, 'synchronized')),
     ...optional('defaultRoute', defaultRoute),
     addresses: parseAddresses(output),
+    ...optional('mtus', parseMtus(output)),
     routes: parseRoutes(output),
     ...optional('routeSource', routeSource),
     resolv: {

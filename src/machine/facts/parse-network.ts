@@ -43,6 +43,15 @@ export function parseRoutes(output: ProbeOutput): readonly RouteFact[] {
   })
 }
 
+/** `/sys/class/net/eth0/mtu:1500`; undefined where the machine has no /sys. */
+export function parseMtus(output: ProbeOutput): Facts['mtus'] {
+  const found = linesOf(output, 'mtus').flatMap((line): [string, number][] => {
+    const match = /\/([^/]+)\/mtu:(\d+)$/.exec(line)
+    return match?.[1] === undefined ? [] : [[match[1], Number(match[2])]]
+  })
+  return found.length > 0 ? Object.fromEntries(found) : undefined
+}
+
 /** The default route: IPv4 first, then IPv6. */
 export function parseDefaultRoute(output: ProbeOutput): Facts['defaultRoute'] {
   for (const block of ['ipRoute', 'ipRoute6']) {

@@ -72,6 +72,7 @@ function steady(facts: Facts): unknown {
     listeners: facts.listeners.filter((entry) => entry.port < 1024),
     addresses: facts.addresses.filter((entry) => !/^(veth|br-)/.test(entry.device)),
     routes: facts.routes?.filter((entry) => !/^(veth|br-)/.test(entry.device)),
+    mtus: { lo: facts.mtus?.lo },
   }
 }
 
@@ -91,6 +92,7 @@ describe('the probe', { timeout: 60_000 }, () => {
     for (const facts of all) {
       expect(Math.abs(facts.clockSkewMs)).toBeLessThan(Math.max(5000, facts.clockErrorMs + 1000))
       expect(facts.hostname).not.toBe('evil')
+      expect(facts.mtus?.lo).toBeGreaterThan(1000)
     }
   })
 

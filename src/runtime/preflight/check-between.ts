@@ -1,14 +1,21 @@
+import { clusterNetworks } from '../../cluster/cluster-networks.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
-import { configFlag, type PreflightMachine, wantsEtcd } from './machine-under-test.js'
-import { nodeIpOf } from './node-ip.js'
+import { familyOf, prefixOf } from '../../core/cidr.js'
+import { configFlag, configList, type PreflightMachine, wantsEtcd } from './machine-under-test.js'
+import { nodeDevice, nodeIpOf } from './node-ip.js'
 import { type Problem, problem } from './problem.js'
 
-/** What only shows when machines are compared: the same name, machine id or address twice; an even number of masters. */
+/**
+ * What only shows when machines are compared: the same name, machine id or address twice; packets of
+ * other lengths; more nodes than the network of the pods has parts for; an even number of masters.
+ */
 export function checkBetween(spec: ClusterSpec, machines: readonly PreflightMachine[]): Problem[] {
   return [
     ...(configFlag(spec, 'with-node-id') ? [] : hostnames(machines)),
     ...machineIds(machines),
     ...addresses(machines),
+    ...packetLengths(machines),
+    ...podNetwork(spec),
     ...evenMasters(spec),
   ]
 }
@@ -53,6 +60,53 @@ function twice(
     else first.set(value, machine)
   }
   return found
+}
+
+/** IPv6 asks for packets of 1280 bytes; those of flannel's vxlan carry 50 of their own. */
+const LEAST_MTU = 1280 + 50
+
+/** One problem for all: which of the lengths is right is not for one machine to tell. */
+function packetLengths(machines: readonly PreflightMachine[]): Problem[] {
+  const known = machines.flatMap(({ name, facts }) => {
+    const device = nodeDevice(facts) ?? facts.defaultRoute?.device ?? ''
+    const mtu = facts.mtus?.[device]
+    return mtu === undefined ? [] : [{ name, device, mtu }]
+  })
+  const longest = Math.max(...known.map(({ mtu }) => mtu))
+  return known.flatMap(({ name, device, mtu }): Problem[] => {
+    const fix = (length: number): string =>
+      `ip link set dev ${device} mtu ${length}, and in the configuration of its network; or the same on all machines`
+    if (mtu < LEAST_MTU) {
+      const text = `${device} carries packets of ${mtu} bytes, pods need ${LEAST_MTU}`
+      return [problem('mtu', name, text, { fix: fix(Math.max(longest, LEAST_MTU)) })]
+    }
+    if (mtu === longest) return []
+    return [
+      problem('mtu', name, `${device} carries packets of ${mtu} bytes, that of other machines ${longest}`, {
+        fix: fix(longest),
+      }),
+    ]
+  })
+}
+
+/** Each node is given a part of the network of the pods, of 256 addresses unless the configuration says otherwise. */
+function podNetwork(spec: ClusterSpec): Problem[] {
+  const count = spec.masters.length + spec.nodes.length
+  return clusterNetworks(spec.config, 'cluster-cidr', false).flatMap((cidr): Problem[] => {
+    const prefix = prefixOf(cidr)
+    if (prefix === undefined) return []
+    const part = partPrefix(spec, familyOf(cidr))
+    const parts = part < prefix ? 0 : 2 ** (part - prefix)
+    if (parts >= count) return []
+    const text = `${cidr} has room for ${parts} ${parts === 1 ? 'node' : 'nodes'} with a /${part} each, and there are ${count}`
+    return [problem('pod-network-small', spec.masters[0]?.target.text ?? '', text)]
+  })
+}
+
+function partPrefix(spec: ClusterSpec, family: 4 | 6): number {
+  const flag = new RegExp(`^(?:--)?node-cidr-mask-size(?:-ipv${family})?=(\\d+)$`)
+  const told = configList(spec, 'kube-controller-manager-arg').map((arg) => flag.exec(arg.trim())?.[1])
+  return Number(told.findLast((size) => size !== undefined) ?? (family === 4 ? 24 : 64))
 }
 
 function evenMasters(spec: ClusterSpec): Problem[] {

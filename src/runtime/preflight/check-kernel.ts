@@ -91,7 +91,9 @@ function moduleFix(os: string): string {
 
 function checkIptables({ spec, machine }: CheckInput): Problem[] {
   const { iptables } = machine.facts
-  if (!iptables || iptables.mode === 'legacy' || configFlag(spec, 'prefer-bundled-bin')) return []
+  if (!iptables)
+    return [problem('iptables-missing', machine.name, 'there is no iptables; k3s brings its own')]
+  if (iptables.mode === 'legacy' || configFlag(spec, 'prefer-bundled-bin')) return []
   if (!/^1\.8\.[0-4]$/.test(iptables.version)) return []
   return [problem('iptables-buggy', machine.name, `iptables ${iptables.version} (nf_tables)`)]
 }

@@ -146,6 +146,63 @@ describe('settings of the cluster', () => {
   })
 })
 
+describe('packets', () => {
+  const mtus = (...lengths: number[]): string[] => {
+    const wanted = spec(1, lengths.length - 1)
+    const all = machines(wanted, (index) => ({ mtus: { eth0: lengths[index] ?? 0, docker0: 1400 } }))
+    return checkMachines(wanted, all, rootfs).map(({ code, machine, fix }) => `${code} ${machine} ${fix}`)
+  }
+
+  it('are of one length on all devices that nodes use', () => {
+    expect(mtus(1500, 1500, 1500)).toEqual([])
+    expect(mtus(9000, 1500, 9000)).toEqual([
+      'mtu root@10.0.0.2 ip link set dev eth0 mtu 9000, and in the configuration of its network; or the same on all machines',
+    ])
+  })
+
+  it('are not judged where a machine cannot tell', () => {
+    expect(found({ mtus: { eth0: 1500 } })).toEqual([])
+  })
+})
+
+describe('the network of the pods', () => {
+  const many = (workers: number, config: ClusterSpec['config'] = {}): string[] =>
+    found({}, { spec: spec(1, workers, { config }) }).filter((text) => text.includes('pod-network'))
+
+  it('has a part for each node', () => {
+    expect(many(15, { 'cluster-cidr': '10.50.0.0/20' })).toEqual([])
+    expect(many(16, { 'cluster-cidr': '10.50.0.0/20' })).toEqual([
+      'error pod-network-small 10.0.0.1 10.50.0.0/20 has room for 16 nodes with a /24 each, and there are 17',
+    ])
+  })
+
+  it('is cut as the configuration says', () => {
+    const config = {
+      'cluster-cidr': '10.50.0.0/20',
+      'kube-controller-manager-arg': ['node-cidr-mask-size=25'],
+    }
+    expect(many(16, config)).toEqual([])
+    expect(many(0, { 'cluster-cidr': '10.50.0.0/26' })).toHaveLength(1)
+  })
+})
+
+describe('a firewall', () => {
+  const fix = (index: number, wanted: ClusterSpec): string | undefined => {
+    const all = machines(wanted, (at) => (at === index ? { firewall: ['ufw'] } : {}))
+    return checkMachines(wanted, all, rootfs)[0]?.fix
+  }
+
+  it('is opened for what the role, the datastore and the network of this cluster need', () => {
+    expect(fix(0, spec(1, 1))).toMatch(
+      /^ufw allow 6443\/tcp; ufw allow 10250\/tcp; ufw allow 8472\/udp; ufw allow from /,
+    )
+    expect(fix(0, spec(3, 0))).toContain('ufw allow 2379:2380/tcp')
+    expect(fix(1, spec(1, 1, { config: { 'flannel-backend': 'wireguard-native' } }))).toMatch(
+      /^ufw allow 10250\/tcp; ufw allow 51820\/udp; ufw allow from /,
+    )
+  })
+})
+
 describe('room', () => {
   const at = (path: string, freeBytes: number, mountPoint = '/') =>
     filesystem(path, { freeBytes, mountPoint, sizeBytes: 2 * freeBytes })

@@ -1,7 +1,8 @@
 import { CLUSTER_NETWORKS, clusterNetworks, familiesOf } from '../../cluster/cluster-networks.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import { familyOf, type IpFamily, type IpRange, overlaps, parseCidr } from '../../core/cidr.js'
-import { type CheckInput, configFlag, configList, configText } from './machine-under-test.js'
+import { backendPorts } from './check-ports.js'
+import { type CheckInput, configFlag, configList, configText, wantsEtcd } from './machine-under-test.js'
 import { nodeDevice, nodeIpOf, nodeIpsOf } from './node-ip.js'
 import { type Problem, problem } from './problem.js'
 import { chooseResolvConf } from './resolv-conf.js'
@@ -166,7 +167,14 @@ function checkFirewall({ spec, machine }: CheckInput): Problem[] {
   if (firewall.length === 0) return []
   const master = machine.node.role === 'master'
   const api = configText(spec, 'https-listen-port') ?? '6443'
-  const ports = [...(master ? [`${api}/tcp`, '2379-2380/tcp'] : []), '10250/tcp', '8472/udp']
+  const ports = [
+    ...(master ? [`${api}/tcp`] : []),
+    ...(master && wantsEtcd(spec) ? ['2379-2380/tcp'] : []),
+    '10250/tcp',
+    ...backendPorts(configText(spec, 'flannel-backend') ?? 'vxlan').map(
+      ({ port, protocol }) => `${port}/${protocol}`,
+    ),
+  ]
   return [
     problem('firewall', machine.name, `${firewall.join(' and ')} is on`, {
       fix: firewallFix(firewall[0] ?? '', ports, [

@@ -86,7 +86,8 @@ function wantedPorts({ spec, machine }: CheckInput): WantedPort[] {
   return ports
 }
 
-function backendPorts(backend: string): WantedPort[] {
+/** What a backend of flannel listens on. */
+export function backendPorts(backend: string): WantedPort[] {
   if (backend === 'vxlan') return [{ port: 8472, protocol: 'udp', use: 'flannel vxlan' }]
   if (backend.startsWith('wireguard')) return [{ port: 51820, protocol: 'udp', use: 'flannel wireguard' }]
   return []

@@ -86,6 +86,14 @@ export const PREFLIGHT_CODES = {
     'Two machines would be known to the cluster under one address, as behind NAT.',
     'Give each a network on which it has an address of its own.',
   ),
+  mtu: warning(
+    'The devices of the nodes carry packets of different lengths, or too short ones: what is longer than the shortest way is lost wherever nothing tells the sender.',
+    'Give the devices one length: `ip link set dev DEVICE mtu 1500`, and write it into the configuration of the network.',
+  ),
+  'pod-network-small': error(
+    'The network of the pods has fewer parts than there are nodes; the last nodes would never be Ready.',
+    '`--set cluster-cidr=…` with a larger network, or smaller parts: `--set kube-controller-manager-arg=node-cidr-mask-size=25`.',
+  ),
   'even-masters': warning(
     'An even number of masters with etcd survives no more failures than one fewer.',
     'Use 1, 3 or 5 masters.',
@@ -114,6 +122,10 @@ export const PREFLIGHT_CODES = {
   'iptables-buggy': warning(
     'iptables 1.8.0 to 1.8.4 with nftables loses or doubles rules.',
     '`--set prefer-bundled-bin=true`, or upgrade iptables.',
+  ),
+  'iptables-missing': info(
+    'iptables is not installed. k3s brings its own; without it `doctor --clean` cannot look for rules that are left.',
+    'Nothing, or install iptables.',
   ),
   'selinux-policy': error(
     'SELinux enforces, and the policy k3s-selinux is not installed.',

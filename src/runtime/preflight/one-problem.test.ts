@@ -154,6 +154,20 @@ const ROWS: readonly [string, Partial<Facts>, Severity, PreflightCode, RegExp][]
   ],
   ['a CNI', { leftovers: [{ what: 'cni', evidence: '/etc/cni/net.d/x' }] }, 'info', 'foreign-cni', /net\.d/],
   [
+    'no iptables, whose rules nothing could then look for',
+    { iptables: undefined as never },
+    'info',
+    'iptables-missing',
+    /k3s brings its own/,
+  ],
+  [
+    'a tunnel that carries less than pods need',
+    { mtus: { eth0: 1300 } },
+    'warning',
+    'mtu',
+    /eth0 carries packets of 1300 bytes, pods need 1330/,
+  ],
+  [
     'the name of the other',
     { hostname: 'BARE1' },
     'error',

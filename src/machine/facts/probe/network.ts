@@ -1,6 +1,6 @@
 import { quote } from '../../quote.js'
 
-/** Addresses, routes, listeners, name servers, firewalls, proxies. Where `ip` or `ss` is missing, /proc says it. */
+/** Addresses, routes, lengths of packets, listeners, name servers, firewalls, proxies. Where `ip` or `ss` is missing, /proc says it. */
 export function networkSection(routeTo: string | undefined): string {
   return String.raw`
 if has ip && addresses=$(ip -o addr show 2>/dev/null); then
@@ -11,6 +11,7 @@ else
   send fibTrie /proc/net/fib_trie
 fi
 send procRoute /proc/net/route
+open mtus; grep -H '' /sys/class/net/*/mtu 2>/dev/null; shut
 send ifInet6 /proc/net/if_inet6
 for protocol in tcp tcp6 udp udp6; do
   case $protocol in tcp*) listens=' 0A ' ;; *) listens=' 07 ' ;; esac
