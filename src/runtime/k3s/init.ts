@@ -6,7 +6,7 @@ import { apiPort, nodeName, usesEtcd } from './config.js'
 import { founderOf } from './first-master.js'
 import { requireMajority } from './lost-majority.js'
 import { nodeSteps, stepId } from './node-steps.js'
-import { waitApi, waitJoinable, waitMasterReady, waitSystem } from './waits.js'
+import { packagedDeployments, waitApi, waitJoinable, waitMasterReady, waitSystem } from './waits.js'
 
 /** Id of the step after which other nodes can join. */
 export const ANSWERS = 'cluster/answers'
@@ -78,6 +78,6 @@ function systemStep(spec: ClusterSpec, machine: MachineWorld): Step {
     machine: machine.id,
     title: 'wait for the system pods',
     needs: [stepId.ready(machine)],
-    actions: [waitSystem(spec.timeoutMs)],
+    actions: [waitSystem(spec.timeoutMs, packagedDeployments(spec))],
   }
 }

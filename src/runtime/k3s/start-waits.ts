@@ -116,7 +116,8 @@ export function finishSteps(input: {
       machine,
       title: 'wait for the system pods',
       needs,
-      actions: [waitSystem(timeoutMs)],
+      // A cluster that was there before has them all, or none.
+      actions: [waitSystem(timeoutMs, [])],
     })
   return steps
 }

@@ -3,9 +3,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ClusterSpec } from '../../cluster/spec.js'
 import { SHELLS } from '../../machine/shells.fixture.js'
 import { K3S } from './paths.js'
-import { checkImages } from './waits.js'
+import { checkImages, packagedDeployments, waitSystem } from './waits.js'
 
 let dir = ''
 beforeAll(() => {
@@ -52,4 +53,51 @@ it('tells, while images are missing, what keeps k3s from getting up', () => {
   const { script } = checkImages(['r.local/a:1'], 'k3s-agent', 1000)
   expect(script).toContain('the master refuses the token of this node')
   expect(script).toMatch(/if \[ \$\(\(n % 4\)\) = 3 \]; then fatal; fi\nexit 1$/)
+})
+
+describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
+  'the wait for the system, under %s',
+  (_, shell) => {
+    /** Asks once, of a kubectl that prints these lines, or that fails. */
+    const look = (lines: readonly string[] | undefined, wanted?: readonly string[]) => {
+      const k3s = join(dir, 'k3s')
+      const answer = lines?.map((line) => `echo ${line}`).join('\n') ?? 'exit 1'
+      writeFileSync(k3s, `#!/bin/sh\n${answer}\n:\n`)
+      chmodSync(k3s, 0o755)
+      const [program = '', ...rest] = shell
+      const script = waitSystem(1000, wanted).script.replaceAll(K3S.binary, k3s)
+      const { status, stdout } = spawnSync(program, [...rest, '-c', script], { encoding: 'utf8' })
+      return [status, stdout.trim()]
+    }
+
+    it('is over when all that k3s brings are available, and nothing else is not', () => {
+      const wanted = ['coredns', 'traefik']
+      expect(look(['coredns=True', 'traefik=True'], wanted)).toEqual([0, ''])
+      expect(look(['coredns=True'], wanted)).toEqual([1, 'not available: traefik'])
+      expect(look(['coredns=True', 'traefik=False'], wanted)).toEqual([1, 'not available: traefik'])
+      expect(look(['coredns=True', 'traefik=True', 'mine='], wanted)).toEqual([1, ''])
+      expect(look(undefined, wanted)).toEqual([1, ''])
+    })
+
+    it('is over at once where everything was disabled, but not while nothing answers', () => {
+      expect(look([], [])).toEqual([0, ''])
+      expect(look(undefined, [])).toEqual([1, ''])
+    })
+
+    it('goes on while there is none, where it is not known what was disabled', () => {
+      expect(look([])).toEqual([1, ''])
+      expect(look(['coredns=True'])).toEqual([0, ''])
+    })
+  },
+)
+
+describe('the Deployments of a new cluster', () => {
+  it.each<[ClusterSpec['config'], string[]]>([
+    [{}, ['coredns', 'local-path-provisioner', 'metrics-server', 'traefik']],
+    [{ disable: ['traefik', 'local-storage', 'servicelb'] }, ['coredns', 'metrics-server']],
+    [{ disable: 'coredns,metrics-server,local-storage,traefik' }, []],
+    [{ 'disable-helm-controller': true }, ['coredns', 'local-path-provisioner', 'metrics-server']],
+  ])('are, of %j', (config, names) => {
+    expect(packagedDeployments({ config })).toEqual(names)
+  })
 })

@@ -1,3 +1,4 @@
+import type { ClusterSpec } from '../../cluster/spec.js'
 import { quote } from '../../machine/quote.js'
 import { INITIALIZED } from '../../machine/state-paths.js'
 import type { Action } from '../../plan/plan.js'
@@ -88,17 +89,48 @@ export function waitWorkerReady(node: string, timeoutMs: number): Wait {
   }
 }
 
-/** Until the Deployments of kube-system are available. */
-export function waitSystem(timeoutMs: number): Wait {
+/**
+ * Until the Deployments of kube-system are available. k3s makes them one after the other, that of traefik by a job of its own:
+ * those that are there are not all of them yet.
+ *
+ * @param wanted - which have to be there; absent: any one, where it is not known what was disabled
+ */
+export function waitSystem(timeoutMs: number, wanted?: readonly string[]): Wait {
   const path =
     '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Available")].status}{"\\n"}{end}'
+  const missing =
+    wanted === undefined
+      ? '[ -n "$out" ] || exit 1'
+      : wanted
+          .map(
+            (name) =>
+              `printf '%s\\n' "$out" | grep -qx ${name}=True || { echo 'not available: ${name}'; exit 1; }`,
+          )
+          .join('\n')
   return {
     kind: 'wait',
     what: 'the Deployments of kube-system',
-    script: `out=$(${kubectl(`get deployments -n kube-system -o ${quote(`jsonpath=${path}`)}`)} 2>/dev/null) || exit 1\n[ -n "$out" ] || exit 1\nif printf '%s\\n' "$out" | grep -v '=True$' | grep -q .; then exit 1; fi\nexit 0`,
+    script: `out=$(${kubectl(`get deployments -n kube-system -o ${quote(`jsonpath=${path}`)}`)} 2>/dev/null) || exit 1\n${missing}\nif printf '%s\\n' "$out" | grep -v '=True$' | grep -q .; then exit 1; fi\nexit 0`,
     timeoutMs,
     diagnose: `${kubectl('get pods -n kube-system -o wide')}; ${kubectl('get events -n kube-system --sort-by=.lastTimestamp')} | tail -n 8`,
   }
+}
+
+/** Deployments of kube-system that k3s brings, by the word that disables each. */
+const PACKAGED: Readonly<Record<string, string>> = {
+  coredns: 'coredns',
+  'local-storage': 'local-path-provisioner',
+  'metrics-server': 'metrics-server',
+  traefik: 'traefik',
+}
+
+/** Those of them that a new cluster with this configuration gets. Pure. */
+export function packagedDeployments({ config }: Pick<ClusterSpec, 'config'>): string[] {
+  const disabled = [config.disable ?? []].flat().flatMap((value) => String(value).split(','))
+  const words = new Set(disabled.map((word) => word.trim()))
+  // traefik comes as a chart, which nobody installs then.
+  if (String(config['disable-helm-controller']) === 'true') words.add('traefik')
+  return Object.entries(PACKAGED).flatMap(([word, name]) => (words.has(word) ? [] : [name]))
 }
 
 /**
