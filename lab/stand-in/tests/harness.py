@@ -71,7 +71,8 @@ class Node:
         path.write_text(f"node-name: {self.name}\n{own}{listen}{config}")
 
     def environment(self, **more: str) -> dict:
-        return {**os.environ, "AIRLIFT_STANDIN_ROOT": str(self.root), "AIRLIFT_STANDIN_CGROUP": "v2", **more}
+        # A KUBECONFIG of whoever runs the tests would lead kubectl elsewhere.
+        return {**os.environ, "KUBECONFIG": "", "AIRLIFT_STANDIN_ROOT": str(self.root), "AIRLIFT_STANDIN_CGROUP": "v2", **more}
 
     def start(self, *args: str, **more: str) -> "Node":
         with open(self.root / "log", "a", encoding="utf-8") as log:
