@@ -34,8 +34,12 @@ else
 fi
 export KUBECONFIG=$work/kubeconfig
 ssh=(--identity "$key" --known-hosts "$known")
+# Refuses with a table of what is wrong; the demo's own cluster of an earlier time is not.
+run airlift doctor --name demo --rootfs "$bundle" --masters "$master" --nodes "$worker1,$worker2" "${ssh[@]}"
 run airlift run --name demo --runtime k3s --rootfs "$bundle" --masters "$master" --nodes "$worker1,$worker2" "${ssh[@]}"
 run airlift status --name demo
 run airlift exec --name demo -- uptime
+say airlift kubeconfig --name demo '| grep server:'
+airlift kubeconfig --name demo | grep server:
 if command -v kubectl >/dev/null; then run kubectl get nodes; fi
 printf '\nThe cluster runs. Look around:\n  export KUBECONFIG=%s\n  node bin/airlift.js status --name demo\nRemove it again:\n  node bin/airlift.js reset --name demo --yes && lab/lab.sh down --name demo\n' "$work/kubeconfig" >&2
