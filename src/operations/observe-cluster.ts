@@ -11,7 +11,7 @@ import { createApiAsker } from './api-asker.js'
 import { type ApiDoor, type ApiDoors, createApiDoors, createApiReader } from './api-door.js'
 import { openContainerSession } from './container-session.js'
 import type { ExplainLog } from './last-words.js'
-import { type OperationDeps, openSession, type Session } from './session.js'
+import { idOfLost, type OperationDeps, openSession, type Session } from './session.js'
 
 /** A cluster that is being looked at: the runtime, the connections and what was found. */
 export interface ObservedCluster extends AsyncDisposable {
@@ -84,7 +84,7 @@ export async function observeCluster(
           machines: session.machines,
           unreachable: session.failures.map(({ node, error }) => ({
             node,
-            id: `ssh://${node.target.text}`,
+            id: idOfLost(node, error),
             error,
           })),
           templates,

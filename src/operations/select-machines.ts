@@ -4,7 +4,7 @@ import { didYouMean } from '../core/did-you-mean.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
 import type { Machine } from '../machine/machine.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
-import { type OperationDeps, openSession, type Session } from './session.js'
+import { idOfLost, type OperationDeps, openSession, type Session } from './session.js'
 
 /** Which machines of a cluster a command is for. */
 export interface MachineSelection {
@@ -143,7 +143,7 @@ function notRunning(name: string, cluster: string): AirliftError {
 }
 
 function failures(session: Session): Candidate[] {
-  return session.failures.map(({ node, error }) => lost(node, `ssh://${node.target.text}`, error))
+  return session.failures.map(({ node, error }) => lost(node, idOfLost(node, error), error))
 }
 
 /** The machines that --on names. */

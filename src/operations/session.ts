@@ -25,6 +25,11 @@ export interface OperationDeps {
   readonly connectEngine?: (ctx: Context) => Promise<Engine>
 }
 
+/** What a machine that cannot be connected is called: its id, where that is known. */
+export function idOfLost(node: NodeSpec, { data }: AirliftError): string {
+  return typeof data?.id === 'string' ? data.id : `ssh://${node.target.text}`
+}
+
 /** Connects every node's machine at once. Two names for one machine are refused. */
 export async function openSession(
   nodes: readonly NodeSpec[],

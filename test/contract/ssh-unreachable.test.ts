@@ -18,6 +18,7 @@ describe.runIf(root).each(kinds)('a host that cannot be reached over %s', (trans
       code: 'E_SSH_UNREACHABLE',
       message: `connection to 127.0.0.1:${port} refused`,
       hint: expect.stringContaining('start sshd'),
+      data: { id: expect.stringMatching(new RegExp(`^ssh://\\w+@127\\.0\\.0\\.1:${port}$`)) },
     })
   })
 

@@ -61,7 +61,14 @@ describe.skipIf(labMissing())('a cluster that is found on a computer that has ne
       expect(forced.exitCode, forced.stderr).toBe(3)
       expect(forced.json).toMatchObject({
         outcome: 'partial',
-        machines: [{ outcome: 'changed' }, { outcome: 'failed', error: { code: 'E_SSH_UNREACHABLE' } }],
+        machines: [
+          { outcome: 'changed' },
+          {
+            machine: `ssh://root@${worker().ip}:22`,
+            outcome: 'failed',
+            error: { code: 'E_SSH_UNREACHABLE' },
+          },
+        ],
         error: {
           code: 'E_PARTIAL',
           hint: expect.stringContaining(`airlift reset --name default --nodes root@${worker().ip}`),

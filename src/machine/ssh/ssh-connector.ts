@@ -84,8 +84,9 @@ export function createSshConnector(parts: SshConnectorParts): (target: MachineTa
     return undefined
   }
 
-  const connect = async (target: MachineTarget): Promise<Machine> => {
+  const connect = async (target: MachineTarget, known: (id: string) => void): Promise<Machine> => {
     const host = await resolve(target, options)
+    known(machineId(host))
     if (options.identities.length > 0) await checkNamedKeys(host, shared)
     if (options.transport === 'openssh') return throughOpenssh(target, host, 'asked for with --transport')
     const why = await whyThrough(host)
@@ -119,10 +120,13 @@ export function createSshConnector(parts: SshConnectorParts): (target: MachineTa
     })
   }
   return async (target) => {
+    let id: string | undefined
     try {
-      return await connect(target)
+      return await connect(target, (found) => {
+        id = found
+      })
     } catch (error) {
-      throw isAirliftError(error) ? about(target, error) : error
+      throw isAirliftError(error) ? about(target, id, error) : error
     }
   }
 }
@@ -147,9 +151,13 @@ async function checkNamedKeys(host: ResolvedHost, shared: SshShared): Promise<vo
   }
 }
 
-/** The same error with the machine as the user wrote it. A new one, since all hosts behind a bastion share the bastion's. */
-function about(target: MachineTarget, error: AirliftError): AirliftError {
-  const { machine, hint, data, log, exit, cause } = error
+/**
+ * The same error with the machine as the user wrote it, and its id where its configuration could be read. A new one, since all
+ * hosts behind a bastion share the bastion's.
+ */
+function about(target: MachineTarget, id: string | undefined, error: AirliftError): AirliftError {
+  const { machine, hint, log, exit, cause } = error
+  const data = id === undefined ? error.data : { ...error.data, id }
   const elsewhere = machine !== undefined && machine !== target.host && machine !== target.text
   return new AirliftError(error.code, elsewhere ? `${machine}: ${error.message}` : error.message, {
     machine: target.text,
