@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CliResult, k3sUnderTest, lab, labMissing } from '../lab/lab.js'
 import { killAt, type Scenario, startScenario } from './cluster.js'
-import { hostOf, named, onHost, outcomes } from './hosts.js'
+import { cut, heal, hostOf, named, onHost, outcomes } from './hosts.js'
 
 /** Milliseconds for a test in which several masters join or leave. */
 const LONG = 420_000
@@ -279,7 +279,7 @@ describe.skipIf(labMissing())('three masters and two workers', () => {
   })
 
   it('let a dead machine go with --force, and know it when it is back', { timeout: LONG }, async () => {
-    await lab('cut', nameOf(2))
+    await cut(scene, 2)
     try {
       const refused = await remove('--masters', nameOf(2))
       expect(refused.exitCode).toBe(1)
@@ -291,7 +291,7 @@ describe.skipIf(labMissing())('three masters and two workers', () => {
       expect(forced.stdout).toMatch(/was not cleaned/)
       await mustBecome({ health: 'ready', datastore: { members: 2, healthy: 2 } })
     } finally {
-      await lab('heal', nameOf(2))
+      await heal(scene, 2)
     }
     const back = await remove('--masters', root(2))
     expect(back.exitCode, back.stderr).toBe(0)

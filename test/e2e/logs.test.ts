@@ -4,6 +4,7 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lab, labMissing } from '../lab/lab.js'
 import { type Scenario, startScenario } from './cluster.js'
+import { cut, heal } from './hosts.js'
 
 describe.skipIf(labMissing())('airlift logs on hosts', () => {
   let scene: Scenario
@@ -92,10 +93,10 @@ describe.skipIf(labMissing())('airlift logs on hosts', () => {
   })
 
   it('makes an archive, and names a machine that is away', async () => {
-    await lab('cut', scene.machines.hosts[1]?.name ?? '')
+    await cut(scene, 1)
     const output = `${scene.home}/logs.tar.gz`
     const result = await scene.cli(['logs', '--output', output, '-o', 'json', ...scene.where(1)])
-    await lab('heal', scene.machines.hosts[1]?.name ?? '')
+    await heal(scene, 1)
     expect(result.exitCode).toBe(3)
     expect(result.json).toMatchObject({ outcome: 'partial', path: output })
     const { stdout: readme } = await execa('tar', ['-xzOf', output, 'logs/README'])

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CliResult } from '../lab/lab.js'
 import { lab, labMissing } from '../lab/lab.js'
 import { killAt, type Scenario, startScenario } from './cluster.js'
+import { cut, heal } from './hosts.js'
 
 const KUBECTL = '/usr/local/bin/k3s kubectl'
 
@@ -102,27 +103,27 @@ E`,
   })
 
   it('names a machine that is away, and starts it when it is back', async () => {
-    await lab('cut', host(3))
+    await cut(scene, 3)
     const stopped = await json('stop')
     expect(stopped.exitCode).toBe(3)
     expect(stopped.json).toMatchObject({ outcome: 'partial', error: { code: 'E_PARTIAL' } })
     expect(stopped.stdout).toContain(scene.machines.hosts[3]?.ip)
     const started = await json('start')
     expect(started.exitCode).toBe(3)
-    await lab('heal', host(3))
+    await heal(scene, 3)
     expect((await json('start')).exitCode).toBe(0)
     expect(await health()).toBe('ready')
   })
 
   it('refuses to start a minority of the masters', async () => {
     expect((await json('stop')).exitCode).toBe(0)
-    await Promise.all([lab('cut', host(1)), lab('cut', host(2))])
+    await cut(scene, 1, 2)
     const refused = await json('start')
     expect(refused.exitCode).toBe(5)
     expect(refused.json).toMatchObject({
       error: { code: 'E_REFUSED', message: '1 of 3 masters can be started, and etcd needs 2 to start' },
     })
-    await Promise.all([lab('heal', host(1)), lab('heal', host(2))])
+    await heal(scene, 1, 2)
     expect((await json('start')).exitCode).toBe(0)
   })
 
