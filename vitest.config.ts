@@ -3,11 +3,10 @@ import { defineConfig } from 'vitest/config'
 /** The scenarios of runtimes that need no lab, beside those that do. */
 const SIMULATED = 'test/contract/runtime-conformance.test.ts'
 const LAB = ['test/{contract,integration,e2e}/**/*.test.ts']
-/** Those that race against what machines do, or count on being the only ones at work: one file at a time. */
+/** Those that measure seconds, or count on being the only ones at work: one file at a time. */
 const ALONE = [
   'test/contract/{machine-lock,ssh-network,ssh-unreachable}.test.ts',
   'test/integration/round-trips.test.ts',
-  'test/e2e/{failing-k3s,interrupted,lost-majority,two-operators}.test.ts',
 ]
 
 const lab = {
@@ -28,6 +27,8 @@ export default defineConfig({
           name: 'unit',
           // Property tests and tests under three shells are slow on a machine that is busy with a lab.
           testTimeout: 20_000,
+          // On two processors vitest would take one.
+          maxWorkers: '100%',
           include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts', SIMULATED],
           restoreMocks: true,
           unstubEnvs: true,
