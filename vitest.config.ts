@@ -11,7 +11,7 @@ const ALONE = [
 
 const lab = {
   globalSetup: ['test/lab/global-setup.ts'],
-  // A real k3s takes about 25 s to its first Ready, the stand-in 3.
+  // A real k3s takes about 25 s to its first Ready, the stand-in 2.
   testTimeout: process.env.AIRLIFT_K3S ? 600_000 : 180_000,
   hookTimeout: process.env.AIRLIFT_K3S ? 400_000 : 240_000,
   restoreMocks: true,

@@ -34,7 +34,7 @@ class Agent:
         failure = OSError("no server is known")
         for server in list(self.servers):
             try:
-                return http_client.request(method, f"https://{server}{path}", ctx, timeout=4, **rest)
+                return http_client.request(method, f"https://{server}{path}", ctx, timeout=4, keep=True, **rest)
             except OSError as problem:
                 failure = OSError(f'Get "https://{server}{path}": dial tcp {server}: connect: {str(problem).split("] ")[-1].lower()}')
             except http_client.HttpError as problem:

@@ -9,17 +9,17 @@ import os
 ROOT = os.environ.get("AIRLIFT_STANDIN_ROOT", "").rstrip("/")
 
 DEFAULTS = {
-    "boot_ms": 1500,        # process start to API answering
-    "join_ms": 1000,        # agent: configuration retrieved to Node registered
-    "ready_ms": 700,        # Node registered to Ready
+    "boot_ms": 700,         # process start to API answering
+    "join_ms": 400,         # agent: configuration retrieved to Node registered
+    "ready_ms": 400,        # Node registered to Ready
     "etcd_ms": 800,         # etcd directory created to bootstrap data saved: the window in which a kill is fatal
     "promote_ms": 15000,    # learner added to learner promoted, unless somebody asks for it
     "note_ms": 15000,       # how often the leader notes on the Nodes whether their members vote
-    "addon_ms": 1500,       # API up to the kube-system Deployments created
+    "addon_ms": 800,        # API up to the kube-system Deployments created
     "heartbeat_ms": 1000,   # Lease renewal of a node
     "lease_ms": 8000,       # etcd without a majority to the end of k3s, which has lost its leases
     "lost_ms": 10000,       # Lease age after which a node is Unknown
-    "retry_ms": 2000,       # how often an agent asks again
+    "retry_ms": 1000,       # how often an agent asks again
     "reregister_ms": 5000,  # a deleted Node whose kubelet still runs comes back after this
     "ready": True,          # False: the Node never becomes Ready
     "api_ready": True,      # False: /readyz answers 500 for ever

@@ -72,7 +72,7 @@ class Etcd:
 
     def call(self, member: dict, path: str, body=None, timeout: float = 3):
         url = f"https://{member['address']}/v1-standin/etcd/{path}"
-        return http_client.request_json("POST", url, self.tls, body=body or {}, timeout=timeout,
+        return http_client.request_json("POST", url, self.tls, body=body or {}, timeout=timeout, keep=True,
                                         headers={"X-Standin-Cluster": self.key, "X-Standin-Member": self.me})
 
     def _probe(self, member: dict) -> None:

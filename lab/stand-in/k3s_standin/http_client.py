@@ -34,25 +34,47 @@ def context(ca: str = "", cert: str = "", key: str = "", insecure: bool = False,
     return made
 
 
+#: Connections that are kept: (context, host, port) -> those that nobody uses now.
+_IDLE = {}
+
+
 def request(method: str, url: str, ctx: ssl.SSLContext, body=None, headers: dict = None, basic: str = "",
-            timeout: float = 5) -> bytes:
-    """One request; the body of a 2xx answer. OSError when there is no connection."""
+            timeout: float = 5, keep: bool = False) -> bytes:
+    """One request; the body of a 2xx answer. OSError when there is no connection. `keep`: for who asks again and again."""
     parts = urllib.parse.urlsplit(url)
-    made = http.client.HTTPSConnection(parts.hostname, parts.port or 443, timeout=timeout, context=ctx)
     send = dict(headers or {})
     if basic:
         send["Authorization"] = "Basic " + base64.b64encode(basic.encode()).decode()
     if body is not None and not isinstance(body, bytes):
         body = json.dumps(body).encode()
         send.setdefault("Content-Type", "application/json")
-    try:
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        made.request(method, path or "/", body=body, headers=send)
-        answer = made.getresponse()
-        data = answer.read()
-    except http.client.HTTPException as failure:
-        raise OSError(f"{url}: {failure!r}") from failure
-    finally:
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    idle = _IDLE.setdefault((ctx, parts.hostname, parts.port), []) if keep else []
+    while True:
+        try:
+            made, fresh = idle.pop(), False
+            made.sock.settimeout(timeout)
+        except IndexError:
+            made, fresh = http.client.HTTPSConnection(parts.hostname, parts.port or 443, timeout=timeout, context=ctx), True
+        try:
+            made.request(method, path, body=body, headers=send)
+            answer = made.getresponse()
+            data = answer.read()
+            break
+        except TimeoutError:
+            made.close()
+            raise
+        except (OSError, http.client.HTTPException) as failure:
+            made.close()
+            # One that was kept may have been closed at the other end since; a new one tells how things are.
+            if not fresh:
+                continue
+            if isinstance(failure, OSError):
+                raise
+            raise OSError(f"{url}: {failure!r}") from failure
+    if keep and made.sock is not None:
+        idle.append(made)
+    else:
         made.close()
     if answer.status >= 300:
         raise HttpError(answer.status, answer.reason, data, url)

@@ -1,7 +1,6 @@
 """Kubernetes objects on a datastore: create, read, update, patch, delete, with the errors of an API server."""
 import datetime
 import re
-import uuid
 
 from . import patch as patches
 from .resources import BUILT_IN, Resource, find_kind, from_crd
@@ -109,6 +108,7 @@ class Kube:
         return [obj for obj in found if selected(obj, label, field)]
 
     def create(self, resource: Resource, namespace: str, obj: dict) -> dict:
+        import uuid
         meta = dict(obj.get("metadata") or {})
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]

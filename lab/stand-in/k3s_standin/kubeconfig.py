@@ -1,7 +1,6 @@
 """k3s.yaml: the admin's kubeconfig, written by a server and read by `k3s kubectl`."""
 import base64
 import os
-import shutil
 import tempfile
 
 from . import env
@@ -49,6 +48,7 @@ users:
             mode = 0o600
     path = env.write(location(cfg), text, mode)
     if cfg["write-kubeconfig-group"]:
+        import shutil
         try:
             shutil.chown(path, group=cfg["write-kubeconfig-group"])
             os.chmod(path, mode)

@@ -8,7 +8,6 @@ from .jsonpath import JsonPathError
 from .kube import ApiError
 from .kubectl_client import Client
 from .kubectl_get import get
-from .kubectl_write import apply, cordon, delete, drain, patch, wait
 
 #: Flags with a value; all others are switches.
 VALUES = {"n", "namespace", "o", "output", "f", "filename", "l", "selector", "kubeconfig", "context", "raw", "field-selector",
@@ -107,6 +106,7 @@ def _run(args: Arguments) -> int:
     client = _client(args)
     if verb == "get":
         return get(client, args, words)
+    from .kubectl_write import apply, cordon, delete, drain, patch, wait
     if verb in ("apply", "create", "replace"):
         return apply(client, args, verb, words)
     if verb == "delete":

@@ -9,7 +9,6 @@ from . import env, jsonpath
 from .kube import ApiError
 from .kubectl_get import collect, resource, targets
 from .manifests import manifests
-from .nodes import parse_taint
 from .resources import find_kind
 from .yaml_mini import documents
 
@@ -201,6 +200,7 @@ def patch(client, args, verb: str, words: list) -> int:
                     key, _, effect = text[:-1].partition(":")
                     taints = {pair: t for pair, t in taints.items() if pair[0] != key.partition("=")[0] or (effect and pair[1] != effect)}
                 else:
+                    from .nodes import parse_taint
                     taint = parse_taint(text)
                     taints[(taint["key"], taint["effect"])] = taint
             client.call("PATCH", path, {"spec": {"taints": list(taints.values()) or None}}, MERGE)

@@ -1,9 +1,6 @@
 """The command line: which program this is by its name, and which subcommand is asked for."""
-import faulthandler
 import os
-import signal
 import sys
-import threading
 
 from . import env, version
 
@@ -73,6 +70,9 @@ def _end_on_signal() -> None:
     The kernel may give a signal to any thread, and Python runs handlers in the main one, which sleeps on. The wake-up
     descriptor is written wherever the signal lands, so a thread that reads it is told always.
     """
+    import faulthandler
+    import signal
+    import threading
     # As Go programs do on SIGQUIT: say where every thread is, for the tests of this very program.
     faulthandler.register(signal.SIGQUIT, all_threads=True, chain=False)
     reader, writer = os.pipe()

@@ -1,16 +1,10 @@
 """The Kubernetes resources that the stand-in serves."""
-from dataclasses import dataclass
+from collections import namedtuple
 
 
-@dataclass(frozen=True)
-class Resource:
+class Resource(namedtuple("Resource", "group version plural kind namespaced short", defaults=(True, ()))):
     """One row of discovery. `group` is empty for the core group."""
-    group: str
-    version: str
-    plural: str
-    kind: str
-    namespaced: bool = True
-    short: tuple = ()
+    __slots__ = ()
 
     @property
     def api_version(self) -> str:

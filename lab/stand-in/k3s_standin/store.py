@@ -2,7 +2,6 @@
 import collections
 import json
 import os
-import sqlite3
 import threading
 
 
@@ -20,6 +19,8 @@ class Store:
     def __init__(self, path: str):
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         self.lock = threading.Condition(threading.RLock())
+        # What only serves is imported where it does: `k3s kubectl` starts again and again.
+        import sqlite3
         self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self.db.execute("pragma journal_mode=wal")
         self.db.execute("pragma synchronous=off")

@@ -2,7 +2,6 @@
 import fcntl
 import hashlib
 import os
-import shutil
 import stat
 import sys
 
@@ -26,6 +25,7 @@ def unpack(data: str) -> str:
     with open(os.path.join(base, ".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(os.path.join(target, ".standin-complete")):
+            import shutil
             shutil.rmtree(target + "-tmp", ignore_errors=True)
             os.makedirs(os.path.join(target + "-tmp", "bin/aux"))
             for name in _PROGRAMS:
