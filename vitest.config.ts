@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The scenarios of runtimes that need no lab, beside those that do. */
 const SIMULATED = 'test/contract/runtime-conformance.test.ts'
@@ -8,6 +9,19 @@ const ALONE = [
   'test/contract/{machine-lock,ssh-network,ssh-unreachable}.test.ts',
   'test/integration/round-trips.test.ts',
 ]
+
+/** Files that take a minute or more, although some of them are short: begun first, or the last of them would end alone. */
+const LONG =
+  /\/e2e\/(add-delete|containers|engine-restart|failing-k3s|host-kinds|interrupted|joining|stop-start)\.test\.ts$/
+
+/** The longest first: by what a run before has taken, else by their size; and before all those that are known to be long. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const long = (file: TestSpecification): boolean => LONG.test(file.moduleId)
+    return [...sorted.filter(long), ...sorted.filter((file) => !long(file))]
+  }
+}
 
 const lab = {
   globalSetup: ['test/lab/global-setup.ts'],
@@ -21,6 +35,7 @@ const lab = {
 /** Projects: unit (no I/O); lab and lab-alone (contract, integration and the whole command line, on lab machines). */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     projects: [
       {
         test: {
