@@ -4,7 +4,7 @@ import { testMachine, testNode, testSpec } from '../runtime/k3s/world.fixture.js
 import { recordedHost } from '../runtime/recorded-host.js'
 import type { InstalledState, MachineWorld, World } from '../runtime/runtime.js'
 import { withRecorded } from './recorded-nodes.js'
-import { checkResetScope, withoutMoved } from './reset-scope.js'
+import { checkResetScope, isWholeRecord, withoutMoved } from './reset-scope.js'
 
 const none: ClusterSpec = { ...testSpec(1, 0), masters: [], nodes: [] }
 const record = (more: Record<string, unknown>): Record<string, unknown> => ({ name: 'prod', ...more })
@@ -129,5 +129,17 @@ describe('what a reset may remove beyond what it was told', () => {
       one,
       moved,
     ])
+  })
+})
+
+describe('a reset that found nothing', () => {
+  const spec = testSpec(1, 1)
+  const record = { masters: ['root@10.0.0.1'], nodes: ['root@10.0.0.2'] }
+
+  it('lets the cluster be forgotten only where it looked at all that is remembered', () => {
+    expect(isWholeRecord(spec, record)).toBe(true)
+    expect(isWholeRecord(spec, undefined)).toBe(true)
+    expect(isWholeRecord({ ...spec, nodes: [] }, record)).toBe(false)
+    expect(isWholeRecord(testSpec(1, 1), { ...record, masters: ['root@10.9.9.9'] })).toBe(false)
   })
 })

@@ -1,3 +1,4 @@
+import type { ClusterRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { AirliftError } from '../core/errors.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
@@ -43,4 +44,16 @@ export function withoutMoved(wanted: ClusterSpec, world: World): World {
     (installed.foreign !== undefined ||
       (installed.cluster !== undefined && installed.cluster !== wanted.name))
   return { ...world, machines: world.machines.filter((machine) => !moved(machine)) }
+}
+
+/**
+ * Whether hosts on which nothing of a cluster was found are all that this computer remembers of it. Else another host was named,
+ * perhaps by mistake, and the cluster is still where it was. Pure.
+ */
+export function isWholeRecord(
+  { masters, nodes }: Pick<ClusterSpec, 'masters' | 'nodes'>,
+  record: Pick<ClusterRecord, 'masters' | 'nodes'> | undefined,
+): boolean {
+  const looked = new Set([...masters, ...nodes].map(({ target }) => target.text))
+  return [...(record?.masters ?? []), ...(record?.nodes ?? [])].every((host) => looked.has(host))
 }

@@ -1,4 +1,4 @@
-import { removeRecord } from '../cluster/record.js'
+import { readRecord, removeRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
@@ -11,7 +11,7 @@ import { operationLock, requireUnlocked } from './operation-lock.js'
 import { refuseForeign } from './ownership.js'
 import { leftError, proveClean } from './prove-clean.js'
 import { type OperationReport, reportOf } from './report.js'
-import { checkResetScope, withoutMoved } from './reset-scope.js'
+import { checkResetScope, isWholeRecord, withoutMoved } from './reset-scope.js'
 import { observeWhole } from './resolve-cluster.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { withUntouched } from './untouched.js'
@@ -107,7 +107,8 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
       },
     )
   }
-  if (!failed && left.length === 0) {
+  const met = cluster.engine !== undefined || found.belongs.length > 0 || plan.steps.length > 0
+  if (!failed && left.length === 0 && (met || isWholeRecord(spec, await readRecord(spec.name, ctx.env)))) {
     await removeRecord(spec.name, ctx.env)
     if (input.kubeconfig !== 'none')
       await (await kubeconfigs).removeKubeconfig(spec.name, {
