@@ -86,6 +86,20 @@ describe.skipIf(labMissing())('a cluster in containers that somebody broke', () 
     expect(await json(...run())).toMatchObject({ exit: 0, outcome: 'unchanged' })
   })
 
+  it('comes back of its volumes alone, with what was written', { timeout: LONG }, async () => {
+    const kubectl = (...args: string[]): Promise<string> =>
+      docker('exec', container('master-0'), 'k3s', 'kubectl', ...args)
+    await kubectl('create', 'configmap', 'kept', '--from-literal=a=1')
+    // As a reset does that is killed: containers, and some of the volumes.
+    await docker('rm', '-f', ...['master-1', 'master-2', 'lb', 'master-0'].map(container))
+    await lose('worker-0')
+    const made = await json(...run())
+    expect(made, made.error?.message).toMatchObject({ exit: 0, outcome: 'done' })
+    expect(await json('status', '--name', NAME)).toMatchObject({ exit: 0, health: 'ready', problems: [] })
+    expect(await kubectl('get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}')).toBe('1')
+    expect(await docker('ps', '-aq', '--filter', 'label=airlift.temporary=token')).toBe('')
+  })
+
   it('is refused in seconds where the majority of etcd is gone, and where all masters are', {
     timeout: LONG,
   }, async () => {

@@ -11,7 +11,7 @@ import { planOf } from './init.js'
 import { joinThrough } from './join-through.js'
 import { containerOf, layoutOf } from './layout.js'
 import { lbReady, lbSteps } from './lb-steps.js'
-import { forgetLost } from './lost-data.js'
+import { forgetLost, hasData } from './lost-data.js'
 import { nodeSteps, stepId } from './node-steps.js'
 
 /**
@@ -33,8 +33,9 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
   const forgotten: string[] = []
   for (const node of masters.filter((candidate) => candidate !== founder)) {
     const joining = { founder: false, through: joinThrough(spec, world, layout, node, entry) }
-    // A member that was stopped changes no membership by starting, and a majority may be needed for any to be ready.
-    const resumes = containerOf(world, node.target.host)?.state === 'exited'
+    // A member that was stopped, or whose container is gone, changes no membership by starting, and a majority may be needed for any to be ready.
+    const found = containerOf(world, node.target.host)
+    const resumes = found ? found.state === 'exited' : hasData(world, node.target.host)
     const needs = [...(resumes ? [] : last), ...lbReady(spec, world, layout)]
     // Its old member leaves etcd only when the master before it has joined: one change of members at a time.
     const forget = forgetLost(world, node, entry, last)
@@ -57,7 +58,7 @@ export function listening(world: World, entry: NodeSpec): string[] {
 }
 
 /** Steps after which the datastore may change its members. */
-function steady(spec: ClusterSpec, world: World, entry: NodeSpec): string[] {
+export function steady(spec: ClusterSpec, world: World, entry: NodeSpec): string[] {
   const machine = machineOf(world, entry)
   if (isReady({ world, node: entry, machine })) return []
   const name = entry.target.host

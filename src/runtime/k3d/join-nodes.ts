@@ -4,7 +4,7 @@ import type { World } from '../runtime.js'
 import { checkBegun } from './check-unchanged.js'
 import { entryOf } from './first-master.js'
 import { planOf } from './init.js'
-import { listening } from './join-masters.js'
+import { listening, steady } from './join-masters.js'
 import { joinThrough } from './join-through.js'
 import { layoutOf } from './layout.js'
 import { lbReady, lbSteps } from './lb-steps.js'
@@ -19,7 +19,8 @@ export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly N
   const needs = [...listening(world, entry), ...lbReady(spec, world, layout)]
   const steps: Step[] = nodes.flatMap((node) => {
     const joining = { founder: false, through: joinThrough(spec, world, layout, node, entry) }
-    const forget = forgetLost(world, node, entry, [])
+    const forget =
+      spec.wait === 'none' ? undefined : forgetLost(world, node, entry, steady(spec, world, entry))
     return nodeSteps({ spec, world, layout, node, joining, ...(forget ? { forget } : {}) }, needs)
   })
   return planOf(spec, world, steps.length > 0 ? [...lbSteps(spec, world, layout), ...steps] : steps)

@@ -99,10 +99,11 @@ describe('a worker without its container and its data', () => {
     expect(stepOf(planAll(spec, unknown), `${WORKER}/forget`)).toBeUndefined()
   })
 
-  it('is waited for until it reports itself, where no master tells yet whether it is known', () => {
+  it('is forgotten when a master answers that does not tell yet, and waited for until it reports itself', () => {
     const world = changed(without(up(spec), [WORKER]), [master(0)], silent(''))
     const plan = planAll(spec, world)
-    expect(stepOf(plan, `${WORKER}/forget`)).toBeUndefined()
+    expect(stepOf(plan, `${WORKER}/forget`)?.needs).toEqual([`${master(0)}/ready`])
+    expect(stepOf(plan, `${WORKER}/create`)?.needs).toContain(`${WORKER}/forget`)
     const awaited = stepOf(plan, `${WORKER}/start`)?.actions.flatMap((action) =>
       action.kind === 'wait' ? [action.what] : [],
     )

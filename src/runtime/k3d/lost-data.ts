@@ -6,7 +6,7 @@ import { machineOf } from '../k3s/first-master.js'
 import { forgetScript } from '../k3s/leave-scripts.js'
 import { requireMajorityWithout } from '../k3s/leftover-node.js'
 import { isLeaderless, minorityOf } from '../k3s/lost-majority.js'
-import { knownNode } from '../k3s/node-steps.js'
+import { isAsked, knownNode } from '../k3s/node-steps.js'
 import type { World } from '../runtime.js'
 import { objectNames } from './contract.js'
 import { wasStarted } from './first-master.js'
@@ -28,6 +28,16 @@ export function forgetLost(
   const name = node.target.host
   const machine = machineOf(world, node)
   const through = machineOf(world, entry)
+  // Nobody tells yet what is known; to forget what is not does no harm. Of masters etcd would have to be asked.
+  if (!isAsked(world) && node.role === 'worker' && isLost(world, node) && hasData(world, entry.target.host))
+    return {
+      id: `${name}/forget`,
+      machine: through.id,
+      title: `forget what the cluster may know of ${name}: it has no data`,
+      needs,
+      effect: 'remove',
+      actions: [{ kind: 'script', script: forgetScript(name), timeoutMs: 120_000 }],
+    }
   const known = knownNode(world, name)
   const refused = machine.facts.managed.fragments['k3s-node-password']?.trim() === 'refused'
   if (!known || !through.installed.apiReady || !(isLost(world, node) || refused)) return undefined

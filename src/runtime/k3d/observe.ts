@@ -6,15 +6,14 @@ import { AirliftError, toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import type { Engine } from '../../machine/docker/engine.js'
 import type { Facts } from '../../machine/facts/facts.js'
-import { readContainerFile } from '../../rootfs/tar/read-container-file.js'
 import { worldSecrets } from '../k3s/observe.js'
-import { K3S } from '../k3s/paths.js'
 import type { EngineWorld, MachineWorld, ObserveInput, World } from '../runtime.js'
 import { containerSecret, nodeOptions } from './container-config.js'
 import { listEngine, lookAtEngine, lookAtOwn } from './engine-world.js'
 import { containerState, plannedFacts } from './facts.js'
 import { hiddenValue } from './k3s-args.js'
 import { keptState } from './kept-state.js'
+import { keptToken } from './kept-token.js'
 import { containersOf } from './layout.js'
 import { lookAtMade, lookBeside, lookInside } from './look-inside.js'
 
@@ -109,7 +108,7 @@ async function secretsOf(
   const secrets = worldSecrets(spec, machines)
   // A master that was looked into has told its token. Where all that there is was made just now, nobody asks for it.
   if (!secrets.has('token') && !machines.every(({ made }) => made)) {
-    const kept = await keptToken(world, engine)
+    const kept = await keptToken(spec, world, engine)
     if (kept !== undefined) secrets.set('token', new Secret(kept))
   }
   const options = [
@@ -130,13 +129,4 @@ async function secretsOf(
     }
   }
   return secrets
-}
-
-async function keptToken(world: EngineWorld, engine: Engine): Promise<string | undefined> {
-  for (const container of world.containers) {
-    if (container.labels['airlift.role'] === 'lb') continue
-    const token = (await readContainerFile(engine, container.name, K3S.tokenFile))?.toString('utf8').trim()
-    if (token) return token.replace(/^K10[0-9a-f]+::[a-z]+:/, '')
-  }
-  return undefined
 }
