@@ -6,9 +6,10 @@ import os
 import threading
 import time
 
-from . import addons, env, log
+from . import addons, env, identity, log
 from .etcd import NoQuorum
 from .kube import ApiError, selected
+from .leadership import ETCD, Leadership
 from .nodes import condition
 from .store import Conflict
 from .workloads import reconcile_workloads
@@ -22,6 +23,8 @@ class Controllers:
     def __init__(self, server):
         self.server, self.kube = server, server.kube
         self.kube.delete_hooks.append(self._deleted)
+        self.kube.finalizers.append(self._left_behind)
+        self.leadership = Leadership(self.kube, identity.node_name(server.cfg))
         self.files = {}
         self.noted = 0.0
 
@@ -80,6 +83,7 @@ class Controllers:
             addons.deploy(self.kube, self.server.cfg)
         etcd = self.server.etcd
         if etcd is not None:
+            self.leadership.tick()
             leader = etcd.leader()
             if leader is None or leader["name"] != etcd.me:
                 return
@@ -141,6 +145,25 @@ class Controllers:
             if have.get("EtcdIsVoter") != wanted["status"]:
                 self.kube.patch(nodes, "", member["node"], {"status": {"conditions": [wanted]}}, "strategic")
 
+    def _left_behind(self, resource, node: dict) -> bool:
+        """
+        Whether a Node stays for a while: that of the leader, who takes itself out of etcd and then can write nothing any more.
+        Its Node waits for the next leader.
+        """
+        if resource.kind != "Node" or self.server.etcd is None:
+            return False
+        name = node["metadata"]["name"]
+        if self.leadership.holder(ETCD) != name:
+            return False
+        self._leave_etcd(name)
+        return not any(member["node"] == name for member in self.server.etcd.members())
+
+    def _leave_etcd(self, name: str) -> None:
+        etcd = self.server.etcd
+        member = next((m for m in etcd.members() if m["node"] == name), None) if etcd else None
+        if member and (member["learner"] or len(etcd.voters()) > 1):
+            etcd.remove(member["name"])
+
     def _deleted(self, resource, gone: dict) -> None:
         """A Node takes its password Secret, its Lease, its pods and its etcd member along."""
         if resource.kind != "Node":
@@ -154,10 +177,7 @@ class Controllers:
         pods = self.kube.resource("v1", "Pod")
         for pod in self.kube.list(pods, field=f"spec.nodeName={name}"):
             self.kube.delete(pods, pod["metadata"]["namespace"], pod["metadata"]["name"])
-        etcd = self.server.etcd
-        member = next((m for m in etcd.members() if m["node"] == name), None) if etcd else None
-        if member and (member["learner"] or len(etcd.voters()) > 1):
-            etcd.remove(member["name"])
+        self._leave_etcd(name)
 
     # -- evictions ------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ DEFAULTS = {
     "etcd_ms": 800,         # etcd directory created to bootstrap data saved: the window in which a kill is fatal
     "promote_ms": 15000,    # learner added to learner promoted, unless somebody asks for it
     "note_ms": 15000,       # how often the leader notes on the Nodes whether their members vote
+    "leader_ms": 45000,     # for how long who led k3s' own controllers is waited for
     "addon_ms": 800,        # API up to the kube-system Deployments created
     "heartbeat_ms": 1000,   # Lease renewal of a node
     "lease_ms": 8000,       # etcd without a majority to the end of k3s, which has lost its leases

@@ -69,6 +69,7 @@ class Kube:
     def __init__(self, backend):
         self.backend = backend
         self.delete_hooks = []
+        self.finalizers = []
 
     def rows(self) -> list:
         """Every resource served now: the built-in ones and those of CustomResourceDefinitions."""
@@ -187,7 +188,16 @@ class Kube:
         raise AssertionError("unreachable")
 
     def delete(self, resource: Resource, namespace: str, name: str) -> dict:
+        """Delete at once, unless a finalizer is to do its work first; who does that calls `remove`."""
         gone = self.get(resource, namespace, name)
+        if any(hook(resource, gone) for hook in self.finalizers):
+            if gone["metadata"].get("deletionTimestamp"):
+                return gone
+            return self.patch(resource, namespace, name, {"metadata": {"deletionTimestamp": now()}})
+        return self.remove(resource, gone)
+
+    def remove(self, resource: Resource, gone: dict) -> dict:
+        name = gone["metadata"]["name"]
         key = self.key(resource, gone["metadata"].get("namespace", ""), name)
         operations = [{"key": key, "value": None, "expect": -1}]
         if resource.kind == "Namespace":

@@ -80,6 +80,18 @@ def _from_words(args, words: list) -> dict:
     raise ApiError(0, "", f"error: the stand-in does not create {' '.join(words)}")
 
 
+def _until_gone(client, path: str, uid: str) -> None:
+    while True:
+        try:
+            if client.call("GET", path)["metadata"]["uid"] != uid:
+                return
+        except ApiError as failure:
+            if failure.code == 404:
+                return
+            raise
+        time.sleep(0.2)
+
+
 def delete(client, args, words: list) -> int:
     """Delete by name, selector, file or --all."""
     found = []
@@ -96,8 +108,10 @@ def delete(client, args, words: list) -> int:
     status = 0
     for row, namespace, name in found:
         try:
-            client.call("DELETE", client.path(row, namespace, name))
+            gone = client.call("DELETE", client.path(row, namespace, name))
             print(f'{row.kind.lower()}{"." + row.group if row.group else ""} "{name}" deleted')
+            if args.flags.get("wait") != "false":
+                _until_gone(client, client.path(row, namespace, name), gone["metadata"]["uid"])
         except ApiError as failure:
             if failure.code != 404:
                 raise
@@ -162,7 +176,7 @@ def _evict(client, args, row, pod: dict, end) -> None:
         try:
             print(f"evicting pod {namespace}/{name}")
             if args.on("disable-eviction"):
-                client.call("DELETE", client.path(row, namespace, name))
+                gone = client.call("DELETE", client.path(row, namespace, name))
             else:
                 client.call("POST", client.path(row, namespace, name) + "/eviction", {
                     "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}})

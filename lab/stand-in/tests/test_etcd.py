@@ -72,6 +72,24 @@ class Etcd(Case):
         bare = m1.kubectl("create", "--raw", "/v3/cluster/member/list", "--server", f"https://127.0.0.1:{port}", *files[:4], "-f", "-", data="{}")
         self.assertIn("certificate", bare)
 
+    def test_the_node_of_the_leader_waits_for_the_next_one(self):
+        m1 = self.first(leader_ms=600000)
+        m2 = self.joiner("m2", m1, leader_ms=600000).start()
+        self.joiner("m3", m1, leader_ms=600000).start()
+        self.ready(m1, "m1", "m2", "m3")
+        self.voters(m1, "m1", "m2", "m3")
+        lease = ("lease", "k3s-etcd", "-n", "kube-system")
+        self.until(lambda: m2.kubectl("get", *lease, "-o", "jsonpath={.spec.holderIdentity}") == "m1")
+        self.assertIn("deleted", m2.kubectl("delete", "node", "m1", "--wait=false"))
+        self.until(lambda: '"m1-' not in m2.kubectl("get", "--raw", "/db/info"))
+        time.sleep(1)
+        self.assertIn("m1", m2.kubectl("get", "nodes"))
+        m2.kubectl("patch", *lease, "--type", "merge", "-p", '{"spec":{"holderIdentity":null}}')
+        self.until(lambda: "m1" not in m2.kubectl("get", "nodes"))
+        # That of another master goes at once.
+        holder = m2.kubectl("get", *lease, "-o", "jsonpath={.spec.holderIdentity}")
+        self.assertIn("deleted", m2.kubectl("delete", "node", "m3" if holder == "m2" else "m2"))
+
     def test_a_vote_is_noted_late_on_its_node(self):
         m1 = self.first(note_ms=600000)
         self.joiner("m2", m1).start()

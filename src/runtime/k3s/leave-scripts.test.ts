@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { compileActions } from '../../plan/compile.js'
 import type { Action } from '../../plan/plan.js'
@@ -15,6 +17,45 @@ describe('deleting a node', () => {
     expect(runWith([script], `case "$*" in 'delete node'*) exit 1 ;; esac`).out).toContain(
       '@@fail E_COMMAND cannot delete node bare5',
     )
+  })
+})
+
+describe('deleting a master', () => {
+  // Without the wait of half a minute until the member has left.
+  const text = leaveScript('bare1', { member: true }).replace('-lt 100', '-lt 2')
+  const script: Action = { kind: 'script', script: text }
+  /** What was patched, where etcd's members and the holder of a lease are these. */
+  const patched = (members: string, holders: Readonly<Record<string, string>>) => {
+    const dir = mkdtempSync(`${tmpdir()}/airlift-asked-`)
+    try {
+      const holder = Object.entries(holders).map(([lease, name]) => `'get lease ${lease} '*) echo ${name} ;;`)
+      const info = `{"members":[${members}]}`
+      const k3s = `echo "$*" >>${dir}/asked
+case "$*" in ${holder.join(' ')} *'get --raw /db/info') printf '%s' '${info}' ;; esac`
+      expect(runWith([script], k3s).exit).toBe(0)
+      const asked = readFileSync(`${dir}/asked`, 'utf8').split('\n')
+      expect(asked[0]).toBe('delete node bare1 --ignore-not-found --wait=false')
+      return asked.flatMap((line) => /^patch lease (\S+) .*holderIdentity":null/.exec(line)?.[1] ?? [])
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  }
+  const member = (name: string): string => JSON.stringify({ name: `${name}-0a1b2c3d` })
+
+  it('gives away what it leads once it is out of etcd', () => {
+    expect(patched(member('bare2'), { k3s: 'bare2', 'k3s-etcd': 'Bare1' })).toEqual(['k3s-etcd'])
+    expect(patched(member('bare2'), { k3s: 'bare1', 'k3s-etcd': 'bare1' })).toEqual(['k3s', 'k3s-etcd'])
+  })
+
+  it('leaves to others what they lead, and leases alone that are not there', () => {
+    expect(patched(member('bare2'), { k3s: 'bare11', 'k3s-etcd': 'bare2' })).toEqual([])
+    expect(patched(member('bare2'), {})).toEqual([])
+  })
+
+  it('takes nothing from a master that etcd still has, or may have', () => {
+    const holders = { k3s: 'bare1', 'k3s-etcd': 'bare1' }
+    expect(patched(`${member('bare1')},${member('bare2')}`, holders)).toEqual([])
+    expect(patched('', holders)).toEqual([])
   })
 })
 
@@ -62,7 +103,9 @@ describe("etcd's members", () => {
   })
 
   it('are asked for in a way that every shell understands', () => {
-    const script = compileActions([wait], new Map())
-    for (const shell of ['sh', 'bash']) execFileSync(shell, ['-n'], { input: script })
+    for (const one of [wait, { kind: 'script', script: leaveScript('bare1', { member: true }) } as const]) {
+      const script = compileActions([one], new Map())
+      for (const shell of ['sh', 'bash']) execFileSync(shell, ['-n'], { input: script })
+    }
   })
 })

@@ -1,8 +1,9 @@
 import { quote } from '../../machine/quote.js'
 import type { Action } from '../../plan/plan.js'
 import { ASK_AS_ADMIN } from './ask-api.js'
+import { handOverScript, MEMBERS, memberPattern } from './hand-over.js'
 import { kubectl } from './kubectl.js'
-import { EACH_MEMBER, HEALTHY } from './vote-script.js'
+import { HEALTHY } from './vote-script.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
 
@@ -23,11 +24,11 @@ export function forgetScript(name: string): string {
   ].join('\n')
 }
 
-/** {@link forgetScript}, and proof that Node and password are gone. */
-export function leaveScript(name: string): string {
+/** {@link forgetScript}, and proof that Node and password are gone. A member of etcd first gives its leadership away. */
+export function leaveScript(name: string, { member = false } = {}): string {
   const secret = `${name}.node-password.k3s`
   return [
-    `( ${forgetScript(name)}\n) || fail E_COMMAND ${quote(`cannot delete node ${name} from the cluster`)} 'see airlift status, then run the same command again'`,
+    `( ${member ? `${handOverScript(name)}\n` : ''}${forgetScript(name)}\n) || fail E_COMMAND ${quote(`cannot delete node ${name} from the cluster`)} 'see airlift status, then run the same command again'`,
     `left=$(${kubectl(`get node ${quote(name)} -o name --ignore-not-found`)}; ${kubectl(`get secret ${quote(secret)} -n kube-system -o name --ignore-not-found`)})`,
     `[ -z "$left" ] || fail E_VERIFY ${quote(`the cluster still has what node ${name} left: `)}"$left" 'run the same command again'`,
   ].join('\n')
@@ -59,22 +60,21 @@ export function waitMembersHealthy(members: readonly string[], timeoutMs: number
 
 /**
  * Until etcd's own list of members is without a node, and those that stay are in it and healthy. k3s gives the list to callers
- * on the machine itself under /db/info; a member's name is that of its node and eight hexadecimal digits.
+ * on the machine itself under /db/info.
  */
 export function waitMemberGone(name: string, members: readonly string[], timeoutMs: number): Wait {
-  const pattern = (node: string): string => quote(`^${node.replaceAll('.', '\\.')}-[0-9a-f]{8}$`)
   return {
     kind: 'wait',
     what: `etcd to be without ${name}`,
     script: [
       ASK_AS_ADMIN,
-      `info=$(api /db/info) || { echo 'etcd does not tell its members'; exit 1; }`,
-      `list=$(printf '%s' "$info" | ${EACH_MEMBER} | sed -n 's/.*"name":"\\([^"]*\\)".*/\\1/p')`,
-      `if printf '%s\\n' "$list" | grep -qE ${pattern(name)}; then echo ${quote(`etcd still has the member ${name}`)}; exit 1; fi`,
+      MEMBERS,
+      `list=$(members); [ -n "$list" ] || { echo 'etcd does not tell its members'; exit 1; }`,
+      `if printf '%s\\n' "$list" | grep -qE ${memberPattern(name)}; then echo ${quote(`etcd still has the member ${name}`)}; exit 1; fi`,
       // Asked without a majority, k3s names only itself.
       ...members.map(
         (node) =>
-          `printf '%s\\n' "$list" | grep -qE ${pattern(node)} || { echo ${quote(`etcd does not list the member ${node}`)}; exit 1; }`,
+          `printf '%s\\n' "$list" | grep -qE ${memberPattern(node)} || { echo ${quote(`etcd does not list the member ${node}`)}; exit 1; }`,
       ),
       ...healthyCheck(members),
     ].join('\n'),

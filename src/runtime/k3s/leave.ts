@@ -107,7 +107,11 @@ export function leaveSteps(input: LeaveInput): Step[] {
     effect: 'remove',
     actions: [
       ...gate,
-      { kind: 'script', script: leaveScript(leaver.name), timeoutMs: 180_000 },
+      {
+        kind: 'script',
+        script: leaveScript(leaver.name, { member: members.length > 0 }),
+        timeoutMs: 180_000,
+      },
       ...(members.length > 0 ? [waitMemberGone(leaver.name, members, timeoutMs)] : []),
     ],
   })
