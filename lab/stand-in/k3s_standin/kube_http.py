@@ -125,10 +125,9 @@ class KubeHttp:
         if method == "DELETE":
             names = [name] if name else [obj["metadata"]["name"] for obj in self.kube.list(
                 resource, namespace, query.get("labelSelector", ""), query.get("fieldSelector", ""))]
-            for one in names:
-                self.kube.delete(resource, namespace, one)
+            gone = [self.kube.delete(resource, namespace, one) for one in names]
             return request.send(200, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-                                      "details": {"name": name, "kind": resource.plural}})
+                                      "details": {"name": name, "kind": resource.plural, **({"uid": gone[0]["metadata"]["uid"]} if name else {})}})
         raise ApiError(405, "MethodNotAllowed", f"the server does not allow this method on the requested resource")
 
     def _shape(self, request, resource, objects: list, otherwise: dict) -> dict:

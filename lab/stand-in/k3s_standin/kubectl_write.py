@@ -111,7 +111,7 @@ def delete(client, args, words: list) -> int:
             gone = client.call("DELETE", client.path(row, namespace, name))
             print(f'{row.kind.lower()}{"." + row.group if row.group else ""} "{name}" deleted')
             if args.flags.get("wait") != "false":
-                _until_gone(client, client.path(row, namespace, name), gone["metadata"]["uid"])
+                _until_gone(client, client.path(row, namespace, name), gone["details"]["uid"])
         except ApiError as failure:
             if failure.code != 404:
                 raise

@@ -88,7 +88,8 @@ class Etcd(Case):
         self.until(lambda: "m1" not in m2.kubectl("get", "nodes"))
         # That of another master goes at once.
         holder = m2.kubectl("get", *lease, "-o", "jsonpath={.spec.holderIdentity}")
-        self.assertIn("deleted", m2.kubectl("delete", "node", "m3" if holder == "m2" else "m2"))
+        other = "m3" if holder == "m2" else "m2"
+        self.assertEqual(f'node "{other}" deleted', m2.kubectl("delete", "node", other).strip())
 
     def test_a_vote_is_noted_late_on_its_node(self):
         m1 = self.first(note_ms=600000)
