@@ -209,6 +209,27 @@ describe('a master without its container and its data', () => {
   })
 })
 
+describe('a cluster of whose masters only volumes are left, and not of all', () => {
+  const spec = testContainers(3, 0)
+  const names = spec.masters.map(({ target }) => target.host)
+
+  it.each([[[0]], [[1, 2]]])('is refused without those of %j', (gone) => {
+    const lost = gone.map(master)
+    expect(() => planAll(spec, without(without(up(spec), lost), names, 'data'))).toThrow(
+      expect.objectContaining({
+        code: 'E_REFUSED',
+        exit: 5,
+        message: expect.stringContaining(`of ${lost.join(', ')} the data is gone too`),
+        hint: expect.stringContaining('airlift reset --name dev'),
+      }),
+    )
+  })
+
+  it('is brought back where those of all are there', () => {
+    expect(() => planAll(spec, without(up(spec), names, 'data'))).not.toThrow()
+  })
+})
+
 describe('a cluster of which no master has data any more', () => {
   it.each([1, 3])('is refused by name while a worker of it is there: %i masters', (masters) => {
     const spec = testContainers(masters, 1)

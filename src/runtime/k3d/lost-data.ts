@@ -73,6 +73,16 @@ export function requireData(spec: ClusterSpec, world: World): void {
       { hint: `${anew}; ${workers} cannot join another cluster` },
     )
   }
+  if (lost.length > 0 && masters.every(({ target }) => containerOf(world, target.host) === undefined)) {
+    const names = lost.map(({ target }) => target.host).join(', ')
+    throw new AirliftError(
+      'E_REFUSED',
+      `of "${name}" volumes of masters are left, and no container; of ${names} the data is gone too`,
+      {
+        hint: `a reset that was cut off is finished by airlift reset --name ${name}; it removes what is left`,
+      },
+    )
+  }
   if (!knownMinority(world, lost) && !lostMajority(spec, world)?.having.some(isLeaderless)) return
   throw new AirliftError(
     'E_REFUSED',
