@@ -83,6 +83,8 @@ export async function benchContainers(runs: number, k3s: K3sUnderTest): Promise<
       theirs.k3sItself?.push(await startToReady(`airlift-${NAME}-worker-2`, `airlift-${NAME}-master-0`))
       await reset()
       if (k3d) await besideK3d(k3d, payload, theirs)
+      // A round takes minutes: one that is cut short has said what it found.
+      console.error(`round ${i + 1} of ${runs}: ${lastOf(ours)} | ${lastOf(theirs)}`)
     }
   } finally {
     await airlift(['reset', '--yes', '--name', NAME], { home })
@@ -108,6 +110,12 @@ async function besideK3d(k3d: ContainerPeer, payload: string, theirs: Figures): 
 
 function figures(...names: string[]): Figures {
   return Object.fromEntries(names.map((name) => [name, [] as number[]]))
+}
+
+function lastOf(found: Figures): string {
+  return Object.entries(found)
+    .flatMap(([what, values]) => values.slice(-1).map((value) => `${what} ${value.toFixed(2)}`))
+    .join(' ')
 }
 
 function claims(ours: Figures, theirs: Figures): Claim[] {
