@@ -2,6 +2,7 @@ import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { Plan } from '../plan/plan.js'
 import type { World } from '../runtime/runtime.js'
+import { touchedNodes } from './touched-nodes.js'
 
 /**
  * Warns of labels that nodes have since an earlier command named them, and that this one does not name: k3s gives labels at every
@@ -9,14 +10,9 @@ import type { World } from '../runtime/runtime.js'
  * plan does not touch.
  */
 export function warnOfKeptLabels(spec: ClusterSpec, world: World, plan: Plan, ctx: Context): void {
-  const changed = new Set(plan.steps.map((step) => step.machine))
-  const known = new Map(
-    world.machines.flatMap(({ installed }) => installed.nodes ?? []).map((node) => [node.name, node]),
-  )
-  for (const { id, node, facts } of world.machines) {
-    const name = facts.hostname.toLowerCase()
-    if (!changed.has(id)) continue
-    const keys = (known.get(name)?.givenLabels ?? [])
+  for (const { id, node, there } of touchedNodes(world, plan)) {
+    const { name } = there
+    const keys = (there.givenLabels ?? [])
       .map((label) => label.split('=')[0] ?? '')
       .filter((key) => !(key in node.labels) && !isConfigured(spec, key))
     if (keys.length === 0) continue

@@ -3,6 +3,7 @@ import { taintText } from '../cluster/taint-text.js'
 import type { Context } from '../core/context.js'
 import type { Plan } from '../plan/plan.js'
 import type { World } from '../runtime/runtime.js'
+import { touchedNodes } from './touched-nodes.js'
 
 /**
  * Warns of taints that are asked for on nodes which registered long ago: k3s writes them down and gives them to nodes that
@@ -10,14 +11,8 @@ import type { World } from '../runtime/runtime.js'
  * purpose, as operators take those away that hold pods back until a node is prepared.
  */
 export function warnOfUnappliedTaints(spec: ClusterSpec, world: World, plan: Plan, ctx: Context): void {
-  const changed = new Set(plan.steps.map((step) => step.machine))
-  const known = new Map(
-    world.machines.flatMap(({ installed }) => installed.nodes ?? []).map((node) => [node.name, node]),
-  )
-  for (const { id, node, facts } of world.machines) {
-    const name = facts.hostname.toLowerCase()
-    const there = known.get(name)
-    if (!there || !changed.has(id)) continue
+  for (const { id, node, there } of touchedNodes(world, plan)) {
+    const { name } = there
     const missing = node.taints.map(taintText).filter((taint) => !there.taints?.includes(taint))
     if (missing.length === 0) continue
     ctx.events.emit({
