@@ -12,9 +12,9 @@ import type { Problem } from '../runtime/preflight/problem.js'
 import { checkIgnore, refusals } from '../runtime/preflight/refuse.js'
 import { doctorContainers } from './doctor-containers.js'
 import type { DoctorInput, DoctorMachine, DoctorReport } from './doctor-report.js'
+import { unusableProblem } from './require-usable.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
 import { checkThisComputer } from './this-computer.js'
-import { unusableProblem } from './unusable.js'
 
 /**
  * Looks for everything that would go wrong, on all machines at once, and changes nothing. Machines that cannot be reached are

@@ -26,12 +26,12 @@ import { checkOwnership } from './ownership.js'
 import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 import { type OperationReport, reportOf } from './report.js'
 import { requireHere } from './require-here.js'
+import { requireUsable } from './require-usable.js'
 import { isUnmade, rollBack, rollbackHint } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { settle } from './settle.js'
 import { takenMeanwhile } from './taken-meanwhile.js'
 import { warnOfUnappliedTaints } from './unapplied-taints.js'
-import { requireUsable } from './unusable.js'
 import { withHint } from './with-hint.js'
 
 /** How often it is tried where what was chosen is taken by others in the same moment. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { AirliftError } from '../core/errors.js'
 import { testSpec, testWorld } from '../runtime/k3s/world.fixture.js'
 import type { World } from '../runtime/runtime.js'
-import { requireUsable } from './unusable.js'
+import { requireUsable } from './require-usable.js'
 
 const spec = testSpec(1, 2)
 const all = testWorld(spec)
