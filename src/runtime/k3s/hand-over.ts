@@ -32,7 +32,7 @@ export function handOverScript(name: string): string {
     'tries=0',
     `until list=$(members) && [ -n "$list" ] && ! printf '%s\\n' "$list" | grep -qE ${memberPattern(name)}; do`,
     `  tries=$((tries + 1)); [ "$tries" -lt ${TRIES} ] || { list=; break; }`,
-    '  sleep 0.3 2>/dev/null || sleep 1',
+    '  nap 0.3',
     'done',
     `[ -z "$list" ] || for lease in ${LEASES.join(' ')}; do`,
     `  [ "$(${holder('"$lease"')} | tr '[:upper:]' '[:lower:]')" != ${quote(name)} ] || ${kubectl(`patch lease "$lease" -n kube-system --type merge -p '{"spec":{"holderIdentity":null}}'`)} >&2`,

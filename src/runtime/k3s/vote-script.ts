@@ -40,7 +40,7 @@ const ETCD = `etcd() {
     printf '%s' "$2" | curl -sf -m 8 --noproxy '*' --cacert ${TLS}/server-ca.crt --cert ${TLS}/client.crt --key ${TLS}/client.key -d @- "https://127.0.0.1:2382$1" 2>/dev/null; rc=$?
     case $rc in 0|7|22|28|35|52|56) return $rc ;; esac
   fi
-  sleep 0.5 2>/dev/null || sleep 1
+  nap 0.5
   printf '%s' "$2" | timeout 8 ${K3S.binary} kubectl --kubeconfig /dev/null --server https://127.0.0.1:2382 --certificate-authority ${TLS}/server-ca.crt --client-certificate ${TLS}/client.crt --client-key ${TLS}/client.key create --raw "$1" -f - 2>/dev/null
 }`
 
