@@ -249,8 +249,15 @@ describe.skipIf(labMissing())('from a bundle to a cluster on three hosts, and ba
     await on(`umount ${disk}`)
   })
 
-  it('removes everything, and the proof finds nothing', async () => {
+  it('removes everything but what the user wrote, and the proof finds nothing', async () => {
+    const on = (script: string): Promise<string> => lab('exec', `${NAME}-1`, '--', 'sh', '-c', script)
+    const own = '/etc/default/k3s /etc/systemd/system/k3s.service.d/proxy.conf'
+    await on(
+      `mkdir -p /etc/systemd/system/k3s.service.d; for file in ${own}; do echo '# mine' >"$file"; done`,
+    )
+    await on('for table in kube-proxy flannel-ipv4; do nft add table ip "$table"; done')
     const result = await airlift(['reset', '--yes', '-o', 'json'], { home })
+    expect(await on(`cat ${own}; rm -r ${own}`)).toBe('# mine\n# mine')
     expect(result.stderr).not.toContain('error:')
     expect(result.json).toMatchObject({ operation: 'reset', outcome: 'done' })
     const clean = await airlift(['doctor', '--clean', ...where, '-o', 'json'], { home })

@@ -57,6 +57,12 @@ const PLANTS: readonly [what: string, plant: string, remove: string, found: RegE
     /iptables rule ip6tables.*flannel/,
   ],
   [
+    'a table of flannel in nftables',
+    'nft add table ip flannel-ipv4',
+    'nft delete table ip flannel-ipv4',
+    /nftables .*flannel-ipv4/,
+  ],
+  [
     'the node password',
     'mkdir -p /etc/rancher/node && touch /etc/rancher/node/password',
     'rm -r /etc/rancher',

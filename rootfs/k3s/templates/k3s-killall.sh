@@ -57,7 +57,10 @@ for tables in iptables ip6tables iptables-legacy ip6tables-legacy iptables-nft i
   printf '%s\n' "$before" | grep -vE 'KUBE-|CNI-|[Ff][Ll][Aa][Nn][Nn][Ee][Ll]' | "$tables-restore"
 done
 if command -v nft >/dev/null 2>&1; then
-  for family in ip ip6; do nft delete table "$family" kube-proxy 2>/dev/null; done
+  # Of kube-proxy in its mode nftables, of flannel beside it, and of the portmap plugin.
+  nft list tables 2>/dev/null | while read -r _ family table; do
+    case $table in kube-proxy | flannel-ipv[46] | cni_*) nft delete table "$family" "$table" 2>/dev/null ;; esac
+  done
 fi
 if command -v ipset >/dev/null 2>&1; then
   ipset list -n 2>/dev/null | grep -E '^(inet6:)?KUBE-|^(inet6:)?kube-router' | while read -r set; do ipset destroy "$set" 2>/dev/null; done

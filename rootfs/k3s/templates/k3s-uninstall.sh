@@ -38,7 +38,8 @@ for unit in k3s k3s-agent; do
     rc-update delete "$unit" default >/dev/null 2>&1
     rm -f "/etc/init.d/$unit"
   fi
-  rm -f "/etc/default/$unit" "/etc/sysconfig/$unit" "/etc/logrotate.d/$unit" "/var/log/$unit.log" "/run/$unit.pid"
+  # /etc/default, /etc/sysconfig and drop-ins of the unit are read by k3s' service and written by the user alone: they stay.
+  rm -f "/etc/logrotate.d/$unit" "/var/log/$unit.log" "/run/$unit.pid"
 done
 [ -d /run/systemd/system ] && systemctl daemon-reload
 

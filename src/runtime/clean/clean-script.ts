@@ -22,6 +22,7 @@ export const CLEAN_END = 'clean-check\tdone'
 
 /**
  * A POSIX sh script that lists what k3s or airlift left on a host, one `left<TAB>kind<TAB>evidence` per line. It only reads.
+ * What only a user writes (drop-ins of the unit, /etc/default, /etc/sysconfig) is not looked for: `reset` leaves it.
  * Legacy iptables is asked only where its tables exist, for the question alone would load them.
  */
 export function cleanScript(): string {
@@ -33,7 +34,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # A mount point that is empty belongs to the host.
 bare_mount() { grep -q " $1 " /proc/self/mounts 2>/dev/null && [ -z "$(ls -A "$1" 2>/dev/null)" ]; }
 check() {
-  for item in /etc/systemd/system/k3s*.service /etc/systemd/system/k3s*.service.env /etc/systemd/system/k3s*.service.d \
+  for item in /etc/systemd/system/k3s*.service /etc/systemd/system/k3s*.service.env \
     /etc/systemd/system/*.wants/k3s*.service /etc/init.d/k3s /etc/init.d/k3s-* /etc/runlevels/*/k3s /etc/runlevels/*/k3s-*; do
     if [ -e "$item" ] || [ -L "$item" ]; then left service "$item"; fi
   done
@@ -103,7 +104,7 @@ check() {
   done
   for item in /usr/local/bin/k3s /usr/local/bin/k3s-killall.sh /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh \
     /etc/cni/net.d/10-flannel.conflist /etc/cni/net.d/10-flannel.conf /etc/logrotate.d/k3s /etc/logrotate.d/k3s-agent \
-    /etc/default/k3s /etc/default/k3s-agent /etc/sysconfig/k3s /etc/sysconfig/k3s-agent /var/log/k3s.log /var/log/k3s-agent.log \
+    /var/log/k3s.log /var/log/k3s-agent.log \
     /run/k3s.pid /run/k3s-agent.pid /usr/local/bin/.airlift-probe* /usr/local/bin/.*.airlift-* /usr/local/bin/*.airlift-tmp \
     /etc/systemd/system/*.airlift-tmp /etc/init.d/*.airlift-tmp /etc/logrotate.d/*.airlift-tmp; do
     if [ -e "$item" ] || [ -L "$item" ]; then left path "$item"; fi
