@@ -113,6 +113,16 @@ limit_cpus() {
   mount --bind /run/airlift-cpu /sys/devices/system/cpu
 }
 
+# As many open files as k3s' unit on hosts allows, as far as the engine lets it be: some give 1024 at first, and pods would
+# have no more. Not without limit, which sends old programs through a billion numbers.
+open_files() {
+  [ -z "${AIRLIFT_OWN_NOFILE-}" ] || return 0
+  most=$(ulimit -Hn) || return 0
+  [ "$most" != unlimited ] && [ "$most" -le 1048576 ] || most=1048576
+  ulimit -Sn "$most" 2>/dev/null
+  [ "$most" -ge 65536 ] || say "the engine allows no more than $most open files: --ulimit nofile=1048576 asks for more"
+}
+
 # The archives are in one volume that all nodes of the cluster share, read-only. k3s follows links: it opens what it finds
 # by name, by its suffix (k3s, pkg/agent/containerd). There is no .cache.json beside them: with it, k3s would not import
 # them at the next start, but does take away the pins of their images, and an image that is then collected as garbage never
@@ -240,6 +250,7 @@ wrap_k3s
 keep_state
 identify
 show_limits
+open_files
 link_images
 give_resolver
 [ "${1-}" = server ] && tell_pods_hosts

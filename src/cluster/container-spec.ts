@@ -81,6 +81,8 @@ export interface ContainerSpec {
     readonly count: number
     readonly ids: readonly string[]
     readonly capabilities: readonly string[]
+    /** Devices that CDI names, rather than those of the engine's own driver. */
+    readonly driver?: 'cdi'
   }
   readonly ulimits: readonly UlimitSpec[]
   readonly hostAliases: readonly { readonly ip: string; readonly names: readonly string[] }[]

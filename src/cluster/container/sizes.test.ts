@@ -86,6 +86,11 @@ describe('parseGpus', () => {
     ['capabilities=utility', gpu(1, [], ['utility'])],
     ['all,"capabilities=compute,utility"', gpu(-1, [], ['compute', 'utility'])],
     ['driver=nvidia,count=1', gpu(1)],
+    ['device=nvidia.com/gpu=all', { ...gpu(0, ['nvidia.com/gpu=all']), driver: 'cdi' }],
+    [
+      'driver=cdi,device=nvidia.com/gpu=0,nvidia.com/gpu=1',
+      { ...gpu(0, ['nvidia.com/gpu=0', 'nvidia.com/gpu=1']), driver: 'cdi' },
+    ],
   ])('reads %s', (text, expected) => expect(parseGpus(text)).toEqual(expected))
 
   it.each([
@@ -99,6 +104,10 @@ describe('parseGpus', () => {
     ['device=', 'is neither a device nor a capability'],
     ['driver=amd', '"driver=amd" of --gpus is not supported'],
     ['options=x', '"options=x" of --gpus is not supported'],
+    ['device=0,nvidia.com/gpu=1', 'mixes devices of CDI with others'],
+    ['driver=cdi,device=0', 'mixes devices of CDI with others'],
+    ['driver=cdi', 'mixes devices of CDI with others, or names none'],
+    ['driver=nvidia,device=nvidia.com/gpu=0', 'mixes devices of CDI with others'],
   ])('refuses %s', (text, message) => {
     expect(parseGpus(text)).toMatchObject({ message: expect.stringContaining(message) })
   })

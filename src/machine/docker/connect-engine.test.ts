@@ -105,6 +105,8 @@ describe('connectEngine', () => {
         Driver: 'overlayfs',
         DriverStatus: [['driver-type', 'io.containerd.snapshotter.v1']],
         Name: 'builder',
+        DockerRootDir: '/srv/docker',
+        Runtimes: { runc: {}, 'nvidia-legacy': {} },
       },
     })
     expect(await (await connect(server.url)).info()).toEqual({
@@ -121,6 +123,8 @@ describe('connectEngine', () => {
       storageDriver: 'overlayfs',
       containerdStore: true,
       serverName: 'builder',
+      rootDir: '/srv/docker',
+      gpuReady: true,
     })
   })
 

@@ -82,6 +82,10 @@ describe('containerBody', () => {
       containerBody(container({ name: 'a', gpus: { count, ids, capabilities: ['gpu'] } })).HostConfig
         .DeviceRequests
     expect(gpus(-1, [])).toEqual([{ Driver: '', Count: -1, DeviceIDs: [], Capabilities: [['gpu']] }])
+    const cdi = { count: 0, ids: ['nvidia.com/gpu=all'], capabilities: ['gpu'], driver: 'cdi' } as const
+    expect(containerBody(container({ name: 'a', gpus: cdi })).HostConfig?.DeviceRequests).toEqual([
+      { Driver: 'cdi', Count: 0, DeviceIDs: ['nvidia.com/gpu=all'], Capabilities: [['gpu']] },
+    ])
     expect(gpus(-1, ['0', '2'])).toEqual([
       { Driver: '', Count: 0, DeviceIDs: ['0', '2'], Capabilities: [['gpu']] },
     ])

@@ -106,7 +106,7 @@ export function containerBody(config: ContainerConfig): ContainerBody {
         ? {
             DeviceRequests: [
               {
-                Driver: '',
+                Driver: config.gpus.driver ?? '',
                 // The engine refuses a count beside ids.
                 Count: config.gpus.ids.length > 0 ? 0 : config.gpus.count,
                 DeviceIDs: config.gpus.ids,

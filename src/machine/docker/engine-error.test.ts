@@ -26,6 +26,11 @@ const SAID: readonly (readonly [EngineSubject, EngineFailure, ErrorCode, RegExp]
     (text) =>
       [network, { status: 500, text }, 'E_ENGINE', /cannot create network airlift-dev with IPv6/] as const,
   ),
+  ...[
+    'could not select device driver "" with capabilities: [[gpu]]',
+    'CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=all',
+    'OCI runtime create failed: nvidia-container-cli: initialization error: nvml error: driver not loaded: unknown',
+  ].map((text) => [start, { status: 500, text }, 'E_ENGINE', /with GPUs: /] as const),
   [
     start,
     {

@@ -44,6 +44,7 @@ const RULES: readonly Rule[] = [
   diskFull,
   unreachable,
   noIpv6,
+  noGpu,
   privileges,
   takenPort,
   fixedAddress,
@@ -112,6 +113,17 @@ function noIpv6({ status, text }: EngineFailure, subject: EngineSubject): Verdic
     code: 'E_ENGINE',
     message: `the engine cannot ${what(subject)} with IPv6: ${text}`,
     hint: "switch IPv6 on in the kernel of the engine's computer (with its module ip6table_nat), or leave --ip-family dual out",
+  }
+}
+
+function noGpu({ text }: EngineFailure, subject: EngineSubject): Verdict | undefined {
+  const known =
+    /could not select device driver|nvidia-container-cli|CDI device injection failed|unresolvable CDI devices|device driver.*cdi/i
+  if (!known.test(text)) return undefined
+  return {
+    code: 'E_ENGINE',
+    message: `the engine cannot ${what(subject)} with GPUs: ${text}`,
+    hint: "install NVIDIA's driver and container toolkit on the engine's computer (nvidia-ctk runtime configure, or nvidia-ctk cdi generate) and restart the engine, or leave --gpus out",
   }
 }
 

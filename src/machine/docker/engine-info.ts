@@ -20,6 +20,10 @@ interface InfoAnswer {
   readonly Driver?: string
   readonly DriverStatus?: readonly (readonly string[])[] | null
   readonly Name?: string
+  readonly DockerRootDir?: string
+  readonly Runtimes?: Readonly<Record<string, unknown>> | null
+  /** Devices that CDI describes: of Docker 28.2 and later. */
+  readonly DiscoveredDevices?: readonly unknown[] | null
 }
 
 /** Machine names of `uname -m` as Go calls them. */
@@ -60,5 +64,9 @@ export function readInfo(
     storageDriver: info.Driver ?? '',
     containerdStore: storage.some((pair) => /^driver-type=io\.containerd\.snapshotter/.test(pair)),
     serverName: info.Name ?? '',
+    rootDir: info.DockerRootDir ?? '',
+    gpuReady:
+      Object.keys(info.Runtimes ?? {}).some((name) => /nvidia/i.test(name)) ||
+      (info.DiscoveredDevices ?? []).length > 0,
   }
 }

@@ -31,6 +31,10 @@ export interface EngineInfo {
   /** Docker's containerd image store: images have other ids and one tag may hold several platforms. */
   readonly containerdStore: boolean
   readonly serverName: string
+  /** Where the engine keeps images and volumes on its own computer; empty where it does not tell. */
+  readonly rootDir: string
+  /** Whether it knows of a way to give GPUs to containers: an OCI runtime of NVIDIA, or devices described by CDI. */
+  readonly gpuReady: boolean
 }
 
 export interface EngineContainer {
@@ -137,6 +141,8 @@ export interface ContainerConfig {
     readonly count: number
     readonly ids: readonly string[]
     readonly capabilities: readonly string[]
+    /** Devices that CDI names, rather than those of the engine's own driver. */
+    readonly driver?: 'cdi'
   }
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[]
   /** `host` where user namespaces are remapped. */

@@ -21,6 +21,8 @@ export function infoOf(given: Partial<EngineInfo> = {}): EngineInfo {
     storageDriver: 'overlay2',
     containerdStore: false,
     serverName: 'fake',
+    rootDir: '/var/lib/docker',
+    gpuReady: false,
     ...given,
   }
 }

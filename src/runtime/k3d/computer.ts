@@ -10,19 +10,24 @@ import { lookAtModules } from './kernel-modules.js'
 import { containersOf } from './layout.js'
 import { pathExists } from './path-exists.js'
 
+/** Where Docker keeps its data unless it was told otherwise. */
 const DATA = '/var/lib/docker'
 
-/** Looks at this computer, where the engine is on it. What cannot be known is left out: it may be no Linux. */
+/**
+ * Looks at this computer, where the engine is on it. What cannot be known is left out: it may be no Linux.
+ * @param rootDir - where the engine says that it keeps its data; empty where it does not tell
+ */
 export async function lookAtComputer(
   spec: ClusterSpec,
   own: readonly EngineContainer[],
+  rootDir = '',
 ): Promise<EngineComputer> {
   const [inotifyInstances, inotifyWatches, ipv6, modules, disk, missingPaths, busyPorts] = await Promise.all([
     readNumber('/proc/sys/fs/inotify/max_user_instances'),
     readNumber('/proc/sys/fs/inotify/max_user_watches'),
     hasIpv6(),
     lookAtModules(),
-    diskOf(DATA),
+    diskOf(rootDir || DATA),
     missing(spec),
     busy(spec, own),
   ])

@@ -46,6 +46,8 @@ export function nodeContainer(
   const limits: Record<string, string> = {
     ...(own.memoryBytes === undefined ? {} : { AIRLIFT_MEMORY_BYTES: String(own.memoryBytes) }),
     ...(own.cpus === undefined ? {} : { AIRLIFT_CPUS: String(own.cpus) }),
+    // The entry script leaves alone what the user gave.
+    ...(wanted.ulimits.some((limit) => limit.name === 'nofile') ? { AIRLIFT_OWN_NOFILE: '1' } : {}),
   }
   return {
     ...baseOf(spec, layout, name),

@@ -45,6 +45,8 @@ const NOT_ASKED: EngineInfo = {
   storageDriver: '',
   containerdStore: false,
   serverName: '',
+  rootDir: '',
+  gpuReady: false,
 }
 
 /** Lists what an engine has of a cluster and nothing else: enough to remove it, and to see that nothing is left. */
@@ -93,7 +95,7 @@ export async function lookAtEngine(
       from.find(({ name }) => name === lb),
       engine,
     ),
-    local ? lookAtComputer(spec, ours) : undefined,
+    local ? lookAtComputer(spec, ours, info.rootDir) : undefined,
   ])
   return {
     endpoint: engine.endpoint,

@@ -63,6 +63,8 @@ export const testInfo: EngineInfo = {
   storageDriver: 'overlay2',
   containerdStore: false,
   serverName: 'laptop',
+  rootDir: '/var/lib/docker',
+  gpuReady: false,
 }
 
 /** What an engine holds on which airlift made nothing yet. */

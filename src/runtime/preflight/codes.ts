@@ -287,6 +287,10 @@ export const PREFLIGHT_CODES = {
     "`--cpus` asks for more processors than the engine's computer has.",
     'Ask for fewer.',
   ),
+  'gpu-runtime': warning(
+    '`--gpus` is given, and the engine tells of no runtime of NVIDIA and of no devices that CDI describes.',
+    "Install NVIDIA's container toolkit on the engine's computer: `nvidia-ctk runtime configure`, then restart the engine.",
+  ),
   'local-disk': warning(
     'This computer has little room for bundles and the download cache.',
     'Make room in the file system of ~/.cache.',

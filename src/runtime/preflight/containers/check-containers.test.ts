@@ -170,6 +170,7 @@ describe('each check finds what it is for, and nothing else does', () => {
     ],
     ['module-missing', 'warning', computer({ modules: modules('br_netfilter') }), spec(), /br_netfilter/],
     ['cores-missing', 'error', {}, withNodes(spec(), { cpus: 8 }), /--cpus 8/],
+    ['gpu-runtime', 'warning', {}, spec({ gpus: { count: -1, ids: [], capabilities: ['gpu'] } }), /--gpus/],
   ]
   it.each(cases)('%s (%s)', (code, severity, change, wanted, message) => {
     const problems = checkContainers(wanted, { ...engine, ...change })

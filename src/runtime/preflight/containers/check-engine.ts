@@ -4,7 +4,13 @@ import type { EngineCheck } from './engine-check.js'
 
 /** The engine itself: what it may do, and whether the rootfs holds something for its computer. */
 export function checkEngine(input: EngineCheck): Problem[] {
-  return [...checkRights(input), ...checkModules(input), ...checkArch(input), ...checkMasters(input)]
+  return [
+    ...checkRights(input),
+    ...checkModules(input),
+    ...checkArch(input),
+    ...checkGpus(input),
+    ...checkMasters(input),
+  ]
 }
 
 function checkRights({ engine, name }: EngineCheck): Problem[] {
@@ -39,6 +45,12 @@ function checkArch({ engine, rootfs, name, spec }: EngineCheck): Problem[] {
       `the rootfs holds ${rootfs.arch.join(', ')}, and the engine's computer is ${engine.info.arch}`,
     ),
   ]
+}
+
+/** A hook of NVIDIA's works without a runtime that the engine tells of, so it is no more than a warning. */
+function checkGpus({ engine, name, spec }: EngineCheck): Problem[] {
+  if (spec.containers?.gpus === undefined || engine.info.gpuReady) return []
+  return [problem('gpu-runtime', name, 'nothing is known to the engine that gives --gpus to a container')]
 }
 
 /** An even number of masters; with etcd two are more fragile than one. */
