@@ -19,7 +19,7 @@ export function finishOperation(
   const result: OperationReport = { ...report, outcome }
   if (io.json) {
     const whole = error && outcome === 'partial' ? partialError(result, error) : error
-    io.printJson({ ...result, ...text.extra, ...(whole ? { error: errorJson(whole) } : {}) })
+    io.printJson({ ...result, ...text.extra, ...(whole ? { error: errorJson(whole, result.machines) } : {}) })
   }
   if (error) {
     // What failed on machines is grouped by its cause; an error of the whole stands alone.
@@ -39,12 +39,33 @@ function partialError(report: OperationReport, first: AirliftError): AirliftErro
   })
 }
 
-/** An error as every JSON document of airlift holds it. */
-export function errorJson(error: AirliftError): Readonly<Record<string, unknown>> {
+/**
+ * An error as every JSON document of airlift holds it. Its machine is named as `machines` names it, by its id, where it is one
+ * of them: what failed may know it only by another of its names.
+ */
+export function errorJson(
+  error: AirliftError,
+  machines: readonly Named[] = [],
+): Readonly<Record<string, unknown>> {
   return {
     code: error.code,
     message: error.message,
     hint: error.hint ?? null,
-    machine: error.machine ?? null,
+    machine: error.machine === undefined ? null : idOf(error.machine, machines),
   }
+}
+
+type Named = Pick<OperationReport['machines'][number], 'machine' | 'node'>
+
+/** The id of a machine that goes by this name: its node's, `host`, `user@host` or `host:port`. The name itself where none does. */
+function idOf(name: string, machines: readonly Named[]): string {
+  const bare = (text: string): string =>
+    text
+      .replace(/^[a-z]+:\/\//, '')
+      .replace(/^[^@]*@/, '')
+      .replace(/:22$/, '')
+  const found = machines.filter(
+    ({ machine, node }) => machine === name || node === name || bare(machine) === bare(name),
+  )
+  return found.length === 1 ? (found[0]?.machine ?? name) : name
 }

@@ -45,6 +45,8 @@ export interface CliDeps {
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number }
   /** Builds the listener that shows events for these flags; the default draws on stderr. */
   readonly createRenderer: (flags: OutputFlags) => Promise<EventRenderer>
+  /** Called with the flags of output when a command is about to run: from then on they are certain. */
+  readonly setOutput: (flags: OutputFlags) => void
   /** Called with the exit code of the command that ran. */
   readonly setExitCode: (code: number) => void
   /** The signal that came before the command could listen for it, if one did; from then on it listens itself. */

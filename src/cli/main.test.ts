@@ -43,6 +43,8 @@ describe('a wrong command line is exit 2 with one clear error', () => {
     ],
     [['plan', 'rn'], "error: unknown command 'rn' (Did you mean run?)", 'see: airlift plan --help'],
     [['plan'], 'error: "plan" needs a subcommand', 'see: airlift plan --help'],
+    [['ports', '--name', 'a'], 'error: "ports" needs a subcommand', 'see: airlift ports --help'],
+    [['image', 'import', '--bad', 'x'], "error: unknown option '--bad'", 'see: airlift image import --help'],
     [['copy', 'only-one'], "error: missing required argument 'target'", 'see: airlift copy --help'],
     [
       ['list', 'more'],
@@ -187,6 +189,21 @@ describe('with -o json stdout is one document', () => {
       },
     })
     expect(ran.stderr).toMatch(/^error: unknown option/)
+  })
+  it.each([
+    [['status', '-qo', 'json', '--name', 'ghost']],
+    [['status', '-vojson', '--name', 'ghost']],
+    [['status', '-qo', 'json', '--bad']],
+    [['logs', '-o', 'json', '--output', 'x', '--name', 'ghost']],
+  ])('however the flag is written: %j', async (argv) => {
+    expect(JSON.parse((await airlift(...argv)).stdout)).toMatchObject({ error: { code: expect.any(String) } })
+  })
+  it.each([
+    [['logs', '--output', 'json', '--name', 'ghost']],
+    [['logs', '--output', 'json', '--bad']],
+    [['rootfs', 'build', '--bad', '--output', 'json']],
+  ])('and none where --output names a file: %j', async (argv) => {
+    expect((await airlift(...argv)).stdout).toBe('')
   })
   it('also when there is no such cluster (exit 6)', async () => {
     for (const argv of [

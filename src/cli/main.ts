@@ -5,6 +5,7 @@ import type { CliDeps, OutputFlags } from './io.js'
 /** Entry point: parses `argv` (without node and script), runs one command, resolves with its exit code. Never throws. */
 export async function main(argv: readonly string[], overrides: Partial<CliDeps> = {}): Promise<number> {
   let exitCode = 0
+  let output: OutputFlags | undefined
   const deps: CliDeps = {
     env: process.env,
     stdin: process.stdin,
@@ -13,6 +14,9 @@ export async function main(argv: readonly string[], overrides: Partial<CliDeps> 
     createRenderer: async (flags) => {
       const { createRenderer } = await import('./render/progress.js')
       return createRenderer(flags, deps)
+    },
+    setOutput: (flags) => {
+      output = flags
     },
     setExitCode: (code) => {
       exitCode = code
@@ -38,7 +42,7 @@ export async function main(argv: readonly string[], overrides: Partial<CliDeps> 
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
-    return report(error, argv, deps)
+    return report(error, argv, output ?? outputOf(argv), deps)
   }
 }
 
@@ -51,11 +55,15 @@ function describeOption(option: Option): string {
 }
 
 /** Prints one error, as JSON where JSON was asked for, and gives its exit code. */
-async function report(error: unknown, argv: readonly string[], deps: CliDeps): Promise<number> {
+async function report(
+  error: unknown,
+  argv: readonly string[],
+  flags: OutputFlags,
+  deps: CliDeps,
+): Promise<number> {
   const { toReportable, renderError } = await import('./render/error.js')
   const { errorEvent } = await import('./render/note-event.js')
   const known = toReportable(error, argv)
-  const flags = outputOf(argv)
   if (flags.output === 'json') {
     deps.stdout.write(
       `${JSON.stringify({ error: { code: known.code, message: known.message, hint: known.hint ?? null, machine: known.machine ?? null, ...(known.data ? { data: known.data } : {}) } }, null, 2)}\n`,
@@ -65,20 +73,29 @@ async function report(error: unknown, argv: readonly string[], deps: CliDeps): P
   return known.exit
 }
 
+/** Of these --output names the file of the result. */
+const RESULT_FILES = /^(logs|rootfs build)\b/
+
 /** Reads the output flags from argv itself, since a command line that does not parse has none. */
 function outputOf(argv: readonly string[]): OutputFlags {
   const end = argv.indexOf('--')
   const words = end < 0 ? argv : argv.slice(0, end)
-  const json = words.some(
-    (word, i) =>
-      /^(-o|--output)=?json$/.test(word) || (/^(-o|--output)$/.test(word) && words[i + 1] === 'json'),
-  )
-  const verbose =
-    words.filter((word) => word === '-v' || word === '--verbose').length + (words.includes('-vv') ? 2 : 0)
+  // Short flags may be written as one word: -qo json, -vojson.
+  const flag = RESULT_FILES.test(argv.join(' ')) ? /^-[qv]*o/ : /^(-[qv]*o|--output)/
+  const json = words.some((word, i) => {
+    const found = flag.exec(word)?.[0]
+    if (found === undefined) return false
+    const rest = word.slice(found.length)
+    return rest === '' ? words[i + 1] === 'json' : /^=?json$/.test(rest)
+  })
+  const short = words
+    .filter((word) => /^-[qv]+o?(=?json)?$/.test(word))
+    .map((word) => word.replace(/o.*$/, ''))
+  const count = (letter: string): number => short.join('').split(letter).length - 1
   return {
     output: json ? 'json' : 'text',
     events: words.includes('--events'),
-    quiet: words.includes('-q'),
-    verbose,
+    quiet: words.includes('--quiet') || count('q') > 0,
+    verbose: words.filter((word) => word === '--verbose').length + count('v'),
   }
 }

@@ -85,6 +85,7 @@ export function onAction(command: Command, deps: CliDeps, action: Action): Comma
       quiet: flags.quiet === true,
       verbose: typeof flags.verbose === 'number' ? flags.verbose : 0,
     }
+    deps.setOutput(output)
     const { runAction } = await import('./run-action.js')
     deps.setExitCode(await runAction(output, flags, command.args, deps, action))
   })

@@ -47,7 +47,7 @@ export async function exec(input: ExecInput, ctx: Context, deps: OperationDeps):
   const machines = await Promise.all(
     selected.machines.map((one) => limit(() => execOne(one, script, input, ctx))),
   )
-  ctx.signal.throwIfAborted()
+  if (ctx.signal.aborted) throw interrupted(ctx)
   const good = machines.filter((machine) => machine.exitCode === 0).length
   return {
     operation: 'exec',
@@ -88,6 +88,14 @@ export async function execInteractive(
   }
   input.onReady?.()
   return await only.machine.interact(commandLine(input.command), { tty: input.tty, root: input.root })
+}
+
+/** A command of the user's is no work of airlift's that could go on where it stopped. */
+function interrupted({ signal }: Context): AirliftError {
+  return new AirliftError('E_INTERRUPTED', 'interrupted: the command was ended where it had not ended yet', {
+    hint: 'what it had done by then stays; run it again where that is safe',
+    cause: signal.reason,
+  })
 }
 
 /** The user's words as one shell line: one word as it is, several quoted. */

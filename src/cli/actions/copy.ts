@@ -1,10 +1,10 @@
 import { copy } from '../../operations/copy.js'
+import { endOf } from '../finish-machines.js'
 import { type ActionIo, UsageError } from '../io.js'
 import { machineSelection } from '../machine-selection.js'
 import { operationDeps } from '../operation-io.js'
 import { count, formatBytes } from '../render/quantity.js'
 import { renderTable } from '../render/table.js'
-import { exitOf } from './exit-of.js'
 
 /** `airlift copy`: exit 0 when it is everywhere, 3 on some machines, 1 on none. */
 export async function copyCommand(
@@ -15,8 +15,9 @@ export async function copyCommand(
   const { source, target, flags: rest } = copyPaths(flags, words)
   const selection = await machineSelection(rest)
   const result = await copy({ selection, source, target }, io.ctx, operationDeps(io))
-  const { machines, bytesSent, outcome } = result
-  if (io.json) io.printJson(result)
+  const { machines, bytesSent } = result
+  const { exit, error: failure } = endOf(machines)
+  if (io.json) io.printJson({ ...result, ...(failure ? { error: failure } : {}) })
   else {
     const good = machines.filter((machine) => machine.error === null)
     const rows = good.map(({ node, path }) => [node, path])
@@ -28,7 +29,7 @@ export async function copyCommand(
     io.warn(`${io.style.err.red('error')}: ${node}: ${error.message} [${error.code}]`)
     if (error.hint) io.warn(`hint: ${error.hint}`)
   }
-  return exitOf(outcome)
+  return exit
 }
 
 /**

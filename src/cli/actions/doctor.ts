@@ -1,6 +1,7 @@
 import { buildSpec, type SpecFlags } from '../../cluster/build-spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { doctor } from '../../operations/doctor.js'
+import type { DoctorReport } from '../../operations/doctor-report.js'
 import { createSpecIo } from '../../registry/local-spec-io.js'
 import type { RootfsManifest } from '../../rootfs/manifest.js'
 import type { ActionIo } from '../io.js'
@@ -31,9 +32,27 @@ export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string,
     io.ctx,
     operationDeps(io),
   )
-  if (io.json) io.printJson(report)
+  if (io.json)
+    io.printJson({ ...report, ...(report.ok ? {} : { error: refusal(report, clean, spec.ignore) }) })
   else io.print(renderDoctor(report, { clean, ignore: spec.ignore, style: io.style.out }))
   return report.ok ? 0 : REFUSED
+}
+
+/** What the JSON holds besides where a run would be refused, or a machine is not bare. */
+function refusal(
+  { machines, problems }: DoctorReport,
+  clean: boolean,
+  ignored: readonly string[],
+): Readonly<Record<string, unknown>> {
+  const grave = problems.filter(({ severity, code }) => severity === 'error' && !ignored.includes(code))
+  const [first] = grave
+  const found = grave.length === 1 ? (first?.message ?? '') : `${grave.length} problems`
+  return {
+    code: clean ? 'E_VERIFY' : 'E_PREFLIGHT',
+    message: clean ? `not clean: ${found}` : `not ready: ${found}`,
+    hint: first?.fix ?? null,
+    machine: machines.length === 1 ? (machines[0]?.machine ?? null) : null,
+  }
 }
 
 async function manifestOf(flags: Readonly<Record<string, unknown>>): Promise<RootfsManifest | undefined> {

@@ -1,14 +1,14 @@
 import { parseDuration } from '../../cluster/duration.js'
 import { exec, execInteractive } from '../../operations/exec.js'
+import { endOf } from '../finish-machines.js'
 import { type ActionIo, UsageError } from '../io.js'
 import { machineSelection } from '../machine-selection.js'
 import { operationDeps } from '../operation-io.js'
 import { renderExec } from '../render/exec.js'
-import { exitOf } from './exit-of.js'
 
 const DEFAULT_TIMEOUT_MS = 600_000
 
-/** `airlift exec`: exit 0 when the command did so everywhere, 3 on some machines, 1 on none; with -i its own code. */
+/** `airlift exec`: exit 0 when the command did so everywhere, 3 on some machines, 1 on none (4: no time left); with -i its own code. */
 export async function execCommand(
   io: ActionIo,
   flags: Readonly<Record<string, unknown>>,
@@ -26,11 +26,12 @@ export async function execCommand(
     return execInteractive({ selection, command, root, tty, onReady }, io.ctx, operationDeps(io))
   }
   const result = await exec({ selection, command, root, timeoutMs }, io.ctx, operationDeps(io))
-  if (io.json) io.printJson(result)
+  const { exit, error } = endOf(result.machines)
+  if (io.json) io.printJson({ ...result, ...(error ? { error } : {}) })
   else {
     const { out, err } = renderExec(result.machines, io.style)
     if (out) io.print(out)
     if (err) io.warn(err)
   }
-  return exitOf(result.outcome)
+  return exit
 }

@@ -1,17 +1,17 @@
 import { parseDuration } from '../../cluster/duration.js'
 import { importImages } from '../../operations/images/import-images.js'
 import { listImages } from '../../operations/images/list-images.js'
+import { endOf } from '../finish-machines.js'
 import { type ActionIo, UsageError } from '../io.js'
 import { machineSelection } from '../machine-selection.js'
 import { operationDeps } from '../operation-io.js'
 import { renderImageList, renderImport } from '../render/images.js'
-import { exitOf } from './exit-of.js'
 
 type Flags = Readonly<Record<string, unknown>>
 
 const DEFAULT_TIMEOUT_MS = 1_800_000
 
-/** `airlift image import`: exit 0 when every node has them, 3 when some have, 1 when none has. */
+/** `airlift image import`: exit 0 when every node has them, 3 when some have, 1 when none has (4: no time left). */
 export async function importCommand(io: ActionIo, flags: Flags, sources: readonly string[]): Promise<number> {
   refuseSwallowed(flags, sources)
   if (sources.includes('-') && process.stdin.isTTY) {
@@ -28,10 +28,11 @@ export async function importCommand(io: ActionIo, flags: Flags, sources: readonl
     ...operationDeps(io),
     stdin: process.stdin,
   })
-  if (io.json) io.printJson(result)
+  const { exit, error } = endOf(result.machines)
+  if (io.json) io.printJson({ ...result, ...(error ? { error } : {}) })
   else io.print(renderImport(result, io.style.out))
   warnOf(io, result.machines)
-  return result.outcome === 'unchanged' ? 0 : exitOf(result.outcome)
+  return exit
 }
 
 /** `airlift image list`: exit 0 when every node answered, 3 when some did, 1 when none did. */
@@ -39,10 +40,11 @@ export async function listCommand(io: ActionIo, flags: Flags): Promise<number> {
   const selection = await machineSelection(flags)
   const list = await listImages({ selection }, io.ctx, operationDeps(io))
   const shown = flags.diff === true ? { ...list, images: list.images.filter((image) => !image.same) } : list
-  if (io.json) io.printJson(shown)
+  const { exit, error } = endOf(list.machines)
+  if (io.json) io.printJson({ ...shown, ...(error ? { error } : {}) })
   else io.print(renderImageList(shown, flags.diff === true))
   warnOf(io, list.machines)
-  return exitOf(list.outcome)
+  return exit
 }
 
 /** `image import --nodes app.tar`: the flag, whose hosts may be left out, has taken the image. @throws UsageError */

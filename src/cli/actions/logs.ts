@@ -1,10 +1,10 @@
 import { formatBytes } from '../../core/bytes.js'
 import { type LogsResult, logs } from '../../operations/logs/logs.js'
+import { endOf } from '../finish-machines.js'
 import type { ActionIo } from '../io.js'
 import { clusterRef, operationDeps } from '../operation-io.js'
 import { packageVersion } from '../package-version.js'
 import { count } from '../render/quantity.js'
-import { exitOf } from './exit-of.js'
 
 /** `airlift logs`: exit 0, 3 when some machines could not be asked, 1 when none could. */
 export async function logsCommand(io: ActionIo, flags: Readonly<Record<string, unknown>>): Promise<number> {
@@ -12,11 +12,12 @@ export async function logsCommand(io: ActionIo, flags: Readonly<Record<string, u
   const time = new Date(io.ctx.clock.now()).toISOString().replace(/[-:]|\.\d+/g, '')
   const output = typeof flags.file === 'string' ? flags.file : `airlift-logs-${ref.name}-${time}`
   const result = await logs({ ref, output, version: packageVersion() }, io.ctx, operationDeps(io))
-  if (io.json) io.printJson(result)
+  const { exit, error: failure } = endOf(result.machines)
+  if (io.json) io.printJson({ ...result, ...(failure ? { error: failure } : {}) })
   else io.print(summary(result))
   for (const { node, error } of result.machines)
     if (error) io.warn(`${io.style.err.red('error')}: ${node} is missing: ${error.message} [${error.code}]`)
-  return exitOf(result.outcome)
+  return exit
 }
 
 function summary(result: LogsResult): string {

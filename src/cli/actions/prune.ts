@@ -22,12 +22,24 @@ export async function pruneCommand(io: ActionIo, flags: Readonly<Record<string, 
   const done = await pruning.remove()
   for (const { kind, name, error } of done.failed)
     io.warn(`${io.style.err.red('error')}: ${kind} ${name} stays: ${error.message} [${error.code}]`)
-  show(io, done)
+  show(io, done, failureOf(done))
   return done.outcome === 'partial' ? 3 : done.outcome === 'failed' ? 1 : 0
 }
 
-function show(io: ActionIo, result: PruneResult): void {
-  if (io.json) io.printJson(result)
+/** What the JSON holds besides where something stays. */
+function failureOf({ failed, outcome }: PruneResult): Readonly<Record<string, unknown>> {
+  const [first] = failed
+  if (!first) return {}
+  const { code, message, hint } = first.error
+  const error =
+    outcome === 'partial'
+      ? { code: 'E_PARTIAL', message: `${count(failed.length, 'thing')} could not be removed`, hint }
+      : { code, message: `${first.kind} ${first.name} stays: ${message}`, hint }
+  return { error: { ...error, machine: null } }
+}
+
+function show(io: ActionIo, result: PruneResult, more: Readonly<Record<string, unknown>> = {}): void {
+  if (io.json) io.printJson({ ...result, ...more })
   else if (result.outcome === 'unchanged') io.note('nothing is left behind')
   else if (result.outcome === 'found') io.print(table(result))
   else io.print(`${count(result.removed.length, 'thing')} removed`)

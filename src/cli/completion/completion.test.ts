@@ -191,6 +191,7 @@ describe('the commands', () => {
       },
       stderr: { write: () => {} },
       createRenderer: async () => ({ onEvent() {}, stop() {} }),
+      setOutput: () => {},
       setExitCode: (value: number) => {
         code = value
       },

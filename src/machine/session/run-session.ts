@@ -246,7 +246,7 @@ function lost(machine: string, reason: string): AirliftError {
 }
 
 function timedOut(machine: string, timeoutMs: number): AirliftError {
-  return new AirliftError('E_TIMEOUT', `the script did not end within ${timeoutMs} ms`, {
+  return new AirliftError('E_TIMEOUT', `the script did not end within ${timeoutMs / 1000} s`, {
     machine,
     hint: 'look at the load of the machine, or give more time with --timeout',
   })
