@@ -99,14 +99,27 @@ export function refuseHostFlags(flags: Readonly<Record<string, unknown>>): void 
   refuseFirst(HOST_FLAGS, flags, 'is for hosts, and these machines are containers')
 }
 
+/** The first flag of each kind that is given, as it was typed, for a cluster of which it is not known yet what it is. */
+export function onlyFor(flags: Readonly<Record<string, unknown>>): { hosts?: string; containers?: string } {
+  const hosts = firstGiven(HOST_FLAGS, flags)
+  const containers = firstGiven(CONTAINER_FLAGS, flags)
+  return { ...(hosts === undefined ? {} : { hosts }), ...(containers === undefined ? {} : { containers }) }
+}
+
 function refuseFirst(known: readonly Flag[], flags: Readonly<Record<string, unknown>>, reason: string): void {
+  const shown = firstGiven(known, flags)
+  if (shown === undefined) return
+  throw new AirliftError('E_USAGE', `${shown} ${reason}`, { hint: 'leave it out' })
+}
+
+function firstGiven(known: readonly Flag[], flags: Readonly<Record<string, unknown>>): string | undefined {
   for (const { flags: text } of known) {
     const option = new Option(text)
     const value = flags[option.attributeName()]
     if (!isGiven(option, value)) continue
-    const shown = option.required ? ` ${Array.isArray(value) ? value[0] : value}` : ''
-    throw new AirliftError('E_USAGE', `${option.long}${shown} ${reason}`, { hint: 'leave it out' })
+    return `${option.long}${option.required ? ` ${Array.isArray(value) ? value[0] : value}` : ''}`
   }
+  return undefined
 }
 
 function isGiven(option: Option, value: unknown): boolean {

@@ -1,4 +1,6 @@
 import { type BuiltSpec, buildSpec, type SpecFlags } from '../cluster/build-spec.js'
+import { parseDuration } from '../cluster/duration.js'
+import type { ClusterSpec } from '../cluster/spec.js'
 import type { SpecIo } from '../cluster/spec-io.js'
 import { localFacts } from '../machine/ssh/local-facts.js'
 import { createSecretSource } from '../machine/ssh/secret-source.js'
@@ -6,7 +8,7 @@ import type { ClusterRef } from '../operations/resolve-cluster.js'
 import type { OperationDeps } from '../operations/session.js'
 import { shareEngine } from '../operations/share-engine.js'
 import { createSpecIo } from '../registry/local-spec-io.js'
-import { containerFlagNames, refuseContainerFlags, refuseHostFlags } from './container-flags.js'
+import { containerFlagNames, onlyFor, refuseContainerFlags, refuseHostFlags } from './container-flags.js'
 import type { ActionIo } from './io.js'
 
 /** What every operation needs of the command line: where secrets come from, and one connection to the engine for all. */
@@ -48,7 +50,29 @@ export function specIo({ ctx: { env } }: ActionIo): SpecIo {
 /** Which existing cluster flags name: by its machines, or by its name alone. */
 export async function clusterRef(flags: Readonly<Record<string, unknown>>): Promise<ClusterRef> {
   const { spec } = await buildSpec(pick(flags), createSpecIo(), { mastersRequired: false })
-  return { name: spec.name, masters: spec.masters, nodes: spec.nodes, ssh: spec.ssh }
+  return {
+    name: spec.name,
+    masters: spec.masters,
+    nodes: spec.nodes,
+    ssh: spec.ssh,
+    only: onlyFor(flags),
+    ...(flags.runtime === undefined ? {} : { runtime: spec.runtime }),
+  }
+}
+
+/** The whole cluster that the flags name, with what they say about waiting; {@link clusterRef} has checked their values. */
+export async function knownSpec(
+  io: ActionIo,
+  flags: Readonly<Record<string, unknown>>,
+  deps: OperationDeps,
+): Promise<ClusterSpec> {
+  const { resolveCluster } = await import('../operations/resolve-cluster.js')
+  const spec = await resolveCluster(await clusterRef(flags), io.ctx, deps)
+  return {
+    ...spec,
+    timeoutMs: parseDuration(String(flags.timeout)) ?? spec.timeoutMs,
+    wait: (flags.wait as ClusterSpec['wait'] | undefined) ?? spec.wait,
+  }
 }
 
 /** As {@link clusterRef}, for verbs whose --masters and --nodes name what joins or leaves: --through names the cluster's own. */

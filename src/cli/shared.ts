@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type Action, type CliDeps, type OutputFlags, UsageError } from './io.js'
 
 /** Adds the flags of {@link OutputFlags}. */
@@ -47,11 +47,16 @@ export function addSshFlags(command: Command): Command {
     .optionsGroup('Options:')
 }
 
+/** --runtime. A cluster that exists has one already: there it may be named, and is not needed. */
+export function runtimeOption(): Option {
+  return new Option('--runtime <runtime>', 'k3s, k3d or k0s (default k3s; k3d when --masters is a count)')
+}
+
 /** Adds --name, --runtime, --masters and --nodes. */
 export function addClusterFlags(command: Command): Command {
   return command
     .option('--name <name>', 'name of the cluster', 'default')
-    .option('--runtime <runtime>', 'k3s, k3d or k0s (default k3s; k3d when --masters is a count)')
+    .addOption(runtimeOption())
     .option(
       '--masters <hosts>',
       '[user@]host[:port], commas, ranges 10.0.0.[1-3], @file, local; or a number of containers',

@@ -9,6 +9,7 @@ import { spec } from '../runtime/preflight/preflight.fixture.js'
 import { add } from './add.js'
 import { deleteNodes } from './delete.js'
 import { kubeconfig } from './kubeconfig.js'
+import { resolveCluster } from './resolve-cluster.js'
 import type { OperationDeps } from './session.js'
 
 let ctx: Context
@@ -61,5 +62,27 @@ describe('a cluster that nothing here tells of', () => {
       code: 'E_SSH_UNREACHABLE',
       message: 'no route to root@10.0.0.1',
     })
+  })
+})
+
+describe('flags that mean something for one kind of cluster only', () => {
+  const named = { ...cluster, masters: hosts.masters }
+
+  it('are refused by name where the cluster is of the other kind', async () => {
+    await expect(
+      resolveCluster({ ...named, only: { containers: '--memory 1g', hosts: '--user ops' } }, ctx, deps),
+    ).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: '--memory 1g is for containers, and the machines of the cluster "nope" are hosts',
+    })
+    await expect(resolveCluster({ ...named, runtime: 'k3d' }, ctx, deps)).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: 'the cluster "nope" is one of the runtime k3s, and --runtime says k3d',
+    })
+  })
+
+  it('are taken where it is of theirs', async () => {
+    const found = resolveCluster({ ...named, only: { hosts: '--user ops' }, runtime: 'k3s' }, ctx, deps)
+    await expect(found).resolves.toMatchObject({ name: 'nope', runtime: 'k3s' })
   })
 })

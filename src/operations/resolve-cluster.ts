@@ -1,5 +1,5 @@
 import { readRecord } from '../cluster/record.js'
-import type { ClusterSpec, NodeSpec, SshOptions } from '../cluster/spec.js'
+import type { ClusterSpec, NodeSpec, RuntimeName, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
@@ -15,18 +15,37 @@ export interface ClusterRef {
   readonly masters: readonly NodeSpec[]
   readonly nodes: readonly NodeSpec[]
   readonly ssh: SshOptions
+  /** Flags, as they were typed, that mean something for one kind of cluster only: where it is of the other they are refused. */
+  readonly only?: { readonly hosts?: string; readonly containers?: string }
+  /** Named by the command: then a cluster of another runtime is not the one that is meant. */
+  readonly runtime?: RuntimeName
 }
 
 /**
  * The whole spec of a cluster that exists: from the flags, else from what this computer remembers, else from the labels of
  * containers. Machines that only the cluster knows are added by {@link observeKnownCluster}.
- * @throws AirliftError E_NO_CLUSTER when nothing tells where it is
+ * @throws AirliftError E_NO_CLUSTER when nothing tells where it is; E_USAGE for a flag that is for clusters of the other kind
  */
 export async function resolveCluster(
   ref: ClusterRef,
   ctx: Context,
   deps: OperationDeps,
 ): Promise<ClusterSpec> {
+  const spec = await knownCluster(ref, ctx, deps)
+  const [kind, other] = spec.containers
+    ? (['containers', 'hosts'] as const)
+    : (['hosts', 'containers'] as const)
+  if (ref.runtime !== undefined && ref.runtime !== spec.runtime) {
+    const message = `the cluster "${spec.name}" is one of the runtime ${spec.runtime}, and --runtime says ${ref.runtime}`
+    throw new AirliftError('E_USAGE', message, { hint: 'leave it out, or name another cluster with --name' })
+  }
+  const flag = ref.only?.[other]
+  if (flag === undefined) return spec
+  const message = `${flag} is for ${other}, and the machines of the cluster "${spec.name}" are ${kind}`
+  throw new AirliftError('E_USAGE', message, { hint: 'leave it out' })
+}
+
+async function knownCluster(ref: ClusterRef, ctx: Context, deps: OperationDeps): Promise<ClusterSpec> {
   const bare = {
     name: ref.name,
     runtime: 'k3s' as const,

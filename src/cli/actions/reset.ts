@@ -1,12 +1,11 @@
 import { AirliftError } from '../../core/errors.js'
 import { reset } from '../../operations/reset.js'
-import { resolveCluster } from '../../operations/resolve-cluster.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { finishOperation } from '../finish.js'
 import { forAll } from '../for-all.js'
 import type { ActionIo } from '../io.js'
 import { kubeconfigFile } from '../kubeconfig-file.js'
-import { clusterRef, operationDeps } from '../operation-io.js'
+import { knownSpec, operationDeps } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
 
 /** `airlift reset` and, with `planOnly`, `airlift plan reset`. */
@@ -25,7 +24,7 @@ export async function resetCommand(
   }
   const kubeconfig = kubeconfigFile(flags)
   const deps = operationDeps(io)
-  const spec = await resolveCluster(await clusterRef(flags), io.ctx, deps)
+  const spec = await knownSpec(io, flags, deps)
   const outcome = await reset(
     {
       spec,

@@ -1,13 +1,9 @@
-import { parseDuration } from '../../cluster/duration.js'
-import type { ClusterSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
-import { resolveCluster } from '../../operations/resolve-cluster.js'
-import type { OperationDeps } from '../../operations/session.js'
 import { type StopStartOutcome, start, stop } from '../../operations/stop-start.js'
 import { finishOperation } from '../finish.js'
 import { forAll } from '../for-all.js'
 import type { ActionIo } from '../io.js'
-import { clusterRef, operationDeps } from '../operation-io.js'
+import { knownSpec, operationDeps } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
 
 type Flags = Readonly<Record<string, unknown>>
@@ -49,14 +45,4 @@ function finish(io: ActionIo, outcome: StopStartOutcome, next: string): number {
   if (io.json) io.printJson(outcome.plan)
   else io.print(renderPlan(outcome.plan, io.style.out))
   return 0
-}
-
-/** The cluster that the flags name, with what they say about waiting; `clusterRef` has checked their values. */
-async function knownSpec(io: ActionIo, flags: Flags, deps: OperationDeps): Promise<ClusterSpec> {
-  const spec = await resolveCluster(await clusterRef(flags), io.ctx, deps)
-  return {
-    ...spec,
-    timeoutMs: parseDuration(String(flags.timeout)) ?? spec.timeoutMs,
-    wait: (flags.wait as ClusterSpec['wait'] | undefined) ?? spec.wait,
-  }
 }

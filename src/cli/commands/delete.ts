@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { CliDeps } from '../io.js'
-import { addOutputFlags, addSshFlags, addThroughFlag, onAction } from '../shared.js'
+import { addOutputFlags, addSshFlags, addThroughFlag, onAction, runtimeOption } from '../shared.js'
 import { addDryRunFlag, addExecutionFlags } from '../spec-flags.js'
 
 /** `airlift delete`. */
@@ -18,6 +18,7 @@ export function registerDelete(program: Command, deps: CliDeps): void {
 export function defineDelete(command: Command, deps: CliDeps, planOnly: boolean): Command {
   command
     .option('--name <name>', 'name of the cluster', 'default')
+    .addOption(runtimeOption())
     .option('--masters <list>', 'masters that leave: names, hosts or filters, such as masters:2')
     .option('--nodes <list>', 'workers that leave: names, hosts or filters, such as workers:0,2-3')
   addThroughFlag(command)

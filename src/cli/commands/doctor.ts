@@ -17,6 +17,7 @@ export function registerDoctor(program: Command, deps: CliDeps): void {
     .option('--clean', 'prove instead that nothing of airlift and k3s is left on the machines', false)
     .option('--rootfs <path>', 'a bundle: checks its release, architectures and the room for its files too')
     .option('--ignore <codes>', 'codes that do not count (repeatable)', repeatable, [])
+  command.option('--concurrency <n>', 'machines at once (default 30)')
   addOutputFlags(command)
   addConfigFlags(command)
   addSshFlags(command)

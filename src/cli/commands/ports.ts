@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { CliDeps } from '../io.js'
-import { addOutputFlags, onAction } from '../shared.js'
+import { addOutputFlags, onAction, runtimeOption } from '../shared.js'
 import { addDryRunFlag } from '../spec-flags.js'
 
 /** `airlift ports add|remove`: the published ports of a running cluster in containers. */
@@ -33,6 +33,7 @@ function define(
     .summary(summary)
     .argument('<ports...>', '[HOST:][HOSTPORT:]PORT[/PROTO][@FILTER], as run --port takes it')
     .option('--name <name>', 'name of the cluster', 'default')
+    .addOption(runtimeOption())
   addOutputFlags(addDryRunFlag(command))
   command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`)
   onAction(command, deps, async (io, flags, args) => {

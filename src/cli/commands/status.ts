@@ -9,6 +9,7 @@ export function registerStatus(program: Command, deps: CliDeps): void {
     .summary('the health of a cluster, from its machines')
     .description('Show the health of a cluster, as its machines tell it. Exit code 0 only when it is ready.')
   addClusterFlags(command)
+  command.option('--concurrency <n>', 'machines at once (default 30)')
   addOutputFlags(command)
   addSshFlags(command)
   command.addHelpText(

@@ -11,7 +11,7 @@ import { uninstallScript } from './uninstall.js'
 export function planReset(spec: ClusterSpec, world: World): Plan {
   const steps = world.machines
     .filter((machine) => hasSomething(machine))
-    .map((machine) => resetStep(machine, world))
+    .map((machine) => resetStep(machine, world, spec.timeoutMs))
   return { operation: 'reset', name: spec.name, runtime: 'k3s', steps, summary: summarize(steps) }
 }
 
@@ -28,7 +28,7 @@ export function hasSomething({ facts, installed }: MachineWorld): boolean {
   )
 }
 
-function resetStep(machine: MachineWorld, world: World): Step {
+function resetStep(machine: MachineWorld, world: World, timeoutMs: number): Step {
   return {
     id: `${nodeName(machine)}/reset`,
     machine: machine.id,
@@ -36,6 +36,6 @@ function resetStep(machine: MachineWorld, world: World): Step {
     needs: [],
     effect: 'remove',
     journal: false,
-    actions: [{ kind: 'script', script: uninstallScript(world), timeoutMs: 180_000 }],
+    actions: [{ kind: 'script', script: uninstallScript(world), timeoutMs }],
   }
 }
