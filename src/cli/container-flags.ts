@@ -113,10 +113,11 @@ function refuseFirst(known: readonly Flag[], flags: Readonly<Record<string, unkn
 }
 
 function firstGiven(known: readonly Flag[], flags: Readonly<Record<string, unknown>>): string | undefined {
-  for (const { flags: text } of known) {
+  for (const { flags: text, many } of known) {
     const option = new Option(text)
     const value = flags[option.attributeName()]
-    if (!isGiven(option, value)) continue
+    // `logs` has a `file` too, that of its result.
+    if (!isGiven(option, value) || (many === true && !Array.isArray(value))) continue
     return `${option.long}${option.required ? ` ${Array.isArray(value) ? value[0] : value}` : ''}`
   }
   return undefined

@@ -117,7 +117,7 @@ function onHosts(spec: ClusterSpec): AirliftError {
 }
 
 function portsOf(runtime: Runtime): NonNullable<Runtime['ports']> {
-  if (runtime.ports) return runtime.ports
+  if (runtime.info.verbs.includes('ports') && runtime.ports) return runtime.ports
   throw new AirliftError('E_UNSUPPORTED', `the runtime "${runtime.info.name}" publishes no ports`, {
     hint: 'clusters in containers do: airlift run --masters 1',
   })

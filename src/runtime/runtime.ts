@@ -34,6 +34,7 @@ export interface RuntimeInfo {
     | 'reset'
     | 'stop'
     | 'start'
+    | 'ports'
   )[]
   /** Releases that it supports, `major.minor`. */
   readonly minors: readonly string[]
@@ -274,7 +275,7 @@ export interface Runtime {
   start(spec: ClusterSpec, world: World): Plan
   /** Images of nodes, where the machines are containers. */
   readonly images?: NodeImages
-  /** Published ports, where this runtime publishes any. */
+  /** Published ports; there where `info.verbs` has `ports`. */
   readonly ports?: {
     /** Changes them. @throws AirliftError E_SPEC_INVALID, E_UNSUPPORTED, E_REFUSED, E_IMAGE_MISSING, E_ENGINE_CONFLICT */
     change(spec: ClusterSpec, world: World, change: PortsChange): Plan

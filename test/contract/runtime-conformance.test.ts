@@ -29,7 +29,8 @@ const PLANNED = ['run', 'add', 'deleteMasters', 'deleteNodes', 'stop', 'reset', 
 describe.each(['k3s', 'k3d'] as const)('the runtime %s', (name) => {
   describe('says what it is', () => {
     it('as plain data', async () => {
-      const { info } = (await openRoom(name)).runtime
+      const { runtime } = await openRoom(name)
+      const { info } = runtime
       expect(JSON.parse(JSON.stringify(info))).toEqual(info)
       expect(info).toMatchObject({ name, title: expect.stringMatching(/\S/), distribution: 'k3s' })
       expect(info.machines.length).toBeGreaterThan(0)
@@ -37,6 +38,8 @@ describe.each(['k3s', 'k3d'] as const)('the runtime %s', (name) => {
       expect(info.verbs).toEqual(
         expect.arrayContaining(Object.keys(VERBS).filter((verb) => verb !== 'upgrade')),
       )
+      expect(info.verbs.includes('ports')).toBe(runtime.ports !== undefined)
+      expect(info.verbs.includes('ports')).toBe(info.machines.includes('container'))
       expect(info.minors.length).toBeGreaterThan(0)
       for (const minor of info.minors) expect(minor).toMatch(/^1\.\d+$/)
     })

@@ -8,7 +8,7 @@ import type { Runtime, RuntimeInfo, World } from '../../src/runtime/runtime.js'
 import { openRoom, type Room, rootfs } from './rooms.js'
 
 /** A verb of the interface. */
-export type Verb = RuntimeInfo['verbs'][number]
+export type Verb = Exclude<RuntimeInfo['verbs'][number], 'ports'>
 
 /** How each verb is called, on a cluster with three masters and two workers. */
 export const VERBS: Record<Verb, (runtime: Runtime, spec: ClusterSpec, world: World) => Plan> = {

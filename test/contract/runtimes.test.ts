@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { dockerArchive } from '../../src/rootfs/archives.fixture.js'
 import { labMissing } from '../lab/lab.js'
 import { containerSubject, hostSubject, type Subject } from './subjects.js'
 
@@ -149,6 +150,42 @@ describe.skipIf(labMissing()).each(subjects)('every command means the same on %s
     for (const { name } of first.nodes) expect(files.some((file) => file.includes(name))).toBe(true)
     for (const file of [/index\.json$/, /k3s\.log$/, /k3s-agent\.log$/])
       expect(files.some((path) => file.test(path))).toBe(true)
+  })
+
+  it('image import brings an image to every node once, and prune finds nothing of a cluster that lives', async () => {
+    const archive = `${subject.home}/app.tar`
+    writeFileSync(archive, dockerArchive([{ names: ['airlift-test/conformance:1'] }]))
+    const bring = async () => (await subject.cli('image', 'import', archive, ...subject.where)).json
+    const ofAll = (outcome: string) => Array(2).fill({ images: [{ outcome }], error: null })
+    expect(await bring()).toMatchObject({ outcome: 'done', machines: ofAll('imported') })
+    expect(await bring()).toMatchObject({ outcome: 'unchanged', machines: ofAll('present') })
+    const broken = `${subject.home}/broken.tar`
+    writeFileSync(broken, 'no archive')
+    const refused = await subject.cli('image', 'import', broken, ...subject.where)
+    expect([refused.exitCode, refused.json]).toMatchObject([2, { error: { code: expect.any(String) } }])
+    const left = await subject.cli('prune', '--dry-run')
+    expect(left.exitCode).toBe(0)
+    expect(JSON.stringify((left.json as { found: unknown }).found)).not.toContain(subject.cluster)
+  })
+
+  it('exec tells what failed as one error, and a time that is up as such', async () => {
+    const failed = await on('exec', '--', 'exit 7')
+    expect([failed.exitCode, failed.json]).toMatchObject([
+      1,
+      { outcome: 'failed', error: { code: 'E_COMMAND' }, machines: Array(2).fill({ exitCode: 7 }) },
+    ])
+    const late = await on('exec', '--timeout', '1s', '--', 'sleep 20')
+    expect([late.exitCode, late.json]).toMatchObject([4, { error: { code: 'E_TIMEOUT' } }])
+  })
+
+  it('run waits for what it is told to wait for', async () => {
+    for (const wait of ['none', 'api', 'nodes', 'system']) {
+      const waited = await subject.cli(
+        ...['run', '--rootfs', subject.bundle, '--name', subject.cluster, ...subject.machines],
+        ...['--wait', wait],
+      )
+      expect([wait, waited.exitCode, waited.json]).toMatchObject([wait, 0, { outcome: 'unchanged' }])
+    }
   })
 
   it('stop ends it, status says how to go on, start brings it back with what was written', async () => {

@@ -68,6 +68,8 @@ export async function hostSubject(): Promise<Subject> {
       [[...run, '-p', '8080:80'], '--port'],
       [[...run, '--memory', '2g'], '--memory'],
       [['ports', 'add', '8080:80', '--name', own.cluster], 'on hosts, where nothing is published'],
+      [['reset', '--name', own.cluster, '--memory', '2g', '--dry-run'], '--memory'],
+      [['status', '--name', own.cluster, '--runtime', 'k3d', ...ssh], '--runtime'],
     ],
     scheme: 'ssh://',
     left: async (machine) => {
@@ -109,6 +111,11 @@ export async function containerSubject(): Promise<Subject> {
       [[...counts, '--user', 'root'], '--user'],
       [[...counts, '--jump', 'gate.lan'], '--jump'],
       [[...counts, '--memory', '2'], '--memory'],
+      ...['status', 'stop', 'kubeconfig'].map(
+        (verb) => [[verb, '--name', own.cluster, '--user', 'ops'], '--user'] as const,
+      ),
+      [['exec', '--name', own.cluster, '--jump', 'gate.lan', '--', 'true'], '--jump'],
+      [['status', '--name', own.cluster, '--runtime', 'k3s'], '--runtime'],
     ],
     scheme: 'docker://',
     left: async (machine) => {

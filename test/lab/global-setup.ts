@@ -4,8 +4,8 @@ import { execa } from 'execa'
 import { ROOT } from './lab.js'
 
 /**
- * Prepares what the lab suites need: a Docker engine, host images and a k3s. Where this machine has none of it, the suites
- * are skipped and the reason is printed.
+ * Prepares what the suites need: the tools that check airlift's work, a Docker engine, host images and a k3s. Where this
+ * machine cannot have one of the last three, the suites are skipped and the reason is printed.
  */
 export async function setup(): Promise<void> {
   // Two projects have it.
@@ -20,6 +20,9 @@ export async function setup(): Promise<void> {
 }
 
 async function prepare(): Promise<string | undefined> {
+  const tools = await execa(`${ROOT}/test/lab/tools.sh`, { reject: false })
+  if (tools.exitCode !== 0)
+    process.stderr.write(`\nSKIPPED: what needs tools that cannot be installed: ${tools.stderr.trim()}\n\n`)
   const engine = await execa(`${ROOT}/lab/lab.sh`, ['engine'], { reject: false })
   if (engine.exitCode !== 0) return `no Docker engine: ${engine.stderr.trim().split('\n').at(-1) ?? ''}`
   const images = await execa(`${ROOT}/lab/lab.sh`, ['images'], { reject: false })

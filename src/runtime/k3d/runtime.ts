@@ -23,6 +23,7 @@ export function createK3dRuntime(): Runtime {
       title: 'k3s in containers',
       machines: ['container'],
       ...K3S_INFO,
+      verbs: [...K3S_INFO.verbs, 'ports'],
     },
     observe: observeK3d,
     undecided: unknownData,
