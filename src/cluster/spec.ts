@@ -26,7 +26,8 @@ export interface SshOptions {
   readonly identities: readonly string[]
   /** `[user@]host[:port]`, several hops separated by commas. Overrides ProxyJump of the config. */
   readonly jump?: string
-  readonly hostKeys: 'strict' | 'accept-new' | 'off'
+  /** As --host-keys says; absent: what the configuration of ssh says, else accept-new. */
+  readonly hostKeys?: 'strict' | 'accept-new' | 'off'
   readonly knownHosts?: string
   /** Ask for the SSH password on the terminal (or AIRLIFT_SSH_PASSWORD). */
   readonly askPass: boolean

@@ -56,7 +56,9 @@ export function readSshFlags(flags: SshFlags, problems: SpecProblem[]): SshOptio
     ...(port === undefined ? {} : { port }),
     identities: flags.identity ?? [],
     ...(flags.jump === undefined ? {} : { jump: flags.jump }),
-    hostKeys: choose('--host-keys', flags.hostKeys, ['strict', 'accept-new', 'off'], 'accept-new'),
+    ...(flags.hostKeys === undefined
+      ? {}
+      : { hostKeys: choose('--host-keys', flags.hostKeys, ['strict', 'accept-new', 'off'], 'accept-new') }),
     ...(flags.knownHosts === undefined ? {} : { knownHosts: flags.knownHosts }),
     askPass: flags.askPass ?? false,
     askSudoPass: flags.askSudoPass ?? false,

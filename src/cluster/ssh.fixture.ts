@@ -3,7 +3,6 @@ import type { SshOptions } from './spec.js'
 /** How machines are reached where no flag says anything. */
 export const plainSsh: SshOptions = {
   identities: [],
-  hostKeys: 'accept-new',
   askPass: false,
   askSudoPass: false,
   sudo: 'auto',

@@ -82,7 +82,7 @@ function mergeSsh(remembered: SshOptions, given: SshOptions): SshOptions {
       ([, value]) => value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0),
     ),
   )
-  const defaults = { hostKeys: 'accept-new', sudo: 'auto', transport: 'auto' } as Record<string, unknown>
+  const defaults = { sudo: 'auto', transport: 'auto' } as Record<string, unknown>
   const chosen = Object.fromEntries(Object.entries(set).filter(([key, value]) => defaults[key] !== value))
   return { ...remembered, ...chosen }
 }

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { execa } from 'execa'
 import type { MachineTarget, SshOptions } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
+import { AirliftError } from '../../core/errors.js'
 import type { Machine } from '../machine.js'
 import type { SudoPolicy } from '../session/session-machine.js'
 import { createSessionMachine } from '../session/session-machine.js'
@@ -51,7 +52,7 @@ export async function connectOpenssh(parts: OpensshMachineParts): Promise<Machin
     const configFile = join(dir, 'config')
     await writeFile(configFile, sshConfigText(wanted), { mode: 0o600 })
     const args = sshArguments(wanted, configFile)
-    const host = await askSsh(parts.host, target, args, env)
+    const host = await askSsh(parts.host, target, args, env, ctx)
     const transport = createOpensshTransport({ host, args, alias: target.host, env, dir, ctx })
     await withRetries(ctx, () => transport.connect())
     ctx.events.emit({
@@ -81,18 +82,34 @@ function ownConfigFiles(options: SshOptions, ctx: Context): readonly string[] {
   return [join(localFacts(ctx.env).home, '.ssh', 'config'), '/etc/ssh/ssh_config']
 }
 
+/** How long programs of `Match exec` may take, beside the time that a connection may. Milliseconds. */
+const RESOLVE_MS = 15_000
+
+function noAnswer(host: ResolvedHost): AirliftError {
+  return new AirliftError('E_SSH_UNREACHABLE', `ssh does not tell in time where ${host.alias} is`, {
+    machine: host.alias,
+    hint: `see what takes so long, such as a program of "Match exec": ssh -G ${host.alias}`,
+  })
+}
+
 /** Host, user and port as ssh resolves them: `Match exec` may have decided about them. */
 async function askSsh(
   host: ResolvedHost,
   target: MachineTarget,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  { signal }: Context,
 ): Promise<ResolvedHost> {
   const result = await execa('ssh', [...args, '-G', '--', target.host], {
     reject: false,
     stdin: 'ignore',
     env,
+    cancelSignal: signal,
+    timeout: host.connectTimeoutMs + RESOLVE_MS,
+    forceKillAfterDelay: 1_000,
   })
+  signal.throwIfAborted()
+  if (result.timedOut) throw noAnswer(host)
   if (result.code === 'ENOENT') throw noSsh(host)
   if (result.exitCode !== 0) throw await opensshError(host, result.stderr)
   const value = (key: string): string | undefined => new RegExp(`^${key} (.+)$`, 'm').exec(result.stdout)?.[1]

@@ -23,12 +23,18 @@ export async function createHostKeyCheck(host: ResolvedHost, events: Events): Pr
   const entries = host.hostKeys === 'off' ? [] : await readKnownHosts(files)
   // With HostKeyAlias the port is not part of the name, as in ssh.
   const name = host.hostKeyAlias?.toLowerCase() ?? hostKeyName(host.hostName, host.port)
-  const known = knownFor(entries, [name])
+  // As ssh: what a file has for the host itself counts for its other ports, where it has nothing for those.
+  const plain =
+    host.hostKeyAlias === undefined && host.port !== 22 ? hostKeyName(host.hostName, 22) : undefined
+  const known = knownFor(entries, plain === undefined ? [name] : [name, plain])
   let failure: AirliftError | undefined
 
   const judge = async (key: Buffer): Promise<AirliftError | undefined> => {
     if (host.hostKeys === 'off') return undefined
-    const verdict = judgeKey(entries, [name], key)
+    const own = judgeKey(entries, [name], key)
+    const other = own.kind === 'unknown' && plain !== undefined ? judgeKey(entries, [plain], key) : own
+    // Another key of the plain name says nothing of this port.
+    const verdict = other.kind === 'changed' ? own : other
     if (verdict.kind === 'match') return undefined
     if (verdict.kind === 'revoked') {
       return new AirliftError(

@@ -88,15 +88,35 @@ describe('resolveHost', () => {
   })
 
   it.each([
-    ['yes', 'accept-new', 'strict'],
-    ['no', 'accept-new', 'off'],
-    ['ask', 'accept-new', 'accept-new'],
+    ['yes', 'accept-new', 'accept-new'],
+    ['no', 'accept-new', 'accept-new'],
+    ['no', 'strict', 'strict'],
     ['accept-new', 'strict', 'strict'],
     ['yes', 'off', 'off'],
   ] as const)('StrictHostKeyChecking %s with --host-keys %s is %s', (value, flag, outcome) => {
     expect(resolve([`StrictHostKeyChecking ${value}`], { host: 'web1' }, { hostKeys: flag }).hostKeys).toBe(
       outcome,
     )
+  })
+
+  it.each([
+    ['yes', 'strict'],
+    ['no', 'off'],
+    ['ask', 'accept-new'],
+    ['accept-new', 'accept-new'],
+  ] as const)('StrictHostKeyChecking %s without --host-keys is %s', (value, outcome) => {
+    expect(resolve([`StrictHostKeyChecking ${value}`]).hostKeys).toBe(outcome)
+    expect(resolve([]).hostKeys).toBe('accept-new')
+  })
+
+  it('adds the keys of --identity to those of the configuration', () => {
+    const host = resolve(
+      ['IdentityFile ~/gate', 'IdentityFile ~/a'],
+      { host: 'web1' },
+      { identities: ['~/a'] },
+    )
+    expect(host.identityFiles).toEqual(['/home/me/a', '/home/me/gate'])
+    expect(host.identitiesNamed).toBe(true)
   })
 
   it('uses known hosts as named, and no others', () => {
@@ -120,6 +140,12 @@ describe('resolveHost', () => {
     [['ProxyJump a', 'ProxyCommand nc'], undefined],
     [['ProxyCommand nc', 'ProxyJump a'], 'ProxyCommand'],
     [['CertificateFile ~/cert'], 'CertificateFile'],
+    [['RevokedHostKeys ~/revoked'], 'RevokedHostKeys'],
+    [['RevokedHostKeys none'], undefined],
+    [['BindAddress 10.0.0.9'], 'BindAddress'],
+    [['Ciphers aes128-ctr'], undefined],
+    [['PubkeyAuthentication no'], 'PubkeyAuthentication'],
+    [['PubkeyAuthentication yes'], undefined],
     [['PKCS11Provider /lib/x.so'], 'PKCS11Provider'],
     [['GSSAPIAuthentication yes'], undefined],
     [

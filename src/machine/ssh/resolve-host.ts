@@ -7,6 +7,16 @@ import { parseJump } from './jump.js'
 import type { LocalFacts } from './local-facts.js'
 import type { ResolvedHost } from './resolved-host.js'
 
+/**
+ * Settings that ssh2 would pass over, and that say whom to trust or from where to come. Lists of algorithms are not among them:
+ * some distributions set those for everybody, and what ssh2 offers is of today's.
+ */
+const ONLY_OPENSSH: readonly (readonly [key: string, name: string])[] = [
+  ['revokedhostkeys', 'RevokedHostKeys'],
+  ['bindaddress', 'BindAddress'],
+  ['bindinterface', 'BindInterface'],
+]
+
 /** The keys that ssh looks for when none is named (ssh_config(5), IdentityFile). */
 const DEFAULT_KEYS = ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk']
 const DEFAULT_CONNECT_TIMEOUT_S = 15
@@ -41,7 +51,8 @@ export function resolveHost(
       .all(key)
       .filter((value) => value.toLowerCase() !== 'none')
       .map(path)
-  const named = options.identities.length > 0 ? options.identities.map(path) : files('identityfile')
+  // As ssh has it: -i adds to what the configuration names, which may be the keys of a bastion.
+  const named = [...new Set([...options.identities.map(path), ...files('identityfile')])]
   const seconds = config.number('serveraliveinterval')
   return {
     alias,
@@ -112,9 +123,8 @@ function knownHosts(
 }
 
 function hostKeys(options: SshOptions, config: ConfigValues): ResolvedHost['hostKeys'] {
-  // The flag's default is accept-new; the configuration may be stricter, and may say no where the flag was not used.
+  if (options.hostKeys !== undefined) return options.hostKeys
   const value = config.one('stricthostkeychecking')?.toLowerCase()
-  if (options.hostKeys !== 'accept-new' || value === undefined) return options.hostKeys
   if (value === 'yes' || value === 'true') return 'strict'
   if (value === 'no' || value === 'false' || value === 'off') return 'off'
   // `ask`, ssh's default, would need somebody to answer; accept-new is what airlift promises instead.
@@ -138,6 +148,9 @@ function whyOpenssh(options: SshOptions, config: ConfigValues, local: LocalFacts
   if (config.flag('gssapiauthentication') && gssapiPreferred(config, local)) return 'GSSAPIAuthentication'
   if (config.flagOr('canonicalizehostname', ['always'])) return 'CanonicalizeHostname'
   if (set('knownhostscommand')) return 'KnownHostsCommand'
+  const only = ONLY_OPENSSH.find(([key]) => set(key))
+  if (only) return only[1]
+  if (config.flag('pubkeyauthentication') === false) return 'PubkeyAuthentication'
   if (config.usesExec) return 'Match exec'
   return undefined
 }
