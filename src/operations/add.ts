@@ -1,5 +1,5 @@
 import { machineKey } from '../cluster/host-conflicts.js'
-import { readRecord, recordOf, writeRecord } from '../cluster/record.js'
+import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 import { waitsForNodes } from '../cluster/waits-for-nodes.js'
 import type { Context } from '../core/context.js'
@@ -21,6 +21,7 @@ import { type OpenSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkMachineOwnership } from './ownership.js'
 import { recordSteps } from './record-steps.js'
+import { rememberCluster } from './remember-cluster.js'
 import { type OperationReport, reportOf } from './report.js'
 import { requireHere } from './require-here.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
@@ -111,7 +112,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   if ((failed || result.interrupted || ctx.signal.aborted) && made.length > 0 && !spec.containers?.keep)
     return takeBack({ plan, report, problems, error: failed?.error }, spec, made, ctx, deps)
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0)
-    await writeRecord(recordOf(spec, source.version ?? '', new Date(ctx.clock.now())), ctx.env)
+    await rememberCluster(spec, source.version ?? '', world, ctx, deps)
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
   if (!failed && plan.steps.length > 0) {
     const now = await cluster.observe(knownMachines(world.machines, result))

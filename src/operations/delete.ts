@@ -1,4 +1,3 @@
-import { recordOf, writeRecord } from '../cluster/record.js'
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
@@ -13,6 +12,7 @@ import { operationLock, requireUnlocked } from './operation-lock.js'
 import { leftError, proveClean } from './prove-clean.js'
 import type { PublishedKubeconfig } from './publish-kubeconfig.js'
 import { recordSteps } from './record-steps.js'
+import { rememberCluster } from './remember-cluster.js'
 import type { OperationReport } from './report.js'
 import { republishKubeconfig } from './republish-kubeconfig.js'
 import type { ClusterRef } from './resolve-cluster.js'
@@ -108,7 +108,7 @@ export async function deleteNodes(
   if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
   const now = plan.steps.length > 0 ? await cluster.observe() : found.world
   if (!failed) verify(now, found, leaving)
-  await remember(without(spec, [...gone, ...found.strangers]), now, ctx)
+  await remember(without(spec, [...gone, ...found.strangers]), now, ctx, deps)
   const kubeconfig =
     input.kubeconfig === 'none' || failed
       ? undefined
@@ -202,9 +202,9 @@ function verify(now: World, found: FoundLeaving, leaving: readonly NodeSpec[]): 
   })
 }
 
-async function remember(spec: ClusterSpec, now: World, ctx: Context): Promise<void> {
+async function remember(spec: ClusterSpec, now: World, ctx: Context, deps: OperationDeps): Promise<void> {
   const version = now.machines.find(({ installed }) => installed.apiReady)?.installed.version
-  await writeRecord(recordOf(spec, version ?? '', new Date(ctx.clock.now())), ctx.env)
+  await rememberCluster(spec, version ?? '', now, ctx, deps)
 }
 
 function uncleanedError(uncleaned: readonly Uncleaned[]): AirliftError | undefined {

@@ -8,6 +8,7 @@ import type { EngineWorld } from '../runtime/runtime.js'
 import type { DoctorInput, DoctorMachine, DoctorReport } from './doctor-report.js'
 import { observeCluster } from './observe-cluster.js'
 import type { OperationDeps } from './session.js'
+import { findTakenName } from './taken-name.js'
 import { THIS_COMPUTER } from './this-computer.js'
 
 /**
@@ -27,7 +28,10 @@ export async function doctorContainers(
       ? []
       : clean
         ? removedProblems(cluster.spec, cluster.world)
-        : checkContainers(cluster.spec, engine, rootfs)
+        : [
+            ...(await findTakenName(cluster.spec, [], ctx, deps)),
+            ...checkContainers(cluster.spec, engine, rootfs),
+          ]
     return reportOf(problems, spec.ignore, engine ? [describe(engine)] : [])
   } catch (error) {
     if (!isAirliftError(error) || !error.code.startsWith('E_ENGINE') || ctx.signal.aborted) throw error

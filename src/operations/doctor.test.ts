@@ -1,51 +1,22 @@
-import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
-import type { MachineTarget } from '../cluster/spec.js'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { recordOf, writeRecord } from '../cluster/record.js'
 import { type Context, createContext } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
-import { createFakeMachine, type FakeReply } from '../machine/fake/fake-machine.js'
-import type { Machine } from '../machine/machine.js'
-import { createSecretSource } from '../machine/ssh/secret-source.js'
+import { createFakeEngine } from '../machine/docker/fake-engine.js'
 import { CLEAN_END } from '../runtime/clean/clean-script.js'
-import { rootfs, spec } from '../runtime/preflight/preflight.fixture.js'
+import { node, rootfs, spec } from '../runtime/preflight/preflight.fixture.js'
+import { containersNamed } from './containers.fixture.js'
 import { doctor } from './doctor.js'
+import type { DoctorReport } from './doctor-report.js'
+import { hostAnswer, hostLab } from './hosts.fixture.js'
 import type { OperationDeps } from './session.js'
 import { checkNode, checkThisComputer } from './this-computer.js'
 
-const recorded = readFileSync(
-  new URL('../machine/facts/golden/debian-systemd.probe.txt', import.meta.url),
-  'utf8',
-)
-
-/** The recorded answer with another host name and with the clock of now, so that machines differ as real ones do. */
-function answer(hostname: string, aheadMs = 0): string {
-  const now = `${BigInt(Date.now() + aheadMs) * 1_000_000n}`
-  return recorded
-    .replace(/^hostname\t.*$/m, `hostname\t${hostname}`)
-    .replace(/^machineId\t.*$/m, `machineId\t${Buffer.from(hostname).toString('hex').padEnd(32, '0')}`)
-    .replace(/^clock\t.*$/m, `clock\t${now}`)
-    .replace(/^clockEnd\t.*$/m, `clockEnd\t${now}`)
-}
-
-/** Dependencies where each host answers as told; an error is one of connecting. */
-function deps(replies: Readonly<Record<string, FakeReply | AirliftError>>): OperationDeps {
-  return {
-    secrets: createSecretSource({}, async () => undefined),
-    createConnector: () => ({
-      engine: () => Promise.reject(new Error('no engine is expected')),
-      connect: async (target: MachineTarget): Promise<Machine> => {
-        const reply = replies[target.host]
-        if (reply instanceof AirliftError) throw reply
-        return createFakeMachine({
-          id: `ssh://root@${target.host}:22`,
-          name: target.text,
-          on: [{ match: /probe\(\)|left\(\)/, reply: reply ?? '' }],
-        })
-      },
-      close: async () => {},
-    }),
-  }
-}
+const answer = (hostname: string, aheadMs = 0): string => hostAnswer(hostname, { aheadMs })
+const deps = (replies: Parameters<typeof hostLab>[0]): OperationDeps => hostLab(replies).deps
 
 const ctx: Context = createContext({ env: {} })
 
@@ -115,6 +86,31 @@ describe('doctor', () => {
     ])
     const bare = await doctor({ spec: spec(1, 0), clean: true }, ctx, deps(replies))
     expect(bare).toMatchObject({ ok: true, problems: [] })
+  })
+})
+
+describe('a name that is taken', () => {
+  const env = { XDG_STATE_HOME: mkdtempSync(join(tmpdir(), 'airlift-doctor-')) }
+  const own = createContext({ env })
+  afterAll(() => rmSync(env.XDG_STATE_HOME, { recursive: true, force: true }))
+
+  it('by hosts is a problem of other hosts and of containers, not of the same', async () => {
+    await writeRecord(recordOf(spec(1, 0), 'v1.33.1+k3s1', new Date()), env)
+    const there = { '10.0.0.1': hostAnswer('one', { record: { name: 'prod' } }) }
+    const codes = (report: DoctorReport) => report.problems.map(({ code }) => code)
+    const other = { ...spec(0, 0), masters: [node('10.0.0.2', 'master')] }
+    const both = deps({ ...there, '10.0.0.2': answer('two') })
+    const found = await doctor({ spec: other }, own, both)
+    expect(found.ok).toBe(false)
+    expect(codes(found)).toContain('name-taken')
+    expect(codes(await doctor({ spec: spec(1, 0) }, own, both))).not.toContain('name-taken')
+    const engine = createFakeEngine()
+    const contained = await doctor({ spec: containersNamed('prod') }, own, {
+      ...deps(there),
+      connectEngine: async () => engine,
+    })
+    expect(contained).toMatchObject({ ok: false })
+    expect(codes(contained)).toContain('name-taken')
   })
 })
 

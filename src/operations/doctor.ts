@@ -12,8 +12,10 @@ import type { Problem } from '../runtime/preflight/problem.js'
 import { checkIgnore, refusals } from '../runtime/preflight/refuse.js'
 import { doctorContainers } from './doctor-containers.js'
 import type { DoctorInput, DoctorMachine, DoctorReport } from './doctor-report.js'
+import type { LookedAt } from './recorded-nodes.js'
 import { unusableProblem } from './require-usable.js'
 import { type OperationDeps, openSession, type Session } from './session.js'
+import { findTakenName } from './taken-name.js'
 import { checkThisComputer } from './this-computer.js'
 
 /**
@@ -33,13 +35,21 @@ export async function doctor(input: DoctorInput, ctx: Context, deps: OperationDe
   await using session = await openSession(nodes, spec.ssh, ctx, deps)
   const found = input.clean ? await findRemains(session, ctx) : await findProblems(input, session, ctx)
   const unreached = session.failures.map(({ node, error }) => unusableProblem(node, error))
-  const problems = [...unreached, ...found.problems]
+  const taken = input.clean ? [] : await findTakenName(spec, lookedAt(session, found), ctx, deps)
+  const problems = [...unreached, ...taken, ...found.problems]
   const bad = new Set(refusals(problems, spec.ignore).map((entry) => entry.machine))
   return {
     ok: bad.size === 0,
     machines: nodes.map((node) => describe(node, session, found.facts, bad)),
     problems,
   }
+}
+
+function lookedAt({ machines }: Session, { facts }: Findings): LookedAt[] {
+  return machines.flatMap(({ machine: { id }, node }) => {
+    const known = facts.get(node)?.facts
+    return known ? [{ id, node, facts: known }] : []
+  })
 }
 
 /** What a look at the machines gave. */

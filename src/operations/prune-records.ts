@@ -1,12 +1,8 @@
-import { LABELS } from '../cluster/container-labels.js'
-import { type ClusterRecord, readRecords } from '../cluster/record.js'
-import type { ClusterSpec } from '../cluster/spec.js'
+import { readRecords } from '../cluster/record.js'
 import type { Context } from '../core/context.js'
-import { toAirliftError } from '../core/errors.js'
 import type { Engine } from '../machine/docker/engine.js'
+import { judgeContainers, judgeHosts } from './judge-record.js'
 import type { Kept, Leftover } from './leftover.js'
-import { observeCluster } from './observe-cluster.js'
-import { nodesOf } from './recorded-nodes.js'
 import type { OperationDeps } from './session.js'
 
 /**
@@ -24,7 +20,7 @@ export async function findRecords(
       record,
       verdict:
         record.runtime === 'k3d'
-          ? await judgeContainers(record, engine)
+          ? await judgeContainers(record.name, engine, ctx)
           : await judgeHosts(record, ctx, deps),
     })),
   )
@@ -37,53 +33,4 @@ export async function findRecords(
     verdict.state === 'unknown' ? [{ kind: 'record', name: record.name, reason: verdict.reason }] : [],
   )
   return { found, kept }
-}
-
-type Verdict = { readonly state: 'alive' } | { readonly state: 'gone' | 'unknown'; readonly reason: string }
-
-async function judgeHosts(record: ClusterRecord, ctx: Context, deps: OperationDeps): Promise<Verdict> {
-  try {
-    const spec = await specOf(record)
-    await using cluster = await observeCluster(spec, {}, ctx, deps)
-    const { machines, unreachable } = cluster.world
-    const belongs = machines.some(
-      ({ installed, facts }) =>
-        installed.cluster === record.name || facts.managed.record?.name === record.name,
-    )
-    if (belongs) return { state: 'alive' }
-    const [lost] = unreachable
-    if (lost) {
-      const reason = `${lost.node.target.text} cannot be asked: ${lost.error.message}`
-      return { state: 'unknown', reason }
-    }
-    const count = machines.length === 1 ? 'its machine' : `all ${machines.length} machines`
-    return { state: 'gone', reason: `${count} answered that they do not belong to it` }
-  } catch (error) {
-    if (ctx.signal.aborted) throw error
-    return { state: 'unknown', reason: toAirliftError(error).message }
-  }
-}
-
-async function specOf({ name, runtime, masters, nodes, ssh }: ClusterRecord): Promise<ClusterSpec> {
-  return {
-    name,
-    runtime,
-    masters: await nodesOf(masters, 'master'),
-    nodes: await nodesOf(nodes, 'worker'),
-    ssh,
-    config: {},
-    manifests: [],
-    ignore: [],
-    wait: 'none',
-    timeoutMs: 60_000,
-  }
-}
-
-async function judgeContainers(record: ClusterRecord, engine: Engine | undefined): Promise<Verdict> {
-  if (!engine) return { state: 'unknown', reason: 'no container engine answers' }
-  const containers = await engine.containers([`${LABELS.cluster}=${record.name}`])
-  const masters = containers.filter(({ labels }) => labels[LABELS.role] === 'master')
-  return masters.length > 0
-    ? { state: 'alive' }
-    : { state: 'gone', reason: 'the container engine has no master container of it' }
 }

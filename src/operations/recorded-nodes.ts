@@ -14,6 +14,9 @@ export async function nodesOf(hosts: readonly string[], role: Role): Promise<Nod
   return targets.map((target) => ({ target, role, labels: {}, taints: [] }))
 }
 
+/** A machine that was looked at, as far as it takes to know it again in a record. */
+export type LookedAt = Pick<MachineWorld, 'id' | 'node' | 'facts'>
+
 /**
  * The spec with the machines that records name and it does not. A record may call a machine that was looked at by another name
  * than the command did: an alias of ~/.ssh/config, a name instead of the address. That is no machine more. Pure.
@@ -45,7 +48,7 @@ export async function withRecorded(
 /** Whether a list of a record names a machine. */
 export async function names(
   recorded: unknown,
-  machine: MachineWorld,
+  machine: LookedAt,
   spec: Pick<ClusterSpec, 'ssh'>,
 ): Promise<boolean> {
   if (!Array.isArray(recorded)) return false
@@ -57,7 +60,7 @@ export async function names(
 }
 
 /** Every host and port that leads to a machine: as its id has them, and its own name and addresses at the port that was used. */
-function keysOf({ id, node, facts }: MachineWorld, defaultPort: number): string[] {
+export function keysOf({ id, node, facts }: LookedAt, defaultPort: number): string[] {
   const at = (host: string, port: number | undefined): string => {
     const target: MachineTarget = { kind: 'ssh', text: host, host, ...(port === undefined ? {} : { port }) }
     return machineKey(target, defaultPort)

@@ -49,7 +49,9 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
   const { spec } = found
   await using cluster = found.cluster
   const { runtime, session } = cluster
-  requireReached(cluster.world, input.force === true)
+  const record = await readRecord(spec.name, ctx.env)
+  const isRecorded = record !== undefined && isWholeRecord(spec, record)
+  requireReached(cluster.world, { force: input.force === true, isRecorded })
   await checkResetScope(input.spec, cluster.world)
   const world = withoutMoved(
     input.spec,
@@ -108,7 +110,10 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
     )
   }
   const met = cluster.engine !== undefined || found.belongs.length > 0 || plan.steps.length > 0
-  if (!failed && left.length === 0 && (met || isWholeRecord(spec, await readRecord(spec.name, ctx.env)))) {
+  const unseen = world.machines.length === 0
+  const known = unseen ? isRecorded : isWholeRecord(spec, record)
+  if (!failed && left.length === 0 && (met || known)) {
+    if (unseen && !met) sayForgotten(spec, ctx)
     await removeRecord(spec.name, ctx.env)
     if (input.kubeconfig !== 'none')
       await (await kubeconfigs).removeKubeconfig(spec.name, {
@@ -121,14 +126,27 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
 }
 
 /** What removes a cluster needs all of its machines, unless it is told to go on without. @throws AirliftError E_SSH_… */
-function requireReached(world: World, force: boolean): void {
-  if (world.unreachable.length === 0 || (force && world.machines.length > 0)) return
+function requireReached(
+  world: World,
+  { force, isRecorded }: { readonly force: boolean; readonly isRecorded: boolean },
+): void {
+  if (world.unreachable.length === 0 || (force && (isRecorded || world.machines.length > 0))) return
   try {
     requireAll(world)
   } catch (error) {
-    if (world.machines.length === 0) throw error
-    throw withHint(toAirliftError(error), 'to clean the other machines without it: the same with --force')
+    if (world.machines.length === 0 && !isRecorded) throw error
+    const without =
+      world.machines.length === 0
+        ? 'where the cluster is gone for good, have it forgotten here: the same with --force'
+        : 'to clean the other machines without it: the same with --force'
+    throw withHint(toAirliftError(error), without)
   }
+}
+
+/** Nothing was removed, which the report says of each machine; only this computer has done something. */
+function sayForgotten({ name }: ClusterSpec, ctx: Context): void {
+  const message = `the cluster "${name}" is forgotten on this computer; none of its machines could be asked`
+  ctx.events.emit({ level: 'warn', code: 'reset.forgotten', message })
 }
 
 /** The machines that a plan has something to do on, as they were named. */

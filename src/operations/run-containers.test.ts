@@ -1,12 +1,14 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readRecord } from '../cluster/record.js'
+import { readRecord, recordOf, writeRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { packEntries } from '../rootfs/tar/pack-entries.js'
 import { testContainers, withNodes } from '../runtime/k3d/world.fixture.js'
+import { testSpec } from '../runtime/k3s/world.fixture.js'
 import { belongings, type ContainerLab, containerHome, tinyRootfs } from './containers.fixture.js'
 import { exec } from './exec.js'
+import { hostAnswer, hostLab } from './hosts.fixture.js'
 import { kubeconfig } from './kubeconfig.js'
 import { list } from './list.js'
 import { reset } from './reset.js'
@@ -229,5 +231,19 @@ describe('before anything is made', () => {
       'subnet-overlap',
     ])
     expect(own.engine.calls.filter((call) => call.method.startsWith('create'))).toHaveLength(before)
+  })
+
+  it('is not made under the name of hosts that this computer remembers', async () => {
+    const own = home.lab()
+    await writeRecord(recordOf(testSpec(1, 0, { name: 'dev' }), '', new Date()), own.ctx.env)
+    const noted = hostLab({ '10.0.0.1': hostAnswer('one', { record: { name: 'dev' } }) })
+    const { createConnector } = noted.deps
+    const deps = { ...own.deps, ...(createConnector ? { createConnector } : {}) }
+    await expect(up(testContainers(1, 1), { ...own, deps })).rejects.toMatchObject({
+      code: 'E_PREFLIGHT',
+      hint: expect.stringContaining('--name'),
+    })
+    expect(await belongings(own.engine, 'dev')).toEqual([])
+    expect(await readRecord('dev', own.ctx.env)).toMatchObject({ runtime: 'k3s' })
   })
 })

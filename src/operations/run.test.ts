@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readRecord } from '../cluster/record.js'
+import { readRecord, recordOf, writeRecord } from '../cluster/record.js'
 import type { MachineTarget } from '../cluster/spec.js'
 import { createContext } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
@@ -42,6 +42,7 @@ async function runOn(look: (n: number) => FakeReply) {
   const scripts: string[] = []
   const deps = {
     secrets: createSecretSource({}, async () => undefined),
+    connectEngine: () => Promise.reject(new AirliftError('E_ENGINE_UNREACHABLE', 'no engine answers')),
     createConnector: () => ({
       engine: () => Promise.reject(new Error('no engine is expected')),
       connect: async (target: MachineTarget) =>
@@ -94,6 +95,22 @@ describe('run', () => {
     expect(error).toMatchObject({ code: 'E_SSH_LOST' })
     expect(report).toMatchObject({ outcome: 'failed' })
     expect(await readRecord('prod', ctx.env)).toBeDefined()
+  })
+
+  it('changes nothing where its name is that of a cluster on other hosts', async () => {
+    const others = { ...recordOf(spec(1, 0), 'v1.33.1+k3s1', new Date()), masters: ['root@10.0.0.9'] }
+    await writeRecord(others, { XDG_STATE_HOME: state })
+    const noted = '<record\tfence\n{"name":"prod","masters":["root@10.0.0.9"]}\n>fence\n'
+    const { outcome, scripts, ctx } = await runOn((n) =>
+      n === 1 ? recorded : recorded.replace(/^clockEnd\t/m, `${noted}$&`),
+    )
+    await expect(outcome).rejects.toMatchObject({
+      code: 'E_PREFLIGHT',
+      message: expect.stringContaining('"prod" is the name of a cluster on root@10.0.0.9'),
+      data: { problems: expect.arrayContaining([expect.objectContaining({ code: 'name-taken' })]) },
+    })
+    expect(scripts).toEqual([])
+    expect(await readRecord('prod', ctx.env)).toEqual(others)
   })
 
   it('changes nothing on a machine that somebody works on', async () => {

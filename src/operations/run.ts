@@ -31,6 +31,7 @@ import { isUnmade, rollBack, rollbackHint } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { settle } from './settle.js'
 import { takenMeanwhile } from './taken-meanwhile.js'
+import { findTakenName } from './taken-name.js'
 import { warnOfUnappliedTaints } from './unapplied-taints.js'
 import { withHint } from './with-hint.js'
 
@@ -82,9 +83,10 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   checkOwnership(spec, world)
   checkNetworksKept(spec, world)
   warnOfNewerOptions(spec, source.version ?? '', ctx)
-  const problems = checkWorld(spec, world)
+  const taken = await findTakenName(spec, world.machines, ctx, deps)
+  const problems = [...taken, ...checkWorld(spec, world)]
   // A cluster that is as it must be is not refused for a disk that has become full since.
-  if (!isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
+  if (taken.length > 0 || !isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
   let plan = planRun(runtime, spec, world)
   requireHere(plan, ctx)
   warnOfUnappliedTaints(spec, world, plan, ctx)

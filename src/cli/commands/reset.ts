@@ -22,7 +22,11 @@ export function defineReset(command: Command, deps: CliDeps, planOnly: boolean):
     '--kubeconfig <path>',
     'file to remove the context from, or none (default KUBECONFIG or ~/.kube/config)',
   )
-  command.option('--force', 'clean the other machines where some cannot be reached', false)
+  command.option(
+    '--force',
+    'clean the other machines where some cannot be reached; where none can, forget the cluster here',
+    false,
+  )
   addExecutionFlags(command)
   addOutputFlags(command)
   addContainerFlags(command, { hidden: true })

@@ -256,8 +256,8 @@ export const PREFLIGHT_CODES = {
     'Switch Docker Desktop to Linux containers.',
   ),
   'name-taken': refused(
-    'A container or network has a name that the cluster needs, and is not of this cluster.',
-    'Choose another `--name`, or remove what has the name.',
+    'A container or network has a name that the cluster needs, and is not of this cluster; or the name of the cluster is that of another one which this computer knows, and which is not proven gone.',
+    'Choose another `--name`, or remove what has the name. A cluster that is gone for good is forgotten by `airlift reset --name NAME --force`.',
   ),
   'network-missing': refused(
     'The network that `--network` names is not there.',
