@@ -163,10 +163,35 @@ describe.skipIf(labMissing())('two clusters that one computer knows', () => {
     expect(result.json).toMatchObject({ error: { message: expect.stringContaining(south.name) } })
   })
 
-  it('go one after the other', async () => {
+  it('go one after the other; the first leaves the name of the other alone', async () => {
     const gone = await scene.cli(['reset', '--yes', '--name', 'north', '-o', 'json'])
     expect(gone.json, gone.stderr).toMatchObject({ outcome: 'done', name: 'north' })
     expect(onHosts(await scene.cli(['list', '-o', 'json']))).toMatchObject([{ name: 'south' }])
+    const record = `${scene.home}/.state/airlift/clusters/south.json`
+    const remembered = readFileSync(record, 'utf8')
+    const bare = named(scene, [`root@${north[0].ip}`])
+    const wanted = ['--name', 'south', '--rootfs', scene.bundle, '-o', 'json']
+    for (const args of [
+      ['run', ...wanted, ...bare],
+      ['plan', 'run', ...wanted, ...bare],
+      ['run', ...wanted, '--masters', '1', '--dry-run'],
+    ]) {
+      const refused = await scene.cli(args)
+      expect(refused.exitCode, refused.stdout).toBe(5)
+      expect(refused.json).toMatchObject({
+        error: {
+          message: expect.stringContaining(`"south" is the name of a cluster on root@${south.ip}`),
+          hint: expect.stringContaining('--name'),
+        },
+      })
+    }
+    const told = await scene.cli(['doctor', '--name', 'south', ...bare, '-o', 'json'])
+    expect(told.exitCode).toBe(5)
+    expect((told.json as { problems: unknown[] }).problems).toContainEqual(
+      expect.objectContaining({ code: 'name-taken' }),
+    )
+    expect(await onHost(north[0], 'ls -d /var/lib/airlift 2>/dev/null || true')).toBe('')
+    expect(readFileSync(record, 'utf8')).toBe(remembered)
     expect((await scene.cli(['status', '--name', 'south', '-o', 'json'])).json).toMatchObject({
       health: 'ready',
     })
@@ -175,6 +200,11 @@ describe.skipIf(labMissing())('two clusters that one computer knows', () => {
     expect(kubeconfig).toContain('airlift-south')
     const last = await scene.cli(['reset', '--yes', '--name', 'south', '-o', 'json'])
     expect(last.json, last.stderr).toMatchObject({ outcome: 'done' })
+    // As on a computer that was not told of the reset: whoever is remembered answers that it is bare.
+    writeFileSync(record, remembered)
+    expect(await scene.cli(['plan', 'run', ...wanted, ...bare])).toMatchObject({ exitCode: 0 })
+    expect(await scene.cli(['reset', '--yes', '--name', 'south'])).toMatchObject({ exitCode: 0 })
+    expect(onHosts(await scene.cli(['list', '-o', 'json']))).toEqual([])
     const clean = await scene.cli([
       'doctor',
       '--clean',
