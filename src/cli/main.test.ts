@@ -74,6 +74,11 @@ describe('a wrong command line is exit 2 with one clear error', () => {
       'see: airlift kubeconfig --help',
     ],
     [
+      ['kubeconfig', '--merge', '--kubeconfig', 'none'],
+      'error: --kubeconfig none leaves all files alone: leave --merge out, and it is printed',
+      'see: airlift kubeconfig --help',
+    ],
+    [
       ['exec', '--masters', '10.0.0.1', '--nodes', '--', 'true'],
       'error: --masters and --nodes: give hosts to both, or to neither',
       'see: airlift exec --help',

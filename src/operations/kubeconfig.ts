@@ -2,6 +2,7 @@ import { connect as tcpConnect } from 'node:net'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { mergeKubeconfig } from '../kubeconfig/merge.js'
+import { rememberFile } from '../kubeconfig/remembered-files.js'
 import { retarget } from '../kubeconfig/retarget.js'
 import type { Machine } from '../machine/machine.js'
 import { machineHost } from '../machine/machine-host.js'
@@ -77,7 +78,7 @@ async function readFrom(machine: Machine, ctx: Context): Promise<string> {
   })
 }
 
-/** Merges a kubeconfig into a file. Gives the path that was written. */
+/** Merges a kubeconfig into a file, which is remembered for `reset`. Gives the path that was written. */
 export async function saveKubeconfig(
   result: KubeconfigResult,
   options: { readonly path?: string; readonly switchContext: boolean },
@@ -88,6 +89,7 @@ export async function saveKubeconfig(
     switchContext: options.switchContext,
     env: ctx.env,
   })
+  await rememberFile(result.context.replace(/^airlift-/, ''), path, ctx.env)
   return path
 }
 

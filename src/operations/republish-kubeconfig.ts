@@ -6,11 +6,12 @@ import { readServer } from '../kubeconfig/read-server.js'
 import type { Machine } from '../machine/machine.js'
 import { machineHost } from '../machine/machine-host.js'
 import type { World } from '../runtime/runtime.js'
+import { otherKubeconfigs } from './clean-kubeconfigs.js'
 import { type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 
 /**
- * Merges the context of a cluster again when it names a master that has left; which context is current stays as it is.
- * `before` is the world with those masters, `now` the one without.
+ * Merges the context of a cluster again, wherever it names a master that has left: in the file `path`, by default in all that it
+ * was merged into. Which context is current stays as it is. `before` is the world with those masters, `now` the one without.
  */
 export async function republishKubeconfig(
   name: string,
@@ -22,18 +23,36 @@ export async function republishKubeconfig(
   ctx: Context,
 ): Promise<PublishedKubeconfig | undefined> {
   if (gone.length === 0) return undefined
-  const target = { ...(path ? { path } : {}), switchContext: false }
+  const hosts = hostsOf(gone, before)
+  const staying = { ...now, machines: now.machines.filter((machine) => !gone.includes(machine.node)) }
+  const others = path === undefined ? await otherKubeconfigs(name, ctx) : []
+  let first: PublishedKubeconfig | undefined
+  for (const file of [path, ...others]) {
+    const location = file === undefined ? {} : { path: file }
+    if (!(await namesHost(name, location, hosts, ctx))) continue
+    const target = { ...location, switchContext: false }
+    const published = await publishKubeconfig(target, name, staying, machines, ctx)
+    first ??= published
+  }
+  return first
+}
+
+/** Whether a kubeconfig leads to one of these hosts; one that cannot be read is left as it is. */
+async function namesHost(
+  name: string,
+  location: { readonly path?: string },
+  hosts: ReadonlySet<string>,
+  ctx: Context,
+): Promise<boolean> {
   try {
-    const server = await readServer(name, { ...(path ? { path } : {}), env: ctx.env })
-    if (server === undefined || !hostsOf(gone, before).has(hostOf(server))) return undefined
+    const server = await readServer(name, { ...location, env: ctx.env })
+    return server !== undefined && hosts.has(hostOf(server))
   } catch (error) {
     if (!isAirliftError(error)) throw error
     const message = `the kubeconfig was left as it is: ${error.message}`
     ctx.events.emit({ level: 'warn', code: 'kubeconfig.failed', message })
-    return undefined
+    return false
   }
-  const staying = { ...now, machines: now.machines.filter((machine) => !gone.includes(machine.node)) }
-  return publishKubeconfig(target, name, staying, machines, ctx)
 }
 
 /** Every address under which a kubeconfig may name these masters. */

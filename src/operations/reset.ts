@@ -25,7 +25,7 @@ export interface ResetInput {
   readonly force?: boolean
   /** Asked before anything is changed, with the machines that will be cleaned; throws to stop. */
   readonly confirm?: (name: string, machines: readonly string[]) => Promise<void>
-  /** Where the context was merged into; `none` leaves kubeconfigs alone. */
+  /** The one kubeconfig that the context is taken out of; default all that it was merged into. `none` leaves them alone. */
   readonly kubeconfig?: string
 }
 
@@ -62,7 +62,7 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
   if (input.dryRun) return { plan, left: [] }
   if (plan.steps.length > 0) await input.confirm?.(spec.name, namesIn(plan, world))
   // Loaded while the machines work.
-  const kubeconfigs = import('../kubeconfig/merge.js')
+  const kubeconfigs = import('./clean-kubeconfigs.js')
   const result = await executePlan(
     plan,
     {
@@ -116,10 +116,7 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
     if (unseen && !met) sayForgotten(spec, ctx)
     await removeRecord(spec.name, ctx.env)
     if (input.kubeconfig !== 'none')
-      await (await kubeconfigs).removeKubeconfig(spec.name, {
-        ...(input.kubeconfig ? { path: input.kubeconfig } : {}),
-        env: ctx.env,
-      })
+      await (await kubeconfigs).cleanKubeconfigs(spec.name, input.kubeconfig, ctx)
   }
   const error = failed?.error ?? leftError(left, 'reset') ?? (lost && withHint(lost, whenBack(spec, world)))
   return { plan, report, left, ...(error ? { error } : {}) }

@@ -1,15 +1,17 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readRecord, recordOf, writeRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
+import { createContext } from '../core/context.js'
+import { createEvents } from '../core/events.js'
 import { packEntries } from '../rootfs/tar/pack-entries.js'
 import { testContainers, withNodes } from '../runtime/k3d/world.fixture.js'
 import { testSpec } from '../runtime/k3s/world.fixture.js'
 import { belongings, type ContainerLab, containerHome, tinyRootfs } from './containers.fixture.js'
 import { exec } from './exec.js'
 import { hostAnswer, hostLab } from './hosts.fixture.js'
-import { kubeconfig } from './kubeconfig.js'
+import { kubeconfig, saveKubeconfig } from './kubeconfig.js'
 import { list } from './list.js'
 import { reset } from './reset.js'
 import { resolveCluster } from './resolve-cluster.js'
@@ -65,6 +67,30 @@ describe('a cluster in containers', () => {
     expect(readFileSync(join(home.path, 'config'), 'utf8')).not.toContain('airlift-dev')
     await expect(resolveCluster(ref(spec), own.ctx, own.deps)).rejects.toMatchObject({ code: 'E_NO_CLUSTER' })
     own.engine.verify()
+  })
+
+  it('is taken out of every kubeconfig that it was merged into, wherever the environment points by then', async () => {
+    const own = home.lab()
+    const file = (name: string): string => join(home.path, name)
+    const before = 'apiVersion: v1\nkind: Config\ncontexts: [{name: work}]\ncurrent-context: work\n'
+    for (const name of ['mine', 'broken']) writeFileSync(file(name), before)
+    await up(testContainers(1, 0), own)
+    const found = await kubeconfig(ref(testContainers(1, 0)), own.ctx, own.deps)
+    for (const name of ['mine', 'broken', 'gone'])
+      await saveKubeconfig(found, { path: file(name), switchContext: true }, own.ctx)
+    writeFileSync(file('broken'), 'contexts: [')
+    rmSync(file('gone'))
+    const said: string[] = []
+    const events = createEvents([(event) => event.level === 'warn' && said.push(event.message)])
+    const ctx = createContext({ ...own.ctx, env: { ...own.ctx.env, KUBECONFIG: file('other') }, events })
+    const spec = await resolveCluster(ref(testContainers(1, 0)), ctx, own.deps)
+    expect((await reset({ spec }, ctx, own.deps)).error).toBeUndefined()
+    for (const name of ['config', 'mine'])
+      expect(readFileSync(file(name), 'utf8')).not.toMatch(/airlift-dev|client-key/)
+    expect(readFileSync(file('mine'), 'utf8')).toContain('current-context: work')
+    expect(said).toEqual([expect.stringMatching(/^the context airlift-dev is still in .*broken: .*/)])
+    expect(existsSync(file('other'))).toBe(false)
+    expect(existsSync(join(home.path, 'airlift/kubeconfigs/dev.json'))).toBe(false)
   })
 
   it('of three masters has a load balancer that leads to all, and a token that no label shows', async () => {

@@ -10,6 +10,8 @@ export async function kubeconfigCommand(
   const named = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : undefined
   const merge = flags.merge === true
   if (named === '-' && merge) throw new UsageError('--kubeconfig - is stdout, where --merge cannot merge')
+  if (named === 'none')
+    throw new UsageError('--kubeconfig none leaves all files alone: leave --merge out, and it is printed')
   const path = named === '-' ? undefined : named
   if (path !== undefined && !merge) {
     throw new UsageError(`--kubeconfig ${path} needs --merge; without it the kubeconfig goes to stdout`)

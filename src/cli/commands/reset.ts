@@ -20,7 +20,7 @@ export function defineReset(command: Command, deps: CliDeps, planOnly: boolean):
   addAllFlag(addClusterFlags(command))
   command.option(
     '--kubeconfig <path>',
-    'file to remove the context from, or none (default KUBECONFIG or ~/.kube/config)',
+    'file to remove the context from, or none (default all that it was merged into)',
   )
   command.option(
     '--force',
