@@ -23,6 +23,7 @@ import { checkMachineOwnership } from './ownership.js'
 import { recordSteps } from './record-steps.js'
 import { rememberCluster } from './remember-cluster.js'
 import { type OperationReport, reportOf } from './report.js'
+import { requireBuildable } from './require-buildable.js'
 import { requireHere } from './require-here.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { rollBackAdd, rollbackAddHint, unmadeNodes } from './rollback-add.js'
@@ -76,6 +77,7 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   const planOf = (now: World): Plan => planAdd(runtime, spec, now, adding)
   const plan = planOf(world)
   requireHere(plan, ctx)
+  await requireBuildable(plan, rootfs)
   const problems = world.engine ? checkWorld(spec, world) : preflight(spec, world, adding, rootfs)
   if (plan.steps.length > 0) refuse(problems, spec.ignore)
   if (adding.some((node) => node.role === 'master')) warnOfTwoMasters(spec.masters.length, ctx)

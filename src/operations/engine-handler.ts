@@ -146,11 +146,8 @@ async function imageAction(
     await fillVolume(engine, request, rootfs, { signal: options.signal, onProgress })
     return onSent(sent)
   }
-  const binary = rootfs.manifest.files.find(
-    (file) => file.role === 'binary' && (file.arch === undefined || file.arch === action.arch),
-  )
-  if (!binary) throw new AirliftError('E_BUNDLE_INVALID', `the rootfs holds no binary for ${action.arch}`)
-  const { buildNodeImage } = await import('../rootfs/node-image.js')
+  const { binaryOf, buildNodeImage } = await import('../rootfs/node-image.js')
+  const binary = binaryOf(rootfs, action.arch)
   await buildNodeImage(
     engine,
     {

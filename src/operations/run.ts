@@ -25,6 +25,7 @@ import { operationLock, requireUnlocked } from './operation-lock.js'
 import { checkOwnership } from './ownership.js'
 import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 import { type OperationReport, reportOf } from './report.js'
+import { requireBuildable } from './require-buildable.js'
 import { requireHere } from './require-here.js'
 import { requireUsable } from './require-usable.js'
 import { isUnmade, rollBack, rollbackHint } from './rollback.js'
@@ -89,6 +90,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   if (taken.length > 0 || !isSettled(runtime, spec, world)) refuse(problems, spec.ignore)
   let plan = planRun(runtime, spec, world)
   requireHere(plan, ctx)
+  await requireBuildable(plan, rootfs)
   warnOfUnappliedTaints(spec, world, plan, ctx)
   warnOfKeptLabels(spec, world, plan, ctx)
   if (input.dryRun) return { plan, problems }

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { LABELS } from '../cluster/container-labels.js'
 import type { Context } from '../core/context.js'
-import { type AirliftError, type ErrorCode, isAirliftError } from '../core/errors.js'
+import { AirliftError, type ErrorCode, isAirliftError } from '../core/errors.js'
 import type { ContainerConfig, Engine } from '../machine/docker/engine.js'
 import { programKind } from './elf.js'
 import { helperContainer } from './helper-container.js'
+import type { Rootfs, RootfsFile } from './manifest.js'
 import { IMAGE_SETTINGS, nodeLayout, UNPACKED, unusable } from './node-layout.js'
 import { padding, TAR_END } from './tar/header.js'
 import { memberHeader } from './tar/pack-entries.js'
@@ -78,8 +79,20 @@ export async function buildNodeImage(engine: Engine, request: NodeImageRequest, 
   }
 }
 
-/** A script or a program for another processor is known by its first bytes: nothing need be sent. */
-async function checkProgram(request: NodeImageRequest): Promise<void> {
+/** The binary of a rootfs for a processor. @throws AirliftError E_BUNDLE_INVALID where it holds none */
+export function binaryOf(rootfs: Rootfs, arch: string): RootfsFile {
+  const binary = rootfs.manifest.files.find(
+    (file) => file.role === 'binary' && (file.arch === undefined || file.arch === arch),
+  )
+  if (binary) return binary
+  throw new AirliftError('E_BUNDLE_INVALID', `the rootfs holds no binary for ${arch}`)
+}
+
+/**
+ * A script or a program for another processor is known by its first bytes: nothing need be sent.
+ * @throws AirliftError E_IMAGE_INVALID
+ */
+export async function checkProgram(request: Pick<NodeImageRequest, 'arch' | 'binary'>): Promise<void> {
   const stream = request.binary()
   let head: Buffer = Buffer.alloc(0)
   for await (const chunk of stream) {

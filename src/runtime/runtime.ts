@@ -126,6 +126,8 @@ export interface EngineWorld {
   readonly freePorts: readonly number[]
   /** The list of targets that the load balancer has, where there is one. */
   readonly lbTargets?: string
+  /** Why the engine makes no privileged containers; absent where it does, or was not asked. */
+  readonly privilegeRefused?: string
   /** What is known of the engine's computer beside that; absent where it is not this one. */
   readonly computer?: EngineComputer
 }
@@ -144,6 +146,8 @@ export interface EngineComputer {
   readonly disk?: { readonly path: string; readonly sizeBytes: number; readonly freeBytes: number }
   /** Paths that the spec mounts and that are not there. */
   readonly missingPaths: readonly string[]
+  /** Addresses at which the spec publishes ports and which are none of this computer. */
+  readonly foreignAddresses?: readonly string[]
   /** Ports that the spec publishes and that another program has. */
   readonly busyPorts: readonly {
     readonly address: string

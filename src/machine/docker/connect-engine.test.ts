@@ -250,6 +250,24 @@ describe('connectEngine', () => {
     })
   })
 
+  it.each([
+    [404, 'No such image: airlift.invalid/none:none', undefined],
+    [500, 'airlift.invalid/none:none: image not known', undefined],
+    [403, 'authorization denied by plugin opa: not allowed', 'E_ENGINE_PRIVILEGE'],
+    [400, 'privileged mode is incompatible with user namespaces', 'E_ENGINE_PRIVILEGE'],
+  ])('asks for rights without making anything: %s %s', async (status, message, code) => {
+    const answer: Handler = (_, response) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ message }))
+    const server = await serve({ 'POST /containers/create': answer })
+    const asked = (await connect(server.url)).checkPrivileged()
+    if (code === undefined) await asked
+    else
+      await expect(asked).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining('refuses to make privileged containers'),
+      })
+  })
+
   it('tells a command that was cut off from one that ended', async () => {
     const server = await serve(
       { 'POST /containers/a/exec': { Id: 'e1' }, 'GET /exec/e1/json': { Running: true, ExitCode: null } },

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import pLimit from 'p-limit'
-import { isAirliftError } from '../../core/errors.js'
+import { type ErrorCode, isAirliftError } from '../../core/errors.js'
 import { containerBody } from './container-body.js'
 import { mixFrames } from './demultiplex.js'
 import type { Engine } from './engine.js'
@@ -13,6 +13,10 @@ import { readContainer } from './read-container.js'
 const STARTS_AT_ONCE = 6
 /** Questions at once about containers of a list. */
 const INSPECTS_AT_ONCE = 4
+/** The name of an image that cannot be: `invalid` is no domain. */
+const NO_IMAGE = 'airlift.invalid/none:none'
+/** Errors that say something else than that the image is not there. */
+const KNOWN = new Set<ErrorCode>(['E_ENGINE_PRIVILEGE', 'E_ENGINE_UNREACHABLE', 'E_INTERRUPTED'])
 /** How long a removal that somebody else began may take. */
 const REMOVAL_MS = 10_000
 
@@ -21,6 +25,7 @@ type ContainerMethods = Pick<
   | 'containers'
   | 'container'
   | 'createContainer'
+  | 'checkPrivileged'
   | 'startContainer'
   | 'stopContainer'
   | 'restartContainer'
@@ -75,6 +80,19 @@ export function containerMethods(http: EngineHttp, sleep: (ms: number) => Promis
         body: containerBody(config),
       })) as { readonly Id: string }
       return answer.Id
+    },
+    async checkPrivileged(usernsMode) {
+      const HostConfig = { Privileged: true, ...(usernsMode ? { UsernsMode: usernsMode } : {}) }
+      try {
+        await http.json('POST', '/containers/create', {
+          subject: { kind: 'engine', name: '', verb: 'make privileged containers' },
+          body: { Image: NO_IMAGE, Entrypoint: ['/airlift'], HostConfig },
+          absent: 404,
+        })
+      } catch (error) {
+        // That there is no such image has more words than one status.
+        if (!isAirliftError(error) || KNOWN.has(error.code)) throw error
+      }
     },
     async startContainer(name) {
       await starts(() => http.json('POST', path(name, '/start'), about(name, 'start')))

@@ -162,6 +162,11 @@ export interface Engine {
   containers(labels: readonly string[]): Promise<readonly EngineContainer[]>
   container(name: string): Promise<EngineContainer | undefined>
   createContainer(config: ContainerConfig): Promise<string>
+  /**
+   * Asks for a privileged container of an image that no engine has: who may have none is told so before that is missed, and
+   * nothing is made. @throws AirliftError E_ENGINE_PRIVILEGE
+   */
+  checkPrivileged(usernsMode?: string): Promise<void>
   startContainer(name: string): Promise<void>
   stopContainer(name: string, timeoutSeconds: number): Promise<void>
   restartContainer(name: string, timeoutSeconds: number): Promise<void>

@@ -14,6 +14,8 @@ import { fakeNetworkMethods } from './fake-networks.js'
 import { FakeStore, hasLabels } from './fake-store.js'
 import { readContainer } from './read-container.js'
 
+const PRIVILEGE_REFUSED = 'privileged containers are not allowed'
+
 /** Makes an engine in memory for tests. It says no in the same words as Docker, and through the same mapping of errors. */
 export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
   const store = new FakeStore(options)
@@ -93,6 +95,11 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
     async createContainer(config) {
       await enter('createContainer', config)
       return create(store, config, options)
+    },
+    async checkPrivileged() {
+      await enter('checkPrivileged')
+      const subject = { kind: 'engine', name: '', verb: 'make privileged containers' } as const
+      if (options.refusesPrivileged) throw store.error(403, PRIVILEGE_REFUSED, subject)
     },
     async startContainer(name) {
       await enter('startContainer', name)
@@ -220,7 +227,7 @@ function create(store: FakeStore, config: ContainerConfig, options: FakeEngineOp
   if (store.containers.has(config.name)) throw taken(store, config.name, 'create container')
   if (!store.image(config.image)) throw store.error(404, `No such image: ${config.image}`, subject)
   if (config.privileged && options.refusesPrivileged) {
-    throw store.error(403, 'privileged containers are not allowed', subject)
+    throw store.error(403, PRIVILEGE_REFUSED, subject)
   }
   for (const mount of config.mounts) {
     if (mount.kind === 'bind' && options.missingPaths?.includes(mount.source)) {

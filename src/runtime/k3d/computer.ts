@@ -22,14 +22,14 @@ export async function lookAtComputer(
   own: readonly EngineContainer[],
   rootDir = '',
 ): Promise<EngineComputer> {
-  const [inotifyInstances, inotifyWatches, ipv6, modules, disk, missingPaths, busyPorts] = await Promise.all([
+  const [inotifyInstances, inotifyWatches, ipv6, modules, disk, missingPaths, published] = await Promise.all([
     readNumber('/proc/sys/fs/inotify/max_user_instances'),
     readNumber('/proc/sys/fs/inotify/max_user_watches'),
     hasIpv6(),
     lookAtModules(),
     diskOf(rootDir || DATA),
     missing(spec),
-    busy(spec, own),
+    tryPorts(spec, own),
   ])
   return {
     ...(inotifyInstances === undefined ? {} : { inotifyInstances }),
@@ -38,7 +38,7 @@ export async function lookAtComputer(
     ...(modules ? { modules } : {}),
     ...(disk ? { disk } : {}),
     missingPaths,
-    busyPorts,
+    ...published,
   }
 }
 
@@ -80,17 +80,15 @@ async function missing(spec: ClusterSpec): Promise<string[]> {
   return paths.filter((_, i) => !there[i])
 }
 
-/** Ports that the spec names and that something else than this cluster listens on. */
-async function busy(
+/** Tries the ports that the spec names: whether something else than this cluster has them, or nobody here the address. */
+async function tryPorts(
   spec: ClusterSpec,
   own: readonly EngineContainer[],
-): Promise<EngineComputer['busyPorts']> {
+): Promise<Pick<EngineComputer, 'busyPorts' | 'foreignAddresses'>> {
   const { api, ports } = containersOf(spec)
   const wanted = [
     ...(api.port === undefined ? [] : [{ address: api.address, port: api.port, protocol: 'tcp' }]),
-    ...ports
-      .filter((port) => port.hostPort !== 0)
-      .map(({ address, hostPort, protocol }) => ({ address, port: hostPort, protocol })),
+    ...ports.map(({ address, hostPort, protocol }) => ({ address, port: hostPort, protocol })),
   ]
   const ours = own
     .filter((container) => container.labels[LABELS.cluster] === spec.name)
@@ -98,28 +96,33 @@ async function busy(
   const open = wanted.filter(
     ({ port, protocol }) => !ours.some((entry) => entry.hostPort === port && entry.protocol === protocol),
   )
-  const taken = await Promise.all(
+  const tried = await Promise.all(
     open.map(({ address, port, protocol }) =>
-      protocol === 'udp' ? udpTaken(address, port) : protocol === 'tcp' ? tcpTaken(address, port) : false,
+      protocol === 'udp' ? tryUdp(address, port) : tryTcp(address, protocol === 'tcp' ? port : 0),
     ),
   )
-  return open.filter((_, i) => taken[i])
+  return {
+    busyPorts: open.filter((_, i) => tried[i] === 'EADDRINUSE'),
+    foreignAddresses: [
+      ...new Set(open.filter((_, i) => tried[i] === 'EADDRNOTAVAIL').map(({ address }) => address)),
+    ],
+  }
 }
 
-/** A port below 1024 that this user may not bind is not taken for that: the engine may. */
-function tcpTaken(host: string, port: number): Promise<boolean> {
+/** The code of the error. A port below 1024 that this user may not bind is not taken for that: the engine may. */
+function tryTcp(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'))
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(false)))
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)))
   })
 }
 
-function udpTaken(address: string, port: number): Promise<boolean> {
+function tryUdp(address: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'))
-    socket.bind({ address, port, exclusive: true }, () => socket.close(() => resolve(false)))
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+    socket.bind({ address, port, exclusive: true }, () => socket.close(() => resolve(undefined)))
   })
 }
 

@@ -1,6 +1,7 @@
 import { LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import { containerName } from '../../cluster/container-spec.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
+import { isAirliftError } from '../../core/errors.js'
 import type { Engine, EngineContainer, EngineInfo } from '../../machine/docker/engine.js'
 import { readContainerFile } from '../../rootfs/tar/read-container-file.js'
 import type { EngineWorld, RootfsRef } from '../runtime.js'
@@ -86,7 +87,7 @@ export async function lookAtEngine(
       ? [temporary, objectNames.lbNext(spec.name)]
       : [containers, containerName(spec.name, 'lb')]
   const { local, host } = engine.endpoint
-  const [automatic, images, routes, ports, lbTargets, computer] = await Promise.all([
+  const [automatic, images, routes, ports, lbTargets, computer, privilegeRefused] = await Promise.all([
     isAutomatic(spec, engine, networks, ours),
     lookAtImages(spec, engine, rootfs, containers, info.arch),
     local ? localRoutes() : [],
@@ -96,6 +97,7 @@ export async function lookAtEngine(
       engine,
     ),
     local ? lookAtComputer(spec, ours, info.rootDir) : undefined,
+    refusalOf(spec, engine, info, ours),
   ])
   return {
     endpoint: engine.endpoint,
@@ -110,6 +112,25 @@ export async function lookAtEngine(
     freePorts: ports,
     ...(lbTargets === undefined ? {} : { lbTargets }),
     ...(computer ? { computer } : {}),
+    ...(privilegeRefused === undefined ? {} : { privilegeRefused }),
+  }
+}
+
+/** Why nodes cannot be made, where some are yet to be. */
+async function refusalOf(
+  { masters, nodes }: ClusterSpec,
+  engine: Engine,
+  { usernsRemap }: EngineInfo,
+  ours: readonly EngineContainer[],
+): Promise<string | undefined> {
+  const there = new Set(ours.map(({ name }) => name))
+  if ([...masters, ...nodes].every(({ target }) => there.has(target.host))) return undefined
+  try {
+    await engine.checkPrivileged(usernsRemap ? 'host' : undefined)
+    return undefined
+  } catch (error) {
+    if (!isAirliftError(error) || error.code !== 'E_ENGINE_PRIVILEGE') throw error
+    return error.message
   }
 }
 

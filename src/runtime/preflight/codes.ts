@@ -207,6 +207,10 @@ export const PREFLIGHT_CODES = {
     'Another program listens on a port that k3s needs.',
     'Stop that program, or for the API server use `--set https-listen-port=PORT`.',
   ),
+  'address-missing': error(
+    "A port is to be published at an address that the engine's computer does not have.",
+    'Name one of its addresses (`ip -brief address`), or leave it out: 127.0.0.1.',
+  ),
   'ingress-port': warning(
     'Another program listens on 80 or 443, which traefik would take over.',
     'Stop it, or `--set disable=traefik`.',
@@ -250,6 +254,10 @@ export const PREFLIGHT_CODES = {
   'engine-rootless': refused(
     'The container engine runs without root. k3s in containers needs privileged containers with real root.',
     'Use an engine that runs as root: see `docker context ls`, or set DOCKER_HOST. For hosts, name them with `--masters`.',
+  ),
+  'engine-privilege': refused(
+    'The container engine makes no privileged containers for you, as a plugin of it may decide. Nodes are privileged containers.',
+    'Use an engine that allows them: see `docker context ls`, or set DOCKER_HOST. For hosts, name them with `--masters`.',
   ),
   'engine-os': refused(
     'The container engine runs containers of another system than Linux.',

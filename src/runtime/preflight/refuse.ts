@@ -37,7 +37,7 @@ export function refuse(problems: readonly Problem[], ignore: readonly string[]):
   const codes = [...new Set(errors.filter((entry) => entry.ignorable).map((entry) => entry.code))]
   const one = errors.length === 1
   // An engine that may not run k3s at all has a code of its own, for scripts that then choose another one.
-  const privilege = errors.some((entry) => entry.code === 'engine-rootless')
+  const privilege = errors.some((entry) => /^engine-(rootless|privilege)$/.test(entry.code))
   const named = errors.every((entry) => /^network-(missing|automatic|ipv6)$/.test(entry.code))
   throw new AirliftError(
     privilege ? 'E_ENGINE_PRIVILEGE' : named ? 'E_SPEC_INVALID' : 'E_PREFLIGHT',

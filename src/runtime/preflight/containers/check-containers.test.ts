@@ -191,6 +191,16 @@ it.each([
   expect(found).toMatchObject({ code: 'port-in-use', severity, message: expect.stringMatching(message) })
 })
 
+it('knows engines that may not, and addresses that are elsewhere', () => {
+  const privilegeRefused = 'the engine refuses to make privileged containers: no'
+  const foreign = computer({ foreignAddresses: ['203.0.113.7'] })
+  const found = checkContainers(spec(), { ...engine, ...foreign, privilegeRefused })
+  expect(found).toMatchObject([
+    { code: 'engine-privilege', ignorable: false, message: privilegeRefused },
+    { code: 'address-missing', ignorable: true, message: expect.stringContaining('203.0.113.7') },
+  ])
+})
+
 it('names the program that has a port, not a stopped container that would like to', () => {
   const busy = computer({ busyPorts: [{ address: '127.0.0.1', port: 8080, protocol: 'tcp' }] })
   const others = [other('web', { ports: [published], state: 'exited' })]

@@ -20,6 +20,8 @@ function checkRights({ engine, name }: EngineCheck): Problem[] {
     found.push(
       problem('engine-rootless', name, `${info.kind} ${info.version} runs without root and cannot run k3s`),
     )
+  if (engine.privilegeRefused !== undefined)
+    found.push(problem('engine-privilege', name, engine.privilegeRefused))
   if (info.os !== 'linux')
     found.push(problem('engine-os', name, `the engine runs ${info.os} containers, and k3s needs linux`))
   return found

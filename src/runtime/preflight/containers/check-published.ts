@@ -7,7 +7,9 @@ type Bound = Pick<PortSpec, 'address' | 'protocol'> & { readonly port: number; r
 
 /** Ports that are to be published and that somebody has: another container, or a program of the engine's computer. */
 export function checkPublished({ spec, engine, name }: EngineCheck): Problem[] {
-  const found: Problem[] = []
+  const found = (engine.computer?.foreignAddresses ?? []).map((address) =>
+    problem('address-missing', name, `${address} is no address of the engine's computer`),
+  )
   for (const wanted of wantedPorts(spec.containers)) {
     const publishers = engine.others.filter((other) =>
       other.ports.some(
