@@ -55,7 +55,7 @@ describe('--all', () => {
     const { io, printed, asked } = lab(true, true)
     const seen: string[] = []
     const all = { operation: 'reset', question: 'remove', verb: verbOf(seen), known }
-    expect(await forAll(io, { name: 'default' }, all)).toBe(0)
+    expect(await forAll(io, {}, all)).toBe(0)
     expect(seen).toEqual(['a', 'b', 'c'])
     expect(asked).toEqual(['remove: a, b, c?'])
     const clusters = seen.map((name) => ({ operation: 'reset', name }))

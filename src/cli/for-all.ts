@@ -27,7 +27,7 @@ export async function forAll(
   { operation, question, verb, known = () => list(io.ctx, operationDeps(io)) }: ForAll,
 ): Promise<number> {
   const named = ['masters', 'nodes'].find((flag) => flags[flag] !== undefined)
-  if (named !== undefined || (flags.name !== undefined && flags.name !== 'default'))
+  if (named !== undefined || flags.name !== undefined)
     throw new UsageError(`--all and --${named ?? 'name'} name two things`)
   const names = (await known()).flatMap(({ name, runtime }) => (runtime === 'k3d' ? [name] : []))
   if (question !== undefined && names.length > 0 && flags.yes !== true) {

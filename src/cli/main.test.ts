@@ -74,6 +74,16 @@ describe('a wrong command line is exit 2 with one clear error', () => {
       'see: airlift kubeconfig --help',
     ],
     [
+      ['stop', '--all', '--name', 'default'],
+      'error: --all and --name name two things',
+      'see: airlift stop --help',
+    ],
+    [
+      ['run', '--masters', '1', '--runtime', 'k0s'],
+      'error: this version of airlift has no runtime "k0s"',
+      'k0s is not built yet: leave --runtime out',
+    ],
+    [
       ['kubeconfig', '--merge', '--kubeconfig', 'none'],
       'error: --kubeconfig none leaves all files alone: leave --merge out, and it is printed',
       'see: airlift kubeconfig --help',

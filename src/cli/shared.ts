@@ -66,7 +66,12 @@ export function addClusterFlags(command: Command): Command {
 
 /** Adds --all, for verbs that can do the same with every cluster in containers. */
 export function addAllFlag(command: Command): Command {
-  return command.option('--all', 'every cluster in containers, one after the other', false)
+  return tellName(command).option('--all', 'every cluster in containers, one after the other', false)
+}
+
+/** Leaves --name undefined where it is not given, for commands to which that is not the same as its default. */
+export function tellName(command: Command): Command {
+  return command.setOptionValue('name', undefined)
 }
 
 /** Adds --through, for verbs whose --masters and --nodes name what joins or leaves. */

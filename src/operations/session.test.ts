@@ -4,6 +4,7 @@ import { plainSsh } from '../cluster/ssh.fixture.js'
 import { createContext } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { createFakeMachine } from '../machine/fake/fake-machine.js'
+import { connectInOrder } from './connect-in-order.fixture.js'
 import { openSession } from './session.js'
 
 const node = (host: string): NodeSpec => ({
@@ -11,6 +12,19 @@ const node = (host: string): NodeSpec => ({
   role: 'master',
   labels: {},
   taints: [],
+})
+
+it('ends with a file of this computer that cannot be read, which is no failure of one machine', async () => {
+  const unread = new AirliftError('E_LOCAL_FILE', 'cannot read /nope')
+  const machine = createFakeMachine()
+  const opened = openSession(
+    [node('a'), node('b')],
+    plainSsh,
+    createContext({}),
+    connectInOrder(machine, unread),
+  )
+  await expect(opened).rejects.toBe(unread)
+  expect(machine.closed).toBe(true)
 })
 
 it('closes what was connected when it is interrupted: an open connection keeps the process alive', async () => {

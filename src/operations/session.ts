@@ -30,7 +30,10 @@ export function idOfLost(node: NodeSpec, { data }: AirliftError): string {
   return typeof data?.id === 'string' ? data.id : `ssh://${node.target.text}`
 }
 
-/** Connects every node's machine at once. Two names for one machine are refused. */
+/**
+ * Connects every node's machine at once. Two names for one machine are refused.
+ * @throws AirliftError E_HOST_INVALID, E_INTERRUPTED; E_LOCAL_FILE where a file of this computer cannot be read
+ */
 export async function openSession(
   nodes: readonly NodeSpec[],
   options: SshOptions,
@@ -69,6 +72,12 @@ export async function openSession(
         hint: 'name each machine once: ~/.ssh/config may map two names to one host',
       },
     )
+  }
+  // A password or key that cannot be read here is no matter of one machine.
+  const here = failures.find(({ error }) => error.code === 'E_LOCAL_FILE')
+  if (here && !ctx.signal.aborted) {
+    await session[Symbol.asyncDispose]()
+    throw here.error
   }
   if (ctx.signal.aborted) {
     // Nobody else will close what was connected before, and an open connection keeps the process alive.

@@ -13,7 +13,9 @@ export function unusableCode({ code }: AirliftError): PreflightCode {
   return CODES[code] ?? 'unreachable'
 }
 
-/** Whether a machine is there and does not let us in, or not become root. */
+/** Whether a machine is there and does not let us in, or not become root; or a file here keeps us from asking it. */
 export function isShut(error: AirliftError): boolean {
-  return ['ssh-auth', 'ssh-host-key', 'no-sudo'].includes(unusableCode(error))
+  return (
+    error.code === 'E_LOCAL_FILE' || ['ssh-auth', 'ssh-host-key', 'no-sudo'].includes(unusableCode(error))
+  )
 }

@@ -9,7 +9,7 @@ const runtimes: Partial<Record<RuntimeName, () => Promise<Runtime>>> = {
 }
 
 const LATER: Partial<Record<RuntimeName, string>> = {
-  k0s: 'k0s is not built yet: use --runtime k3s',
+  k0s: 'k0s is not built yet: leave --runtime out',
 }
 
 /** Picks the implementation. @throws AirliftError E_UNSUPPORTED for a runtime that this version does not have */

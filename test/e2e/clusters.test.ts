@@ -46,6 +46,11 @@ describe.skipIf(labMissing())('two clusters that one computer knows', () => {
     const b = await scene.cli(['status', '--name', 'south', '-o', 'json'])
     expect(nodesOf(a.json).sort()).toEqual(north.map((host) => host.name).sort())
     expect(nodesOf(b.json)).toEqual([south.name])
+    const looked = await scene.cli(['doctor', '--name', 'north', '-o', 'json'])
+    expect(looked.exitCode, looked.stdout).toBe(0)
+    expect((looked.json as { machines: { hostname: string }[] }).machines.map((one) => one.hostname)).toEqual(
+      north.map((host) => host.name),
+    )
     const none = await scene.cli(['status', '-o', 'json'])
     expect(none.exitCode).toBe(6)
     expect(none.json).toMatchObject({

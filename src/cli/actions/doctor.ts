@@ -1,9 +1,13 @@
 import { buildSpec, type SpecFlags } from '../../cluster/build-spec.js'
+import type { ClusterSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { doctor } from '../../operations/doctor.js'
 import type { DoctorReport } from '../../operations/doctor-report.js'
+import { resolveCluster } from '../../operations/resolve-cluster.js'
+import type { OperationDeps } from '../../operations/session.js'
 import { createSpecIo } from '../../registry/local-spec-io.js'
 import type { RootfsManifest } from '../../rootfs/manifest.js'
+import { onlyFor, refuseContainerFlags, refuseHostFlags } from '../container-flags.js'
 import type { ActionIo } from '../io.js'
 import { openNamedRootfs } from '../open-named-rootfs.js'
 import { operationDeps } from '../operation-io.js'
@@ -14,12 +18,18 @@ const REFUSED = 5
 
 /** `airlift doctor`. */
 export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string, unknown>>): Promise<number> {
-  const { spec, warnings } = await buildSpec(
-    flags as SpecFlags,
-    createSpecIo(undefined, { env: io.ctx.env }),
-    { mastersRequired: false },
-  )
+  const {
+    spec: asked,
+    warnings,
+    counts,
+  } = await buildSpec(flags as SpecFlags, createSpecIo(undefined, { env: io.ctx.env }), {
+    mastersRequired: false,
+  })
   for (const warning of warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
+  if (counts) refuseHostFlags(flags)
+  else if (asked.masters.length + asked.nodes.length > 0) refuseContainerFlags(flags)
+  const deps = operationDeps(io)
+  const spec = await withMachines(asked, flags, io, deps)
   const clean = flags.clean === true
   if (clean && spec.masters.length + spec.nodes.length === 0) {
     throw new AirliftError('E_USAGE', 'doctor --clean needs machines to look at', {
@@ -27,11 +37,7 @@ export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string,
     })
   }
   const manifest = await manifestOf(flags)
-  const report = await doctor(
-    { spec, clean, ...(manifest ? { rootfs: manifest } : {}) },
-    io.ctx,
-    operationDeps(io),
-  )
+  const report = await doctor({ spec, clean, ...(manifest ? { rootfs: manifest } : {}) }, io.ctx, deps)
   if (io.json)
     io.printJson({ ...report, ...(report.ok ? {} : { error: refusal(report, clean, spec.ignore) }) })
   else io.print(renderDoctor(report, { clean, ignore: spec.ignore, style: io.style.out }))
@@ -53,6 +59,19 @@ function refusal(
     hint: first?.fix ?? null,
     machine: machines.length === 1 ? (machines[0]?.machine ?? null) : null,
   }
+}
+
+/** A cluster that is named alone is found as by every other command. @throws AirliftError E_NO_CLUSTER */
+async function withMachines(
+  spec: ClusterSpec,
+  flags: Readonly<Record<string, unknown>>,
+  { ctx }: ActionIo,
+  deps: OperationDeps,
+): Promise<ClusterSpec> {
+  const { name, masters, nodes, ssh, config, ignore } = spec
+  if (flags.name === undefined || masters.length + nodes.length > 0) return spec
+  const found = await resolveCluster({ name, masters, nodes, ssh, only: onlyFor(flags) }, ctx, deps)
+  return { ...found, config: { ...found.config, ...config }, ignore }
 }
 
 async function manifestOf(flags: Readonly<Record<string, unknown>>): Promise<RootfsManifest | undefined> {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { addContainerFlags } from '../container-flags.js'
 import type { CliDeps } from '../io.js'
-import { addClusterFlags, addOutputFlags, addSshFlags, onAction, repeatable } from '../shared.js'
+import { addClusterFlags, addOutputFlags, addSshFlags, onAction, repeatable, tellName } from '../shared.js'
 import { addConfigFlags } from '../spec-flags.js'
 
 /** `airlift doctor`: the preflight alone; exit 5 when something refuses. */
@@ -10,9 +10,9 @@ export function registerDoctor(program: Command, deps: CliDeps): void {
     .command('doctor')
     .summary('what would go wrong, before it does; --clean proves that machines are bare')
     .description(
-      'Look for everything that would go wrong on the machines, and change nothing. Without machines, look at this computer.\nExit code 5 when something refuses.',
+      'Look for everything that would go wrong on the machines, and change nothing. With --name alone, look at the machines of that cluster; without\nmachines, at this computer.\nExit code 5 when something refuses.',
     )
-  addClusterFlags(command)
+  tellName(addClusterFlags(command))
   command
     .option('--clean', 'prove instead that nothing of airlift and k3s is left on the machines', false)
     .option('--rootfs <path>', 'a bundle: checks its release, architectures and the room for its files too')
