@@ -51,6 +51,17 @@ function verbOf(seen: string[], fails: boolean | 'throws' = false): ForAll['verb
 }
 
 describe('--all', () => {
+  it('does nothing for a name that hosts have too', async () => {
+    const { io, printed } = lab(true)
+    const seen: string[] = []
+    const both = async () => [cluster('a'), cluster('b'), cluster('b', 'k3s')]
+    expect(await forAll(io, {}, { operation: 'stop', verb: verbOf(seen), known: both })).toBe(3)
+    expect(seen).toEqual(['a'])
+    expect(printed).toMatchObject([
+      { clusters: [{ name: 'a' }, { name: 'b', error: { code: 'E_REFUSED' } }] },
+    ])
+  })
+
   it('is every cluster in containers, asked about once, and its documents are one', async () => {
     const { io, printed, asked } = lab(true, true)
     const seen: string[] = []

@@ -29,7 +29,9 @@ export async function forAll(
   const named = ['masters', 'nodes'].find((flag) => flags[flag] !== undefined)
   if (named !== undefined || flags.name !== undefined)
     throw new UsageError(`--all and --${named ?? 'name'} name two things`)
-  const names = (await known()).flatMap(({ name, runtime }) => (runtime === 'k3d' ? [name] : []))
+  const all = await known()
+  const names = all.flatMap(({ name, runtime }) => (runtime === 'k3d' ? [name] : []))
+  const onHosts = new Set(all.flatMap(({ name, runtime }) => (runtime === 'k3d' ? [] : [name])))
   if (question !== undefined && names.length > 0 && flags.yes !== true) {
     if ((await io.confirm(`${question}: ${names.join(', ')}?`)) === false)
       throw new AirliftError('E_DECLINED', 'not confirmed; nothing was changed')
@@ -40,6 +42,7 @@ export async function forAll(
   for (const name of names) {
     io.ctx.signal.throwIfAborted()
     try {
+      if (onHosts.has(name)) throw alsoHosts(name)
       codes.push(await verb(each, { ...flags, all: false, name, yes: true }))
     } catch (error) {
       if (!isAirliftError(error) || io.ctx.signal.aborted) throw error
@@ -52,4 +55,11 @@ export async function forAll(
   else if (names.length === 0) io.print('there are no clusters in containers')
   const failed = codes.filter((code) => code !== 0)
   return failed.length === 0 ? 0 : failed.length < codes.length ? 3 : (failed[0] ?? 1)
+}
+
+/** By its name alone the hosts would be meant, which --all never does. */
+function alsoHosts(name: string): AirliftError {
+  return new AirliftError('E_REFUSED', `"${name}" is also the name of a cluster on hosts`, {
+    hint: `remove that one first, if it is not needed: airlift reset --name ${name}`,
+  })
 }
