@@ -164,7 +164,8 @@ describe('buildSpec', () => {
     [{ masters: '1', nodes: 'a' }, 'E_USAGE', 'cannot be one cluster'],
     [{ masters: '0' }, 'E_USAGE', '0 masters'],
     [{ masters: 'a', name: 'x'.repeat(41) }, 'E_USAGE', 'is not a cluster name'],
-    [{ masters: 'a,b', set: ['node-name=x'] }, 'E_CONFIG_INVALID', '"node-name" names one node'],
+    [{ masters: 'a,b', set: ['node-ip=10.0.0.1'] }, 'E_CONFIG_INVALID', '"node-ip" names one node'],
+    [{ masters: 'a,b', set: ['bind-address=10.0.0.1'] }, 'E_CONFIG_INVALID', '"bind-address" names one node'],
     [{ masters: 'a,b', set: ['cluster-init=false'] }, 'E_CONFIG_INVALID', 'cluster-init is false'],
     [
       { masters: 'a', set: ['cluster-init=true', 'datastore-endpoint=x'] },
@@ -196,12 +197,12 @@ describe('buildSpec', () => {
     expect(error.hint).toBeTruthy()
   })
 
-  it('takes counts for containers and one node with a name', async () => {
+  it('takes counts for containers and one node with an address', async () => {
     const { spec, counts } = await buildSpec({ masters: '1', nodes: '2' }, io())
     expect(spec.runtime).toBe('k3d')
     expect(counts).toEqual({ masters: 1, nodes: 2 })
-    expect((await buildSpec({ masters: 'a', set: ['node-name=x'] }, io())).spec.config).toEqual({
-      'node-name': 'x',
+    expect((await buildSpec({ masters: 'a', set: ['bind-address=10.0.0.1'] }, io())).spec.config).toEqual({
+      'bind-address': '10.0.0.1',
     })
   })
 

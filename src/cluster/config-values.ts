@@ -62,6 +62,10 @@ export function assignWords(
     if (/^(true|yes|on)$/i.test(word)) config[key] = true
     else if (/^(false|no|off)$/i.test(word)) config[key] = false
     else wrong('true or false')
+  } else if (option?.kind === 'port') {
+    // Without this, k3s is installed everywhere and then ends at each of its starts.
+    if (/^\d{1,5}$/.test(word) && Number(word) >= 1 && Number(word) <= 65_535) config[key] = Number(word)
+    else wrong('a port from 1 to 65535')
   } else if (option?.kind === 'number') {
     if (/^\d{1,15}$/.test(word)) config[key] = Number(word)
     else wrong('a whole number')
@@ -73,6 +77,6 @@ export function assignWords(
 /** How a value of an option is written. */
 export function example(key: string): string {
   const kind = k3sOption(key)?.kind ?? 'string'
-  const value = { boolean: 'true', number: '6443', list: '[a, b]', string: '"text"' }[kind]
+  const value = { boolean: 'true', number: '5', port: '6443', list: '[a, b]', string: '"text"' }[kind]
   return `write ${key}: ${value}`
 }

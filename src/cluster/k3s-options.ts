@@ -1,7 +1,7 @@
 import type { Role } from './spec.js'
 
-/** What k3s takes as the value of an option. A duration is a string such as `10m`. */
-export type OptionKind = 'string' | 'boolean' | 'number' | 'list'
+/** What k3s takes as the value of an option. A duration is a string such as `10m`; a port is a number that can be bound. */
+export type OptionKind = 'string' | 'boolean' | 'number' | 'port' | 'list'
 
 /** One key of /etc/rancher/k3s/config.yaml. */
 export interface K3sOption {
@@ -42,11 +42,8 @@ add(
    disable-cloud-controller disable-kube-proxy disable-network-policy disable-helm-controller embedded-registry
    supervisor-metrics secrets-encryption cluster-init`,
 )
-add(
-  'master',
-  'number',
-  'https-listen-port advertise-port supervisor-port apiserver-port etcd-snapshot-retention',
-)
+add('master', 'port', 'https-listen-port advertise-port')
+add('master', 'number', 'etcd-snapshot-retention')
 add(
   'master',
   'list',
@@ -64,21 +61,22 @@ add('master', 'list', 'helm-controller-arg', { since: '1.35' })
 add(
   'both',
   'string',
-  `bind-address resolv-conf flannel-iface flannel-conf flannel-cni-conf vpn-auth-file container-runtime-endpoint
+  `resolv-conf flannel-iface flannel-conf flannel-cni-conf vpn-auth-file container-runtime-endpoint
    default-runtime image-service-endpoint pause-image snapshotter image-credential-provider-bin-dir
    image-credential-provider-config vmodule log`,
 )
 add(
   'both',
   'boolean',
-  `with-node-id protect-kernel-defaults docker disable-default-registry-endpoint selinux debug alsologtostderr
-   prefer-bundled-bin enable-pprof`,
+  `protect-kernel-defaults docker disable-default-registry-endpoint selinux debug alsologtostderr prefer-bundled-bin
+   enable-pprof`,
 )
 add('both', 'boolean', 'nonroot-devices', { since: '1.31' })
-add('both', 'number', 'lb-server-port v')
+add('both', 'port', 'lb-server-port')
+add('both', 'number', 'v')
 add('both', 'list', 'node-label node-taint kubelet-arg kube-proxy-arg airgap-extra-registry')
 add('both', 'string', 'vpn-auth token', { secret: true })
-add('both', 'string', 'node-name', { perNode: true })
+add('both', 'string', 'bind-address', { perNode: true })
 add('both', 'list', 'node-ip node-external-ip', { perNode: true })
 add('both', 'list', 'node-internal-dns node-external-dns', { since: '1.31', perNode: true })
 
@@ -93,6 +91,16 @@ own(
   'string',
   'server',
   'airlift writes it for each node: workers and further masters join the first one',
+)
+const NAMED =
+  'airlift names each node after its host: change that name before, with hostnamectl set-hostname NAME'
+own('both', 'string', 'node-name', NAMED)
+own('both', 'boolean', 'with-node-id', NAMED)
+own(
+  'master',
+  'port',
+  'supervisor-port apiserver-port',
+  'nodes join where the API server is; to move both, set https-listen-port',
 )
 own('both', 'string', 'token-file', 'airlift keeps the token in a file of its own; to choose it, set token')
 own(

@@ -72,12 +72,12 @@ def _ask(cfg: Config, method: str, path: str, body, token: str = ""):
         raise CliError(f"open {cfg.path('server/token')}: no such file or directory")
     ctx = http_client.context(cfg.path("server/tls/server-ca.crt"))
     try:
-        return http_client.request_json(method, f"https://127.0.0.1:{cfg.port}{path}", ctx, body=body,
+        return http_client.request_json(method, f"{cfg.own_url}{path}", ctx, body=body,
                                         basic=f"server:{tokens.password_of(given)}", timeout=20)
     except http_client.HttpError as failure:
         raise CliError(f"see server log for details: {failure}: {failure.message()}") from None
     except OSError as failure:
-        raise CliError(f'Get "https://127.0.0.1:{cfg.port}{path}": dial tcp: {failure}') from None
+        raise CliError(f'Get "{cfg.own_url}{path}": dial tcp: {failure}') from None
 
 
 # -- tokens -------------------------------------------------------------------------------------------------------

@@ -41,6 +41,12 @@ class Config:
     def port(self) -> int:
         return int(self["https-listen-port"])
 
+    @property
+    def own_url(self) -> str:
+        """Where a server reaches itself: nowhere but at bind-address, where that is set."""
+        host = self["bind-address"] or "127.0.0.1"
+        return f"https://[{host}]:{self.port}" if ":" in host else f"https://{host}:{self.port}"
+
 
 def _text(value) -> str:
     if isinstance(value, bool):

@@ -24,7 +24,7 @@ def write_kubeconfig(cfg: Config) -> None:
 clusters:
 - cluster:
     certificate-authority-data: {_b64(tls + '/server-ca.crt')}
-    server: https://127.0.0.1:{cfg.port}
+    server: {cfg.own_url}
   name: default
 contexts:
 - context:

@@ -158,7 +158,7 @@ class Server:
         self.controllers.start()
         log.info("k3s is up and running")
         if not self.cfg["disable-agent"]:
-            agent = Agent(self.cfg, f"https://127.0.0.1:{self.cfg.port}", f"server:{self.datastore.password}",
+            agent = Agent(self.cfg, self.cfg.own_url, f"server:{self.datastore.password}",
                           role_labels(self.etcd is not None), self)
             threading.Thread(target=agent.run, daemon=True).start()
         log.notify()

@@ -134,8 +134,8 @@ describe('a number of masters', () => {
     ],
     [{ masters: '1', nodes: 'root@a' }, '--nodes: hosts and a number of containers cannot be one cluster'],
     [
-      { masters: '1', set: ['node-name=x'] },
-      '--set: "node-name" names one node, and containers have their names and addresses',
+      { masters: '1', set: ['bind-address=127.0.0.1'] },
+      '--set: "bind-address" names one node, and containers have their names and addresses',
     ],
   ])('refuses %j', async (flags, message) => expect(await messages(flags)).toEqual([message]))
 })

@@ -18,9 +18,9 @@ export interface K3sArg {
 }
 
 /** Options that decide how the cluster is put together, so that airlift has to know them. */
-const PLANNED = new Set(['cluster-init', 'https-listen-port', 'supervisor-port', 'apiserver-port'])
+const PLANNED = new Set(['cluster-init', 'https-listen-port'])
 /** Options whose values airlift chooses for containers. */
-const CHOSEN = new Set(['node-name', 'node-ip', 'with-node-id'])
+const CHOSEN = new Set(['node-name', 'node-ip', 'with-node-id', 'bind-address'])
 
 /** Reads `--k3s-arg ARG[@FILTER]`, such as `--kubelet-arg=max-pods=200@workers:*`. Values of secret options are not shown. */
 export function parseK3sArg(text: string): K3sArg | OptionProblem {
@@ -33,13 +33,13 @@ export function parseK3sArg(text: string): K3sArg | OptionProblem {
     }
   }
   const option = k3sOption(key)
-  if (option?.owned !== undefined) return { message: `--${key} cannot be given`, hint: option.owned }
   if (CHOSEN.has(key)) {
     return {
       message: `--${key} cannot be given`,
       hint: 'leave it out: airlift gives each container its name and address',
     }
   }
+  if (option?.owned !== undefined) return { message: `--${key} cannot be given`, hint: option.owned }
   if (option?.secret) {
     return { message: `--${key} would show its value in the list of processes`, hint: `use --set ${key}=…` }
   }

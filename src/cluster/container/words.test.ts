@@ -106,6 +106,8 @@ describe('parseK3sArg', () => {
     ['--server=https://x', '--server cannot be given', 'airlift writes it'],
     ['--data-dir=/x', '--data-dir cannot be given', '/var/lib/rancher/k3s'],
     ['--node-name=x', '--node-name cannot be given', 'its name and address'],
+    ['--bind-address=127.0.0.1', '--bind-address cannot be given', 'its name and address'],
+    ['--supervisor-port=9345', '--supervisor-port cannot be given', 'set https-listen-port'],
     ['--cluster-init@server:0', 'decides how the cluster is put together', 'use --set cluster-init=true'],
     [
       '--https-listen-port=7443',

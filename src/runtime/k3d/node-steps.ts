@@ -1,7 +1,7 @@
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { INITIALIZED } from '../../machine/state-paths.js'
 import type { Action, ApiQuestion, Step } from '../../plan/plan.js'
-import { apiPort, usesEtcd } from '../k3s/config.js'
+import { usesEtcd } from '../k3s/config.js'
 import { changedFiles, type DesiredFile } from '../k3s/desired.js'
 import { machineOf } from '../k3s/first-master.js'
 import { imagesFor, isAsked, isForgotten, isReady } from '../k3s/node-steps.js'
@@ -188,7 +188,7 @@ function startSteps(
   const listen =
     joining.founder && others
       ? [
-          patient(waitJoinable(name, apiPort(spec), spec.timeoutMs), {
+          patient(waitJoinable(name, spec.timeoutMs), {
             of: 'joinable',
             node: name,
             role: 'master',

@@ -42,18 +42,18 @@ describe('the shell functions', () => {
   it.each([
     ['as admin', ASK_AS_ADMIN],
     ['as kubelet', ASK_AS_KUBELET],
-    ['joinable', askJoinable(6443, 'bare1')],
+    ['joinable', askJoinable('bare1')],
   ])('%s are POSIX sh that a strict shell accepts', (_, text) => {
     expect(() => execFileSync('sh', ['-n'], { input: text })).not.toThrow()
   })
 
   it('are false on a machine where nothing is installed', () => {
-    const script = `${askJoinable(6443, 'bare1')}\njoinable`
+    const script = `${askJoinable('bare1')}\njoinable`
     expect(spawnSync('sh', ['-c', script]).status).not.toBe(0)
   })
 
   it('keep the token out of every argument', () => {
-    expect(askJoinable(6443, 'bare1')).toMatch(/printf 'user = .*\| curl .*-K -/)
+    expect(askJoinable('bare1')).toMatch(/printf 'user = .*\| curl .*-K -/)
   })
 })
 
@@ -67,7 +67,7 @@ describe.each(SHELLS)('where the API is and with which keys it is asked, under %
   afterAll(() => rmSync(dir, { recursive: true }))
 
   /** What curl is given, of a machine whose kubeconfig is this text. */
-  function asked(api: string, kubeconfig: string): string {
+  function asked(api: string, kubeconfig: string, ask = 'api /readyz'): string {
     const path = join(dir, 'kubeconfig')
     writeFileSync(path, kubeconfig)
     const script = api
@@ -76,8 +76,7 @@ describe.each(SHELLS)('where the API is and with which keys it is asked, under %
       .replaceAll(`${K3S.dataDir}/server/tls/client-admin.key`, join(dir, 'key'))
       .replaceAll(K3S.binary, join(dir, 'none'))
     const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` }
-    return spawnSync(program, [...args, '-c', `set -u\n${script}\napi /readyz`], { env, encoding: 'utf8' })
-      .stdout
+    return spawnSync(program, [...args, '-c', `set -u\n${script}\n${ask}`], { env, encoding: 'utf8' }).stdout
   }
 
   it('is read from the kubeconfig of the admin', () => {
@@ -90,6 +89,18 @@ describe.each(SHELLS)('where the API is and with which keys it is asked, under %
       / --cacert \S+server-ca.crt --cert \S+client-admin.crt --key \S+key https:\/\/\[::1\]:6443\/readyz\n$/,
     )
     expect(asked(ASK_AS_ADMIN, '')).toBe('')
+  })
+
+  it('holds for who asks whether nodes are taken in: k3s may listen on one address and another port', () => {
+    const token = join(dir, 'token')
+    writeFileSync(token, 'K10ab::server:secret')
+    const joinable = askJoinable('bare1').replaceAll(`${K3S.dataDir}/server/token`, token)
+    // What is answered is kept from being seen by the comparison with 200.
+    const shown = joinable.replace('case $code in', 'echo "$code"; case $code in')
+    expect(asked(shown, 'server: https://10.0.0.1:7443\n', 'joinable')).toMatch(
+      / https:\/\/10\.0\.0\.1:7443\/v1-k3s\/readyz\n/,
+    )
+    expect(asked(shown, '', 'joinable')).toBe('')
   })
 
   it("is read from the kubelet's, to its last line", () => {

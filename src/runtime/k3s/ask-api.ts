@@ -17,11 +17,17 @@ const FETCH = `fetch() {
   timeout 8 ${K3S.binary} kubectl --kubeconfig "$6" get --raw "$2" 2>/dev/null
 }`
 
-/** Defines `api PATH` on a master: asks its own API server as the admin. The shell itself reads where that is. */
+/**
+ * Defines `api PATH` on a master: asks its own API server as the admin. The shell itself reads where that is, which `bind-address`
+ * and `https-listen-port` change.
+ */
 export const ASK_AS_ADMIN = `${FETCH}
-api() {
+whereabouts() {
   [ -s ${K3S.kubeconfig} ] || return 1
   while read -r key url; do [ "$key" != server: ] || break; done <${K3S.kubeconfig}
+}
+api() {
+  whereabouts || return 1
   fetch "$url" "$1" ${TLS}/server-ca.crt ${TLS}/client-admin.crt ${TLS}/client-admin.key ${K3S.kubeconfig}
 }`
 
@@ -49,12 +55,12 @@ export const CONDITION = `condition() { tr -d ' \\n\\t' | grep -q "\\"type\\":\\
  * sent away with 503 "runtime core not ready" and comes again only 5 to 10 seconds later (k3s pkg/agent/config, Get). Without
  * curl, the labels of the master's own node tell: k3s sets them right after it has begun to take nodes in.
  */
-export function askJoinable(port: number | string, node: string): string {
+export function askJoinable(node: string): string {
   return `${ASK_AS_ADMIN}
 joinable() {
-  [ -s ${K3S.dataDir}/server/token ] || return 1
+  [ -s ${K3S.dataDir}/server/token ] && whereabouts || return 1
   if command -v curl >/dev/null 2>&1; then
-    code=$(printf 'user = "node:%s"\\n' "$(sed 's/^K10.*::[^:]*://' ${K3S.dataDir}/server/token)" | curl -s -m 5 --noproxy '*' --cacert ${TLS}/server-ca.crt -K - -o /dev/null -w '%{http_code}' https://127.0.0.1:${port}/v1-k3s/readyz 2>/dev/null)
+    code=$(printf 'user = "node:%s"\\n' "$(sed 's/^K10.*::[^:]*://' ${K3S.dataDir}/server/token)" | curl -s -m 5 --noproxy '*' --cacert ${TLS}/server-ca.crt -K - -o /dev/null -w '%{http_code}' "$url/v1-k3s/readyz" 2>/dev/null)
     case $code in 200) return 0 ;; 503|000) return 1 ;; esac
   fi
   api /api/v1/nodes/${node} | tr -d ' \\n\\t' | grep -q '"node-role.kubernetes.io/control-plane":"true"'

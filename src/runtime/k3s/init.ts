@@ -2,7 +2,7 @@ import type { ClusterSpec } from '../../cluster/spec.js'
 import { INITIALIZED } from '../../machine/state-paths.js'
 import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { MachineWorld, World } from '../runtime.js'
-import { apiPort, nodeName, usesEtcd } from './config.js'
+import { nodeName, usesEtcd } from './config.js'
 import { founderOf } from './first-master.js'
 import { requireMajority } from './lost-majority.js'
 import { nodeSteps, stepId } from './node-steps.js'
@@ -45,7 +45,7 @@ function startSteps(spec: ClusterSpec, world: World, machine: MachineWorld, star
   const joinable =
     spec.wait === 'none' && spec.masters.length + spec.nodes.length === 1
       ? []
-      : [waitJoinable(nodeName(machine), apiPort(spec), spec.timeoutMs)]
+      : [waitJoinable(nodeName(machine), spec.timeoutMs)]
   const steps: Step[] = [{ ...start, actions: [...launch, ...joinable] }]
   const known = world.secrets.has('join-token')
   if (!known && spec.masters.length + spec.nodes.length > 1) {

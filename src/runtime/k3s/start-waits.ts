@@ -3,7 +3,7 @@ import type { Action, Step } from '../../plan/plan.js'
 import { ASK_AS_ADMIN, ASK_AS_KUBELET, askJoinable } from './ask-api.js'
 import { diagnoseScript } from './diagnose.js'
 import { kubectl } from './kubectl.js'
-import { DRAINED_LABEL, K3S, STARTING } from './paths.js'
+import { DRAINED_LABEL, STARTING } from './paths.js'
 import { poll, waitApi, waitMasterReady, waitSystem } from './waits.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
@@ -21,16 +21,12 @@ export const STARTED = {
   ].join('\n'),
 } as const
 
-/**
- * Until a master that was started again takes nodes in: workers can then be started. Its port is read from the kubeconfig
- * that k3s wrote when it was first started.
- */
+/** Until a master that was started again takes nodes in: workers can then be started. It has data, so nothing is begun anew. */
 export function waitJoinableAgain(node: string, timeoutMs: number): Wait {
-  const port = `port=$(sed -n 's#.*server: *"*https://.*:\\([0-9]*\\).*#\\1#p' ${K3S.kubeconfig} 2>/dev/null | head -n 1)`
   return {
     kind: 'wait',
     what: 'the master to take nodes in',
-    script: poll('k3s', `${port}\n${askJoinable('${port:-6443}', node)}\njoinable && exit 0`),
+    script: poll('k3s', `${askJoinable(node)}\njoinable && exit 0`),
     timeoutMs,
     diagnose: diagnoseScript('k3s'),
   }

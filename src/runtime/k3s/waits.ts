@@ -35,11 +35,11 @@ function recoverBootstrap(unit: string): NonNullable<Wait['recover']> {
 }
 
 /** Until the supervisor of a master takes nodes in: others can then be started. */
-export function waitJoinable(node: string, port: number, timeoutMs: number): Wait {
+export function waitJoinable(node: string, timeoutMs: number): Wait {
   return {
     kind: 'wait',
     what: 'the master to take nodes in',
-    script: poll('k3s', `${askJoinable(port, node)}\njoinable && exit 0`),
+    script: poll('k3s', `${askJoinable(node)}\njoinable && exit 0`),
     timeoutMs,
     diagnose: diagnoseScript('k3s'),
     recover: recoverBootstrap('k3s'),

@@ -1,7 +1,7 @@
 import { clusterNetworks } from '../../cluster/cluster-networks.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import { familyOf, prefixOf } from '../../core/cidr.js'
-import { configFlag, configList, type PreflightMachine, wantsEtcd } from './machine-under-test.js'
+import { configList, type PreflightMachine, wantsEtcd } from './machine-under-test.js'
 import { nodeDevice, nodeIpOf } from './node-ip.js'
 import { type Problem, problem } from './problem.js'
 
@@ -11,7 +11,7 @@ import { type Problem, problem } from './problem.js'
  */
 export function checkBetween(spec: ClusterSpec, machines: readonly PreflightMachine[]): Problem[] {
   return [
-    ...(configFlag(spec, 'with-node-id') ? [] : hostnames(machines)),
+    ...hostnames(machines),
     ...machineIds(machines),
     ...addresses(machines),
     ...packetLengths(machines),
