@@ -10,10 +10,28 @@ const REMOVAL: Readonly<Record<string, string>> = {
   minikube: 'minikube delete --all --purge',
 }
 
-const K3S_REMAINS: Readonly<Record<string, string>> = {
-  'k3s-config': 'a configuration of k3s',
-  'k3s-data': 'data of k3s',
-  'k3s-binary': 'a k3s binary',
+const UNINSTALL = 'k3s-uninstall.sh, or remove /etc/rancher and /var/lib/rancher'
+
+/** What is left of a k3s, and how it is removed. All of it is the user's own once airlift has made the machine a node. */
+const K3S_REMAINS: Readonly<
+  Record<string, { readonly what: string; readonly fix: (evidence: string) => string }>
+> = {
+  'k3s-config': { what: 'a configuration of k3s', fix: () => UNINSTALL },
+  'k3s-data': { what: 'data of k3s', fix: () => UNINSTALL },
+  'k3s-binary': { what: 'a k3s binary', fix: (path) => `remove ${path}` },
+  'k3s-drop-in': {
+    what: 'a configuration of k3s that wins over that of airlift,',
+    fix: (path) => `remove ${path}; what is to stay belongs into --config`,
+  },
+  'k3s-registries': {
+    what: 'a registries.yaml of k3s',
+    fix: (path) => `remove ${path}; what is to stay belongs into --registries`,
+  },
+  'k3s-env': {
+    what: 'settings of the service k3s that win over those of airlift,',
+    fix: (evidence) =>
+      `remove these lines from ${evidence.replace(/: .*/, '')}; others, such as proxies, may stay`,
+  },
 }
 
 /** Other distributions, container engines, and a k3s that is not ours. */
@@ -57,11 +75,8 @@ export function checkLeftovers(input: CheckInput): Problem[] {
       )
     } else if (remains && !ours && !unit) {
       found.push(
-        problem('leftover', machine.name, `${remains} that airlift did not put there (${evidence})`, {
-          fix:
-            what === 'k3s-binary'
-              ? `remove ${evidence}`
-              : 'k3s-uninstall.sh, or remove /etc/rancher and /var/lib/rancher',
+        problem('leftover', machine.name, `${remains.what} that airlift did not put there (${evidence})`, {
+          fix: remains.fix(evidence),
         }),
       )
     } else if (what === 'docker' || what === 'containerd' || what === 'crio') {

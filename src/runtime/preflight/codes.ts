@@ -224,8 +224,8 @@ export const PREFLIGHT_CODES = {
     'Start chrony, systemd-timesyncd or ntpd.',
   ),
   leftover: error(
-    'Another Kubernetes distribution, or what an earlier k3s left, is on the machine.',
-    'Remove it with its own means: `kubeadm reset`, `k0s reset`, `rke2-uninstall.sh`, `k3s-uninstall.sh`.',
+    'Another Kubernetes distribution, or what an earlier k3s left, is on a machine that is not of the cluster yet: also what k3s would read beside the configuration of airlift (`config.yaml.d`, `registries.yaml`, `K3S_…` variables of its service).',
+    'Remove it with its own means: `kubeadm reset`, `k0s reset`, `rke2-uninstall.sh`, `k3s-uninstall.sh`; single files as the message says.',
   ),
   'foreign-cluster': refused(
     'The machine runs a k3s that airlift did not make, or belongs to another cluster of airlift.',

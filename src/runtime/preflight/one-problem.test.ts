@@ -132,6 +132,27 @@ const ROWS: readonly [string, Partial<Facts>, Severity, PreflightCode, RegExp][]
     /server\/db/,
   ],
   [
+    'a drop-in of k3s',
+    { leftovers: [{ what: 'k3s-drop-in', evidence: '/etc/rancher/k3s/config.yaml.d/90-old.yaml' }] },
+    'error',
+    'leftover',
+    /wins over that of airlift.*90-old\.yaml/,
+  ],
+  [
+    'a registries.yaml',
+    { leftovers: [{ what: 'k3s-registries', evidence: '/etc/rancher/k3s/registries.yaml' }] },
+    'error',
+    'leftover',
+    /registries\.yaml/,
+  ],
+  [
+    'variables of k3s',
+    { leftovers: [{ what: 'k3s-env', evidence: '/etc/default/k3s: K3S_TOKEN K3S_URL' }] },
+    'error',
+    'leftover',
+    /default\/k3s: K3S_TOKEN K3S_URL/,
+  ],
+  [
     'another k3s',
     { leftovers: [{ what: 'k3s-unit', evidence: '/etc/systemd/system/k3s.service' }] },
     'error',

@@ -16,6 +16,17 @@ for item in /etc/cni/net.d/*; do if [ -f "$item" ]; then left cni "$item"; break
 found k3s-unit /etc/systemd/system/k3s*.service /etc/init.d/k3s* /usr/lib/systemd/system/k3s*.service || :
 found k3s-binary /usr/local/bin/k3s /opt/bin/k3s /usr/bin/k3s || :
 found k3s-config /etc/rancher/k3s/config.yaml || :
+# Each is told: k3s reads all of them beside config.yaml, and what they say wins over it.
+for item in /etc/rancher/k3s/config.yaml.d/*.yaml /etc/rancher/k3s/config.yaml.d/*.yml; do if [ -f "$item" ]; then left k3s-drop-in "$item"; fi; done
+found k3s-registries /etc/rancher/k3s/registries.yaml || :
+# Only names: values may be tokens. Others than these, such as proxies, are the user's.
+for unit in k3s k3s-agent; do
+  for item in /etc/default/$unit /etc/sysconfig/$unit /etc/conf.d/$unit /etc/rancher/k3s/$unit.env /etc/systemd/system/$unit.service.env /etc/systemd/system/$unit.service.d/*.conf; do
+    [ -f "$item" ] || continue
+    names=$(grep -v '^[[:space:]]*[#;]' "$item" 2>/dev/null | tr -c 'A-Za-z0-9_=' '\n' | sed -n -e 's/^\(K3S_[A-Z0-9_]*\)=.*/\1/p' -e 's/^\(ExecStart\)=.*/\1/p' | tr '\n' ' ')
+    if [ -n "$names" ]; then left k3s-env "$item: ${'$'}{names% }"; fi
+  done
+done
 filled k3s-data /var/lib/rancher/k3s/server/db /var/lib/rancher/k3s/agent/containerd || :
 found node-password /etc/rancher/node/password || :
 `
