@@ -1,12 +1,13 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
-import { AirliftError, toAirliftError } from '../../core/errors.js'
+import { toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import { collectFacts } from '../../machine/facts/collect-facts.js'
 import type { Facts } from '../../machine/facts/facts.js'
 import { RECORD } from '../../machine/state-paths.js'
 import type { InstalledState, MachineWorld, ObserveInput, World } from '../runtime.js'
 import { USER_FILES, USER_FILES_SCRIPT } from '../user-files.js'
+import { clusterToken } from './cluster-token.js'
 import { configSecrets } from './config.js'
 import { k3sFragments } from './fragments.js'
 import { parseNodes } from './nodes.js'
@@ -109,23 +110,11 @@ export function worldSecrets(spec: ClusterSpec, machines: readonly MachineWorld[
   const full = masters
     .map((machine) => machine.facts.managed.fragments['k3s-join-token']?.trim())
     .find(Boolean)
-  const plain = full?.replace(/^K10[0-9a-f]+::[a-z]+:/, '')
   const written = masters
     .map((machine) => machine.facts.managed.fragments['k3s-token']?.trim())
     .find((token) => token && !token.startsWith('K10'))
-  const wanted = spec.config.token
-  const token = plain ?? written
-  if (token && typeof wanted === 'string' && wanted !== token) {
-    throw new AirliftError(
-      'E_SPEC_INVALID',
-      `the token in the configuration is not that of the cluster "${spec.name}"`,
-      {
-        hint: 'leave the token out: airlift reads it from a master',
-      },
-    )
-  }
+  const token = clusterToken(spec, { full, written })
   if (token) secrets.set('token', new Secret(token))
-  else if (typeof wanted === 'string') secrets.set('token', new Secret(wanted))
   if (full) secrets.set('join-token', new Secret(full))
   if (spec.registries) {
     secrets.set('registries', spec.registries.content)
