@@ -4,6 +4,7 @@ import { AirliftError } from '../core/errors.js'
 import { mergeKubeconfig } from '../kubeconfig/merge.js'
 import { rememberFile } from '../kubeconfig/remembered-files.js'
 import { retarget } from '../kubeconfig/retarget.js'
+import { serverPort } from '../kubeconfig/server-port.js'
 import type { Machine } from '../machine/machine.js'
 import { machineHost } from '../machine/machine-host.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
@@ -55,7 +56,7 @@ export async function readKubeconfig(
   }
   const text = master.facts.managed.fragments['k3s-kubeconfig'] || (await readFrom(machine, ctx))
   const published = containerEndpoint(world)
-  const port = published?.port ?? Number(/server:\s*"?https:\/\/[^\s"]+:(\d+)/.exec(text)?.[1] ?? 6443)
+  const port = published?.port ?? serverPort(text)
   const candidates = published ? [published.host] : candidateHosts(master)
   const reached = await Promise.all(candidates.map((host) => answers(host, port, ctx.signal)))
   const index = reached.indexOf(true)

@@ -47,6 +47,20 @@ function world(
   }
 }
 
+it('names the port at which the API is, which an operation without --set learns from a master alone', () => {
+  const found = world([node('bare1', 'master', true)], { active: true, role: 'worker' })
+  const endpointWith = (kubeconfig: string): string => {
+    const machinesThen = found.machines.map((machine) => {
+      const { managed } = machine.facts
+      const fragments = { ...managed.fragments, 'k3s-kubeconfig': kubeconfig }
+      return { ...machine, facts: { ...machine.facts, managed: { ...managed, fragments } } }
+    })
+    return statusOf(two, { ...found, machines: machinesThen }).endpoint
+  }
+  expect(endpointWith('- cluster:\n    server: https://127.0.0.1:7443\n')).toBe('https://10.0.0.1:7443')
+  expect(endpointWith('')).toBe('https://10.0.0.1:6443')
+})
+
 describe('status', () => {
   const hosts = spec(1, 1)
   const ref = { name: 'default', masters: hosts.masters, nodes: hosts.nodes, ssh: hosts.ssh }

@@ -1,6 +1,7 @@
 import { MAKE_AGAIN } from '../cluster/no-master.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
+import { serverPort } from '../kubeconfig/server-port.js'
 import { containerId } from '../machine/container-id.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
 import type { ClusterStatus, NodeReport, StatusProblem } from './cluster-status.js'
@@ -47,11 +48,7 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
     runtime: spec.runtime,
     version: answering?.installed.version ?? (typeof record?.version === 'string' ? record.version : ''),
     health,
-    endpoint: published
-      ? endpointUrl(published)
-      : endpointMachine
-        ? endpointOf(spec, endpointMachine, known)
-        : '',
+    endpoint: published ? endpointUrl(published) : endpointMachine ? endpointOf(endpointMachine, known) : '',
     datastore,
     nodes: all,
     problems,
@@ -224,12 +221,13 @@ function datastoreOf(
   }
 }
 
-function endpointOf(spec: ClusterSpec, machine: MachineWorld, known: readonly NodeStatus[]): string {
+function endpointOf(machine: MachineWorld, known: readonly NodeStatus[]): string {
   const name = machine.facts.hostname.toLowerCase()
   const address =
     known.find((node) => node.name === name)?.address ??
     machine.facts.routeSource?.address ??
     machine.node.target.host
-  const port = spec.config['https-listen-port'] ?? 6443
-  return `https://${address.includes(':') ? `[${address}]` : address}:${port}`
+  // Of a cluster that is only asked about, nobody said the configuration.
+  const port = serverPort(machine.facts.managed.fragments['k3s-kubeconfig'] ?? '')
+  return endpointUrl({ host: address, port })
 }
