@@ -65,6 +65,32 @@ const incoming = (name = 'prod', server = 'https://10.0.0.1:6443') => retarget(K
 const merge = async (name = 'prod', switchContext = true, server?: string) =>
   mergeKubeconfig(await incoming(name, server), { path, env: {}, switchContext })
 
+describe('entries of the same name that airlift did not write', () => {
+  const foreign = (ca: string): string =>
+    `clusters:\n- {name: airlift-prod, cluster: {server: "https://x:1", certificate-authority-data: ${ca}}}\nusers:\n- {name: airlift-prod, user: {token: mytoken}}\ncontexts:\n- {name: airlift-prod, context: {cluster: airlift-prod, user: airlift-prod}}\n`
+
+  it.each([
+    ['of another cluster', foreign('V09SSw=='), 'cluster'],
+    ['a user alone', 'users:\n- {name: airlift-prod, user: {token: mytoken}}\n', 'user'],
+  ])('are left as they are: %s', async (_, before, kind) => {
+    await writeFile(path, before)
+    await expect(merge()).rejects.toMatchObject({
+      code: 'E_KUBECONFIG',
+      message: `${path} has a ${kind} "airlift-prod" that airlift did not write and that is of another cluster`,
+      hint: expect.stringContaining(`kubectl config delete-${kind} airlift-prod`),
+    })
+    expect(await text()).toBe(before)
+  })
+
+  it('are taken over where they have the CA of this cluster', async () => {
+    await writeFile(path, foreign('Q0E='))
+    expect(await merge()).toMatchObject({ path, changed: true })
+    expect(await text()).not.toContain('mytoken')
+    await removeKubeconfig('prod', { path, env: {} })
+    expect(await text()).not.toContain('airlift-prod')
+  })
+})
+
 describe('retarget', () => {
   it('renames everything and sets the server', async () => {
     expect(parse(await incoming())).toEqual({
@@ -210,7 +236,7 @@ describe('mergeKubeconfig', () => {
     await writeFile(one, MINE.replace('current-context: work # prod!\n', ''))
     await writeFile(
       two,
-      'current-context: other\nclusters:\n  - name: airlift-prod\n    cluster: {server: https://old}\n',
+      'current-context: other\nclusters:\n  - name: airlift-prod\n    cluster: {server: https://old, certificate-authority-data: Q0E=}\n',
     )
     expect(kubeconfigPaths({ env })).toEqual([gone, one, two])
     expect((await mergeKubeconfig(await incoming(), { env, switchContext: true })).path).toBe(one)

@@ -1,4 +1,5 @@
 import type { YAMLMap } from 'yaml'
+import { AirliftError } from '../core/errors.js'
 import { plain, SECTIONS, type Section, textOf } from './document.js'
 import type { LockTimes } from './lock.js'
 import { changeFiles, type OpenFile } from './open-files.js'
@@ -26,7 +27,8 @@ export interface MergeResult {
  * cluster's own entries are replaced, in the file where they are. With several files in KUBECONFIG they go where kubectl
  * would put them. Files are locked, and replaced in one step.
  *
- * @throws AirliftError E_KUBECONFIG when a file is malformed or cannot be written, E_LOCKED; nothing is written then
+ * @throws AirliftError E_KUBECONFIG when a file is malformed or cannot be written, or has entries of that name that are not of
+ *   this cluster and not airlift's; E_LOCKED; nothing is written then
  */
 export async function mergeKubeconfig(incoming: string, options: MergeOptions): Promise<MergeResult> {
   const { name, cluster, user } = readEntry(incoming)
@@ -37,6 +39,7 @@ export async function mergeKubeconfig(incoming: string, options: MergeOptions): 
     (files) => {
       const [first] = files
       if (first === undefined) return
+      requireOwn(files, name, cluster['certificate-authority-data'] ?? '')
       const home = (section: Section): OpenFile =>
         files.find((file) => file.document.has(section, name)) ?? first
       replace(home('clusters').document.ensure('clusters', name), cluster, [
@@ -104,6 +107,28 @@ export async function removeKubeconfig(
     options.lock,
   )
   return { paths, currentContext: current }
+}
+
+/** What airlift did not write it does not replace, unless it is of this very cluster: its CA tells. */
+function requireOwn(files: readonly OpenFile[], name: string, ca: string): void {
+  const isOfCluster = files.some(
+    ({ document }) => textOf(document.get('clusters', name)?.get('certificate-authority-data', true)) === ca,
+  )
+  if (isOfCluster) return
+  for (const { path, document } of files) {
+    for (const section of Object.keys(SECTIONS) as Section[]) {
+      const entry = document.get(section, name)
+      if (entry === undefined || isOwned(entry)) continue
+      const kind = SECTIONS[section]
+      throw new AirliftError(
+        'E_KUBECONFIG',
+        `${path} has a ${kind} "${name}" that airlift did not write and that is of another cluster`,
+        {
+          hint: `give another file with --kubeconfig PATH; or, if it is not needed any more: kubectl config delete-${kind} ${name}`,
+        },
+      )
+    }
+  }
 }
 
 /** The first file that names a current context wins, as in kubectl. */

@@ -87,7 +87,7 @@ describe.skipIf(!hasKubectl)('kubeconfig with kubectl', () => {
       await writeFile(b, 'kind: Config\napiVersion: v1\ncontexts: []\n')
       await writeFile(
         c,
-        'kind: Config\napiVersion: v1\nclusters:\n- name: airlift-x\n  cluster: {server: https://old}\ncurrent-context: there\n',
+        `kind: Config\napiVersion: v1\nclusters:\n- name: airlift-x\n  cluster: {server: https://old, certificate-authority-data: ${DATA}}\ncurrent-context: there\n`,
       )
       await write({ KUBECONFIG: `${a}:${b}:${c}` })
       const read = async (file: string) => parse(await readFile(file, 'utf8').catch(() => '')) ?? {}
