@@ -1,4 +1,4 @@
-import type { Role } from './spec.js'
+import type { ConfigValue, Role } from './spec.js'
 
 /** What k3s takes as the value of an option. A duration is a string such as `10m`; a port is a number that can be bound. */
 export type OptionKind = 'string' | 'boolean' | 'number' | 'port' | 'list'
@@ -31,7 +31,7 @@ add(
   `advertise-address service-node-port-range cluster-domain flannel-backend egress-selector-mode servicelb-namespace
    write-kubeconfig-mode write-kubeconfig-group helm-job-image datastore-cafile datastore-certfile
    datastore-keyfile etcd-snapshot-name etcd-snapshot-schedule-cron etcd-snapshot-dir etcd-s3-endpoint
-   etcd-s3-endpoint-ca etcd-s3-bucket etcd-s3-region etcd-s3-folder etcd-s3-proxy etcd-s3-config-secret
+   etcd-s3-endpoint-ca etcd-s3-bucket etcd-s3-region etcd-s3-folder etcd-s3-config-secret
    etcd-s3-timeout default-local-storage-path system-default-registry apiserver-bind-address`,
 )
 add(
@@ -50,7 +50,9 @@ add(
   `tls-san cluster-cidr service-cidr cluster-dns disable kube-apiserver-arg kube-controller-manager-arg
    kube-controller-arg kube-scheduler-arg kube-cloud-controller-manager-arg kube-cloud-controller-arg etcd-arg`,
 )
-add('master', 'string', 'datastore-endpoint etcd-s3-access-key etcd-s3-secret-key', { secret: true })
+add('master', 'string', 'datastore-endpoint etcd-s3-proxy etcd-s3-access-key etcd-s3-secret-key', {
+  secret: true,
+})
 add('master', 'string', 'etcd-s3-session-token', { secret: true, since: '1.33' })
 add('master', 'string', 'etcd-snapshot-reconcile-interval secrets-encryption-provider', { since: '1.32' })
 add('master', 'string', 'etcd-s3-bucket-lookup-type', { since: '1.33' })
@@ -149,7 +151,24 @@ export function k3sOption(key: string): K3sOption | undefined {
 
 /** Whether the value of a key is a password or holds one, so that it may not be shown. */
 export function isSecretOption(key: string): boolean {
-  return k3sOption(key)?.secret === true || /token|password|secret-key/.test(key)
+  const option = k3sOption(key)
+  // Of an option that k3s does not have only its name tells.
+  return option === undefined ? NAMES_SECRET.test(key) : option.secret === true || /token|password/.test(key)
+}
+
+const NAMES_SECRET = /token|passw|secret|credential/i
+
+/** Whether a value holds a password wherever it stands: inside a URL, or as an argument such as `oidc-client-secret=…`. */
+export function holdsSecret(value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    /:\/\/[^/@\s]*:[^/@\s]*@|^(?:--)?[\w.-]*(?:secret|password|passwd|token)=./i.test(value)
+  )
+}
+
+/** Whether a setting may not be shown: because of its key, or of what its value holds. */
+export function isSecretSetting(key: string, value: ConfigValue): boolean {
+  return isSecretOption(key) || (Array.isArray(value) ? value.some(holdsSecret) : holdsSecret(value))
 }
 
 /** Keys of a configuration that a minor (`1.30`) of k3s does not have yet, with the first minor that does. */

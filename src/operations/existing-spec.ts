@@ -1,5 +1,5 @@
 import { parse } from 'yaml'
-import { isSecretOption } from '../cluster/k3s-options.js'
+import { isSecretSetting } from '../cluster/k3s-options.js'
 import type { ClusterSpec, ConfigValue, RegistriesSpec, SpecFile } from '../cluster/spec.js'
 import { AirliftError } from '../core/errors.js'
 import { Secret } from '../core/secret.js'
@@ -39,7 +39,9 @@ function secretsOf(file: SpecFile | undefined): Record<string, ConfigValue> {
   const value: unknown = file && parse(file.content.toString('utf8'), { version: '1.1' })
   if (!isConfig(value)) return {}
   return Object.fromEntries(
-    Object.entries(value).filter(([key]) => isSecretOption(key) && key !== 'token' && key !== 'token-file'),
+    Object.entries(value).filter(
+      ([key, entry]) => isSecretSetting(key, entry) && key !== 'token' && key !== 'token-file',
+    ),
   )
 }
 

@@ -1,5 +1,5 @@
 import { parse, stringify } from 'yaml'
-import { isSecretOption } from '../../cluster/k3s-options.js'
+import { holdsSecret, isSecretOption } from '../../cluster/k3s-options.js'
 import { redact, Secret } from '../../core/secret.js'
 
 const SHOWN = '[secret]'
@@ -47,6 +47,7 @@ export function redactConfig(text: string, kind: 'config' | 'registries'): Redac
     kind === 'config' ? isSecretOption(key.replace(/\+$/, '')) : REGISTRY_SECRETS.test(key)
   const walk = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(walk)
+    if (kind === 'config' && holdsSecret(value)) return hide(value)
     if (typeof value !== 'object' || value === null) return value
     return Object.fromEntries(
       Object.entries(value).map(([key, inner]) => {

@@ -28,6 +28,7 @@ export function containerConfig(
   const addresses = [layout.addresses.get(name), layout.addresses6.get(name)]
   return nodeConfig({
     spec: own,
+    configured: spec.config,
     node,
     name,
     addresses: addresses.filter((address) => address !== undefined),

@@ -2,7 +2,7 @@ import { CLUSTER_NETWORKS, clusterNetworks } from '../../cluster/cluster-network
 import { nodeEnvironment } from '../../cluster/container/proxy.js'
 import { type ContainerRecord, LABELS } from '../../cluster/container-labels.js'
 import { type ContainerNodeSpec, containerName, PLAIN_CONTAINER } from '../../cluster/container-spec.js'
-import { isSecretOption } from '../../cluster/k3s-options.js'
+import { isSecretOption, isSecretSetting } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { ContainerConfig } from '../../machine/docker/engine.js'
 import { secretRef } from '../../plan/fill-secrets.js'
@@ -276,6 +276,8 @@ export function recordOf(
     files: own.files.map((file) => file.path).sort(),
     runtimeLabels: own.runtimeLabels,
     k3sArgs: own.k3sArgs.map((arg) => (hiddenValue(arg) === undefined ? arg : arg.replace(/=.*$/s, '='))),
-    config: Object.fromEntries(Object.entries(spec.config).filter(([key]) => !isSecretOption(key))),
+    config: Object.fromEntries(
+      Object.entries(spec.config).filter(([key, value]) => !isSecretSetting(key, value)),
+    ),
   }
 }

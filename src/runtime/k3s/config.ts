@@ -1,6 +1,6 @@
 import { familiesOf } from '../../cluster/cluster-networks.js'
 import { renderConfig, splitConfig } from '../../cluster/config.js'
-import { isSecretOption } from '../../cluster/k3s-options.js'
+import { isSecretSetting } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
 import { taintText } from '../../cluster/taint-text.js'
 import { AirliftError } from '../../core/errors.js'
@@ -11,17 +11,35 @@ import { nodeIpOf, nodeIpsOf } from '../preflight/node-ip.js'
 import type { MachineWorld } from '../runtime.js'
 import { K3S } from './paths.js'
 
-const secretKey = (key: string): string => `config:${key}`
+const secretKey = (key: string, index?: number): string =>
+  index === undefined ? `config:${key}` : `config:${key}.${index}`
 
 /** The secrets that the user's k3s configuration holds, under the names that plans use. */
 export function configSecrets(spec: ClusterSpec): Map<string, Secret> {
   const secrets = new Map<string, Secret>()
+  // Escaped as inside a double-quoted YAML string, since that is where it is filled in.
+  const keep = (name: string, value: string): unknown =>
+    secrets.set(name, new Secret(JSON.stringify(value).slice(1, -1)))
   for (const [key, value] of Object.entries(spec.config)) {
-    // Escaped as inside a double-quoted YAML string, since that is where it is filled in.
-    if (isSecretOption(key) && typeof value === 'string')
-      secrets.set(secretKey(key), new Secret(JSON.stringify(value).slice(1, -1)))
+    if (Array.isArray(value)) {
+      for (const [index, item] of value.entries())
+        if (hides(key, item)) keep(secretKey(key, index), String(item))
+    } else if (hides(key, value)) keep(secretKey(key), String(value))
   }
   return secrets
+}
+
+function hides(key: string, value: ConfigValue): boolean {
+  return typeof value === 'string' && isSecretSetting(key, value)
+}
+
+/** A value as plans may show it: what {@link configSecrets} of the same configuration holds is only referred to. */
+function shown(key: string, value: ConfigValue, known: ConfigValue | undefined): ConfigValue {
+  if (!Array.isArray(value)) return hides(key, value) ? secretRef(secretKey(key)) : value
+  const count = Array.isArray(known) ? known.length : 0
+  return value.map((item, index) =>
+    index < count && hides(key, item) ? secretRef(secretKey(key, index)) : item,
+  )
 }
 
 /** The node's name: its host name in lower case, as k3s itself would choose, unless the configuration has one. */
@@ -100,6 +118,8 @@ export interface NodeConfigInput {
   readonly etcd?: boolean
   /** Names in a master's certificate. */
   readonly certificateNames: readonly string[]
+  /** The configuration whose secrets are known, where `spec` has arguments of this node in its lists beside it. */
+  readonly configured?: ClusterSpec['config']
   /** What else the runtime sets; lists are joined with the user's. */
   readonly extra?: Readonly<Record<string, ConfigValue>>
 }
@@ -132,8 +152,8 @@ export function nodeConfig(input: NodeConfigInput): string {
   for (const [key, value] of Object.entries(splitConfig(spec.config, node.role))) {
     if (key === 'token' || (key === 'cluster-init' && server !== undefined)) continue
     const mine = own[key]
-    const shown = isSecretOption(key) ? secretRef(secretKey(key)) : value
-    merged[key] = Array.isArray(mine) ? [...mine, ...(Array.isArray(value) ? value : [String(value)])] : shown
+    const given = shown(key, value, (input.configured ?? spec.config)[key])
+    merged[key] = Array.isArray(mine) ? [...mine, ...(Array.isArray(given) ? given : [String(given)])] : given
   }
   return renderConfig(merged)
 }

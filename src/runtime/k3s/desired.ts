@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isSecretOption } from '../../cluster/k3s-options.js'
+import { isSecretSetting } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, ConfigValue, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { RECORD } from '../../machine/state-paths.js'
@@ -209,7 +209,7 @@ function record(spec: ClusterSpec, world: World, node: NodeSpec, machine: Machin
 /** What the user set, so that nodes which join later get the same. Secrets are read from a master's own configuration. */
 function configOf(spec: ClusterSpec): { config?: Record<string, ConfigValue> } {
   const entries = Object.entries(spec.config)
-    .filter(([key]) => !isSecretOption(key))
+    .filter(([key, value]) => !isSecretSetting(key, value))
     .sort(([a], [b]) => (a < b ? -1 : 1))
   return entries.length > 0 ? { config: Object.fromEntries(entries) } : {}
 }

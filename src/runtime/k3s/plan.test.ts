@@ -6,6 +6,7 @@ import type { ManagedFacts } from '../../machine/facts/facts.js'
 import { fillSecrets } from '../../plan/fill-secrets.js'
 import { mergePlans, type Plan } from '../../plan/plan.js'
 import type { InstalledState, MachineWorld, World } from '../runtime.js'
+import { configSecrets } from './config.js'
 import { desiredState } from './desired.js'
 import { createK3sRuntime } from './runtime.js'
 import { testMachine, testSpec, testWorld } from './world.fixture.js'
@@ -141,6 +142,24 @@ describe('a new cluster', () => {
     expect(text).not.toContain('hunter22')
     expect(text).not.toContain('0123456789abcdef')
     expect(text).toContain('{{secret:config:datastore-endpoint}}')
+  })
+
+  it('hides passwords wherever they stand in the configuration, and fills them in where they stood', () => {
+    const config = {
+      'etcd-s3-proxy': 'http://u:hunter22@p:3128',
+      'kube-apiserver-arg': ['v=2', 'oidc-client-secret=hunter22'],
+      'my-secret': 'hunter22',
+    }
+    const spec = testSpec(1, 1, { config })
+    const world = testWorld(spec)
+    const plan = planAll(spec, world)
+    expect(JSON.stringify(plan)).not.toContain('hunter22')
+    const written = plan.steps
+      .flatMap(({ actions }) => actions)
+      .find((action) => action.kind === 'write' && action.path.endsWith('config.yaml')) as { content: string }
+    const filled = fillSecrets(written.content, new Map([...world.secrets, ...configSecrets(spec)]))
+    expect(filled).toContain('kube-apiserver-arg:\n  - "v=2"\n  - "oidc-client-secret=hunter22"\n')
+    expect(filled).toContain('etcd-s3-proxy: "http://u:hunter22@p:3128"')
   })
 })
 
