@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CliResult, type LabHost, labMissing } from '../lab/lab.js'
+import { type CliResult, type LabHost, labMissing, sshFlags } from '../lab/lab.js'
 import { type Scenario, startScenario } from './cluster.js'
 import { hostOf, onHost, outcomes } from './hosts.js'
 
@@ -66,6 +66,52 @@ describe.skipIf(labMissing())('options of a cluster', () => {
         expect(await onHost(host, `grep disable-default ${CONFIG}`)).toBe(
           'disable-default-registry-endpoint: true',
         )
+      await reset()
+    })
+  })
+
+  describe('those that no node would come up with', () => {
+    const refused = async (...set: string[]): Promise<CliResult> => {
+      const result = await run('--timeout', '60s', ...set.flatMap((word) => ['--set', word]))
+      expect(result.exitCode, result.stdout).toBe(2)
+      expect(await onHost(master, 'ls -d /etc/rancher /var/lib/airlift 2>/dev/null || true')).toBe('')
+      return result
+    }
+    it('are refused, and nothing is touched', async () => {
+      const { stdout } = await refused('https-listen-port=99999', 'node-name=evil', 'supervisor-port=9345')
+      for (const key of ['https-listen-port', 'node-name', 'supervisor-port']) expect(stdout).toContain(key)
+      expect((await refused('token=K10aabbcc::server:foo')).stdout).toContain('what follows ::server:')
+    })
+    it('are found where an earlier k3s left them', async () => {
+      await onHost(
+        master,
+        `mkdir -p /etc/rancher/k3s/config.yaml.d; echo 'node-name: evil' > /etc/rancher/k3s/config.yaml.d/90-old.yaml; echo K3S_TOKEN=geheim > /etc/default/k3s`,
+      )
+      const result = await run()
+      await onHost(master, 'rm -r /etc/rancher /etc/default/k3s')
+      expect(result.exitCode, result.stdout).toBe(5)
+      for (const told of ['90-old.yaml', '/etc/default/k3s: K3S_TOKEN']) expect(result.stdout).toContain(told)
+      expect(result.stdout + result.stderr).not.toContain('geheim')
+    })
+  })
+
+  describe('one host with an address and a port of its own', () => {
+    it('comes up, and is found there', async () => {
+      const alone = ['--masters', `root@${master.ip}`, ...sshFlags(scene.machines)]
+      const set = [`bind-address=${master.ip}`, 'https-listen-port=7443', 'token=secret123'].flatMap(
+        (word) => ['--set', word],
+      )
+      const flags = ['run', '--rootfs', scene.bundle, ...alone, '-o', 'json', ...set]
+      const made = await scene.cli(flags)
+      expect(made.json, made.stderr).toMatchObject({ outcome: 'done' })
+      const status = await scene.cli(['status', ...alone, '-o', 'json'])
+      expect(status.json, status.stderr).toMatchObject({
+        health: 'ready',
+        endpoint: `https://${master.ip}:7443`,
+      })
+      const token = await onHost(master, 'cat /var/lib/rancher/k3s/server/token')
+      const again = await scene.cli([...flags, '--set', `token=${token}`])
+      expect(again.json, again.stderr).toMatchObject({ outcome: 'unchanged' })
       await reset()
     })
   })
