@@ -22,6 +22,7 @@ export { type ImportInput, type ImportResult, importImages } from './operations/
 export { type ImageList, listImages } from './operations/images/list-images.js'
 export { type KubeconfigResult, kubeconfig, saveKubeconfig } from './operations/kubeconfig.js'
 export { type ListedCluster, list } from './operations/list.js'
+export { type LogsInput, type LogsMachine, type LogsResult, logs } from './operations/logs/logs.js'
 export { changePublishedPorts, type PortsInput, type PortsOutcome } from './operations/ports.js'
 export { findLeftovers, type Pruning } from './operations/prune.js'
 export type { MachineReport, OperationReport } from './operations/report.js'

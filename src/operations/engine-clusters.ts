@@ -13,20 +13,49 @@ export interface EngineCluster {
   readonly workers: readonly EngineContainer[]
 }
 
-/** Connects to the container engine where there is one; without one there is nothing to say but with -v. */
-export async function engineIfAny(ctx: Context, deps: OperationDeps): Promise<Engine | undefined> {
+/** A container engine, or why there is none to ask. */
+export type EngineOrNot =
+  | { readonly engine: Engine }
+  | {
+      readonly engine?: undefined
+      /** What names the engine that does not answer, `DOCKER_HOST=unix:///nope`; absent where nobody named one. */
+      readonly named?: string
+      readonly message: string
+    }
+
+/**
+ * Connects to the container engine where there is one. Without one there is nothing to say but with -v: it may never have been
+ * there. That one does not answer which the environment names is a warning.
+ */
+export async function findEngine(ctx: Context, deps: OperationDeps): Promise<EngineOrNot> {
   try {
-    return await connectToEngine(ctx, deps)
+    return { engine: await connectToEngine(ctx, deps) }
   } catch (error) {
     if (ctx.signal.aborted) throw error
     const { message } = toAirliftError(error)
-    ctx.events.emit({
-      level: 'debug',
-      code: 'engine.none',
-      message: `no container engine is asked: ${message}`,
-    })
-    return undefined
+    const named = namedEngine(ctx.env)
+    ctx.events.emit(
+      named === undefined
+        ? { level: 'debug', code: 'engine.none', message: `no container engine is asked: ${message}` }
+        : {
+            level: 'warn',
+            code: 'engine.none',
+            message: `containers are not looked at: the engine of ${named} cannot be asked: ${message}`,
+          },
+    )
+    return { ...(named === undefined ? {} : { named }), message }
   }
+}
+
+/** The engine of {@link findEngine}, where only that counts. */
+export async function engineIfAny(ctx: Context, deps: OperationDeps): Promise<Engine | undefined> {
+  return (await findEngine(ctx, deps)).engine
+}
+
+/** What says which engine is meant, as docker's own client takes it. */
+function namedEngine(env: Context['env']): string | undefined {
+  const key = ['DOCKER_HOST', 'DOCKER_CONTEXT'].find((name) => env[name])
+  return key && `${key}=${env[key]}`
 }
 
 /** Clusters that have a container, by name. What only helps for a moment is no node of any. Pure. */

@@ -103,3 +103,21 @@ it('is silent about an engine that is not there, but with -v', async () => {
   expect(await list(ctx, none)).toMatchObject([{ name: 'prod' }])
   expect(events.map(({ level, code }) => [level, code])).toEqual([['debug', 'engine.none']])
 })
+
+it.each([
+  ['DOCKER_HOST', 'unix:///nope'],
+  ['DOCKER_CONTEXT', 'lab'],
+])('warns of one that %s names and that does not answer', async (key, value) => {
+  const none = withEngine(async () => {
+    throw new AirliftError('E_ENGINE_UNREACHABLE', 'no container engine answers')
+  })
+  const named = createContext({ env: { ...ctx.env, [key]: value }, events: ctx.events })
+  expect(await list(named, none)).toEqual([])
+  expect(events).toMatchObject([
+    {
+      level: 'warn',
+      code: 'engine.none',
+      message: `containers are not looked at: the engine of ${key}=${value} cannot be asked: no container engine answers`,
+    },
+  ])
+})

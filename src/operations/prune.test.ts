@@ -333,4 +333,13 @@ describe('of records', () => {
     await engine.removeContainer('airlift-dev-master-0', { force: true })
     expect(names((await prune()).removed)).toContain('record dev')
   })
+
+  it('says that an engine which the environment names was not asked', async () => {
+    expect((await prune(deps(noEngine))).unasked).toBeNull()
+    ctx = createContext({ env: { ...ctx.env, DOCKER_HOST: 'unix:///nope' } })
+    expect((await prune(deps(noEngine))).unasked).toBe(
+      'DOCKER_HOST=unix:///nope: no container engine answers',
+    )
+    expect((await prune()).unasked).toBeNull()
+  })
 })

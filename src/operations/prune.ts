@@ -2,7 +2,7 @@ import { removeRecord } from '../cluster/record.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
 import type { Engine } from '../machine/docker/engine.js'
-import { engineIfAny } from './engine-clusters.js'
+import { findEngine } from './engine-clusters.js'
 import type { Kept, Leftover } from './leftover.js'
 import { findOnEngine, removeFromEngine } from './prune-engine.js'
 import { findFiles, removeFile } from './prune-files.js'
@@ -20,6 +20,8 @@ export interface PruneResult {
   readonly failed: readonly (Leftover & {
     readonly error: { readonly code: string; readonly message: string; readonly hint: string | null }
   })[]
+  /** Why nothing was looked for on a container engine that the environment names; null where it was, or none is named. */
+  readonly unasked: string | null
 }
 
 /** What was found, and the way to remove it. Disposing ends the connection to the engine. */
@@ -36,7 +38,8 @@ const ORDER: readonly Leftover['kind'][] = ['container', 'network', 'volume', 'i
  * belongs to no living cluster. Removes nothing yet, and never looks at the data of hosts.
  */
 export async function findLeftovers(ctx: Context, deps: OperationDeps): Promise<Pruning> {
-  const engine = await engineIfAny(ctx, deps)
+  const asked = await findEngine(ctx, deps)
+  const { engine } = asked
   try {
     const [contained, records, files] = await Promise.all([
       engine ? findOnEngine(engine, ctx) : { found: [], kept: [] },
@@ -51,6 +54,7 @@ export async function findLeftovers(ctx: Context, deps: OperationDeps): Promise<
       removed: [],
       kept: [...contained.kept, ...records.kept],
       failed: [],
+      unasked: !asked.engine && asked.named !== undefined ? `${asked.named}: ${asked.message}` : null,
     }
     return {
       result,

@@ -40,7 +40,12 @@ function failureOf({ failed, outcome }: PruneResult): Readonly<Record<string, un
 
 function show(io: ActionIo, result: PruneResult, more: Readonly<Record<string, unknown>> = {}): void {
   if (io.json) io.printJson({ ...result, ...more })
-  else if (result.outcome === 'unchanged') io.note('nothing is left behind')
+  else if (result.outcome === 'unchanged')
+    io.note(
+      result.unasked === null
+        ? 'nothing is left behind'
+        : 'no record and no file is left behind; containers were not looked for',
+    )
   else if (result.outcome === 'found') io.print(table(result))
   else io.print(`${count(result.removed.length, 'thing')} removed`)
 }
