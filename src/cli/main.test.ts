@@ -263,11 +263,11 @@ describe('with -o json stdout is one document', () => {
 describe('list', () => {
   it('is empty at first', async () => {
     expect(JSON.parse((await airlift('list', '-o', 'json')).stdout)).toEqual({ clusters: [] })
-    expect(await airlift('list')).toEqual({
-      code: 0,
-      stdout: '',
-      stderr: 'no cluster is known on this computer; create one with airlift run\n',
-    })
+    const { code, stdout, stderr } = await airlift('list')
+    expect([code, stdout]).toEqual([0, ''])
+    expect(stderr).toContain('no cluster is known on this computer; create one with airlift run\n')
+    // An engine that was named and does not answer may have some.
+    expect(stderr).toContain('containers are not looked at: the engine of DOCKER_HOST=unix://')
   })
   it('shows what this computer remembers, and skips what it cannot read', async () => {
     const env = { HOME: home, XDG_STATE_HOME: join(home, 'state') }

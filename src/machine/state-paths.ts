@@ -15,5 +15,7 @@ export const INITIALIZED = `${STATE_DIR}/initialized`
 export const IMAGES_DIR = `${STATE_DIR}/images`
 /** Who works on the machine, or did last. */
 export const LOCK = `${STATE_DIR}/lock`
-/** {@link INITIALIZED} of a container where an engine shows it: in the data volume, since it knows no mounts of the inside. */
-export const KEPT_INITIALIZED = '/var/lib/rancher/k3s/airlift/state/initialized'
+/** {@link STATE_DIR} of a container where an engine shows it: in the data volume, since it knows no mounts of the inside. */
+export const KEPT_STATE = '/var/lib/rancher/k3s/airlift/state'
+/** {@link INITIALIZED} there. */
+export const KEPT_INITIALIZED = `${KEPT_STATE}/initialized`

@@ -12,6 +12,7 @@ import { containerName, type PortSpec } from '../cluster/container-spec.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { type Context, createContext } from '../core/context.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
+import { containerId } from '../machine/container-id.js'
 import { executePlan, type PlanResult } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
 import { checkPublished } from '../runtime/preflight/containers/check-published.js'
@@ -20,7 +21,7 @@ import type { Runtime, World } from '../runtime/runtime.js'
 import { withKeptBalancer } from './kept-balancer.js'
 import type { ObservedCluster } from './observe-cluster.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
-import { type OperationReport, reportOf } from './report.js'
+import { describeError, type MachineReport, type OperationReport, reportOf } from './report.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { type OperationDeps, requireAll } from './session.js'
 
@@ -74,7 +75,7 @@ export async function changePublishedPorts(
 
   const result = await execute(plan, cluster, world, ctx)
   const failed = result.steps.find((step) => step.outcome === 'failed')
-  const report = reportOf({
+  const nodes = reportOf({
     plan,
     result,
     machines: world.machines,
@@ -87,11 +88,13 @@ export async function changePublishedPorts(
     if (result.interrupted)
       throw new AirliftError('E_INTERRUPTED', 'interrupted while the ports were changed', {
         hint: undone,
-        data: { report },
+        data: { report: nodes },
       })
     const error = withHint(failed?.error, undone)
-    return { plan, report: { ...report, outcome: 'failed' }, ports: published(world), error }
+    const machines = [...nodes.machines, ...balancerReport(plan, error)]
+    return { plan, report: { ...nodes, outcome: 'failed', machines }, ports: published(world), error }
   }
+  const report = { ...nodes, machines: [...nodes.machines, ...balancerReport(plan)] }
   const after = plan.steps.length > 0 ? await cluster.lookFromOutside(ctx) : world
   const ports = published(after)
   const lb = after.engine?.containers.find(({ name }) => name === containerName(resolved.name, 'lb'))
@@ -106,6 +109,18 @@ export async function changePublishedPorts(
     hint: 'run the same command again; if this repeats, look at airlift status',
   })
   return { plan, report: { ...report, outcome: 'failed' }, ports, error }
+}
+
+/** The load balancer among the machines: it is what a change of ports replaces, makes or removes. */
+function balancerReport(plan: Plan, error?: AirliftError): MachineReport[] {
+  if (!plan.steps.some((step) => step.effect !== undefined)) return []
+  const name = containerName(plan.name, 'lb')
+  const about = { machine: containerId(name), node: name, role: 'lb' as const }
+  return [
+    error
+      ? { ...about, outcome: 'failed', error: describeError(error) }
+      : { ...about, outcome: 'changed', error: null },
+  ]
 }
 
 function onHosts(spec: ClusterSpec): AirliftError {

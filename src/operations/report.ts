@@ -8,7 +8,8 @@ import type { MachineWorld } from '../runtime/runtime.js'
 export interface MachineReport {
   readonly machine: string
   readonly node: string
-  readonly role: 'master' | 'worker'
+  /** `lb` where a load balancer was changed, which is no node. */
+  readonly role: 'master' | 'worker' | 'lb'
   readonly outcome: 'changed' | 'unchanged' | 'failed'
   readonly error: {
     readonly code: string
@@ -55,7 +56,7 @@ export function reportOf(input: {
       node: input.nodeName(machine),
       role: machine.node.role,
       outcome,
-      error: outcome === 'failed' ? describe(cause?.error) : null,
+      error: outcome === 'failed' ? describeError(cause?.error) : null,
     }
   })
   const bad = machines.filter((machine) => machine.outcome === 'failed').length
@@ -101,7 +102,8 @@ function rootCause(id: string, result: PlanResult): PlanResult['steps'][number] 
   return undefined
 }
 
-function describe(error: AirliftError | undefined): MachineReport['error'] {
+/** An error as the report of a machine holds it. */
+export function describeError(error: AirliftError | undefined): MachineReport['error'] {
   if (!error)
     return { code: 'E_INTERRUPTED', message: 'not reached', hint: 'run the same command again', log: [] }
   return { code: error.code, message: error.message, hint: error.hint ?? null, log: error.log }

@@ -147,6 +147,11 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
     expect(await ports('add', `${all}:80`, `${workers}:81@workers:*`, '--name', name)).toMatchObject({
       exit: 0,
       outcome: 'done',
+      machines: [
+        { role: 'master', outcome: 'unchanged' },
+        { role: 'worker', outcome: 'unchanged' },
+        { machine: `docker://airlift-${name}-lb`, role: 'lb', outcome: 'changed', error: null },
+      ],
     })
     await answer(all, ['master-0', 'worker-0'])
     await answer(workers, ['worker-0'])

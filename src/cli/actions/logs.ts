@@ -15,9 +15,14 @@ export async function logsCommand(io: ActionIo, flags: Readonly<Record<string, u
   const { exit, error: failure } = endOf(result.machines)
   if (io.json) io.printJson({ ...result, ...(failure ? { error: failure } : {}) })
   else io.print(summary(result))
-  for (const { node, error } of result.machines)
-    if (error) io.warn(`${io.style.err.red('error')}: ${node} is missing: ${error.message} [${error.code}]`)
-  return exit
+  for (const { node, outcome, error } of result.machines)
+    if (error) {
+      const what = outcome === 'stopped' ? 'is there only in part' : 'is missing'
+      io.warn(`${io.style.err.red('error')}: ${node} ${what}: ${error.message} [${error.code}]`)
+      if (error.hint) io.warn(`hint: ${error.hint}`)
+    }
+  // What a stopped machine has left is there.
+  return result.outcome === 'partial' ? 3 : exit
 }
 
 function summary(result: LogsResult): string {

@@ -3,7 +3,7 @@ import { toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import type { Machine } from '../../machine/machine.js'
 import { redactConfig, redactObjects, redactText } from './redact-text.js'
-import { capped, MAX_BYTES, MAX_MACHINE_BYTES, type Section } from './sections.js'
+import { capped, MAX_BYTES, MAX_MACHINE_BYTES, SECRET_FILES, type Section } from './sections.js'
 import type { Tree } from './write-tree.js'
 
 /** What was collected of one machine, or of the cluster. */
@@ -19,17 +19,25 @@ export interface Collected {
 /** Reads the secrets that lie on a machine, so that they can be taken out of whatever mentions them; they are not kept. */
 export async function machineSecrets(machine: Machine, ctx: Context): Promise<Secret[]> {
   const script = [
-    'cat /etc/rancher/k3s/token /var/lib/rancher/k3s/server/token /var/lib/rancher/k3s/server/agent-token /var/lib/rancher/k3s/server/node-token /etc/rancher/node/password 2>/dev/null',
+    `cat ${SECRET_FILES.join(' ')} 2>/dev/null`,
     "sed -n 's/^K3S_[A-Z_]*TOKEN=//p' /etc/rancher/k3s/*.env /etc/default/k3s* /etc/systemd/system/k3s*.env 2>/dev/null",
     ':',
   ].join('\n')
   const { stdout } = await machine.run(script, { signal: ctx.signal, idempotent: true, timeoutMs: 30_000 })
-  const lines = stdout.split('\n').flatMap((line) => {
+  return secretsOf(stdout).map((text) => new Secret(text))
+}
+
+/** The secrets among lines: each as it is, and of a token its password too. */
+export function secretsOf(text: string): string[] {
+  const lines = text.split('\n').flatMap((line) => {
     const value = line.trim().replace(/^["']|["']$/g, '')
     return [value, value.replace(/^K10.*::(?:[^:]*:)?/, '')]
   })
-  return [...new Set(lines)].filter((line) => line.length >= 4).map((line) => new Secret(line))
+  return [...new Set(lines)].filter((line) => line.length >= 4)
 }
+
+/** First line of a file that was too long. */
+export const CUT = '[cut: only the newest part is here]'
 
 /**
  * Runs sections one after the other, and writes each before the next is asked for: no more than one file of a machine is in
@@ -60,9 +68,7 @@ export async function collectSections(
         maxOutputBytes: MAX_BYTES + 4096,
       })
       const whole = Buffer.byteLength(result.stdout) <= room
-      const text = whole
-        ? result.stdout
-        : `[cut: only the newest part is here]\n${afterFirstLine(result.stdout)}`
+      const text = whole ? result.stdout : `${CUT}\n${afterFirstLine(result.stdout)}`
       if (!whole) cut.push(`${dir}/${section.file}`)
       bytes += await tree.write(`${dir}/${section.file}`, readable(section, text, secrets))
       files += 1
@@ -78,9 +84,11 @@ export async function collectSections(
   return { files, bytes, cut }
 }
 
-const afterFirstLine = (text: string): string => text.slice(text.indexOf('\n') + 1)
+/** Without the line that a cut went through. */
+export const afterFirstLine = (text: string): string => text.slice(text.indexOf('\n') + 1)
 
-function readable({ kind }: Section, text: string, secrets: Secret[]): string {
+/** A file without its secrets; those that it held itself are added to `secrets`, for the files after it. */
+export function readable({ kind }: Pick<Section, 'kind'>, text: string, secrets: Secret[]): string {
   if (kind === 'objects') return redactObjects(text, secrets)
   if (kind === 'text' || /^cat: /.test(text)) return redactText(text, secrets)
   const config = redactConfig(text, kind)

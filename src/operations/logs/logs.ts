@@ -1,14 +1,19 @@
 import pLimit from 'p-limit'
+import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Context } from '../../core/context.js'
 import { type AirliftError, toAirliftError } from '../../core/errors.js'
 import type { Secret } from '../../core/secret.js'
+import type { Engine } from '../../machine/docker/engine.js'
 import type { MachineWorld, World } from '../../runtime/runtime.js'
+import { engineIfAny } from '../engine-clusters.js'
 import type { ObservedCluster } from '../observe-cluster.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from '../resolve-cluster.js'
 import type { OperationDeps } from '../session.js'
 import { statusOf } from '../status.js'
+import { type AbsentContainer, absentContainers } from './absent-containers.js'
 import { collectContainers } from './collect-containers.js'
 import { type Collected, collectSections, machineSecrets } from './collect-machine.js'
+import { collectStopped, stoppedSecrets } from './collect-stopped.js'
 import { redactObjects } from './redact-text.js'
 import { clusterSections, machineSections } from './sections.js'
 import { beginTree, type Tree } from './write-tree.js'
@@ -29,8 +34,10 @@ export interface LogsInput {
 export interface LogsMachine extends Omit<Collected, 'error'> {
   readonly machine: string
   readonly node: string
-  readonly role: 'master' | 'worker'
-  readonly outcome: 'collected' | 'failed'
+  /** `lb` where the load balancer of a cluster in containers does not run. */
+  readonly role: 'master' | 'worker' | 'lb'
+  /** `stopped`: a container in which nothing could be run; its files were collected. */
+  readonly outcome: 'collected' | 'stopped' | 'failed'
   readonly error: NonNullable<Collected['error']> | null
 }
 
@@ -59,36 +66,70 @@ export async function logs(input: LogsInput, ctx: Context, deps: OperationDeps):
   const { spec } = found
   await using cluster = found.cluster
   const { world } = cluster
-  const secrets: Secret[] = [...world.secrets.values(), ...(await allSecrets(cluster, ctx))]
+  const engine = world.engine && (await engineIfAny(ctx, deps))
+  try {
+    return await collectAll({ input, spec, cluster, engine, tree }, ctx)
+  } finally {
+    await engine?.close()
+  }
+}
+
+/** What is collected from, and where to. */
+interface Collection {
+  readonly input: LogsInput
+  readonly spec: ClusterSpec
+  readonly cluster: ObservedCluster
+  readonly engine: Engine | undefined
+  readonly tree: Tree
+}
+
+async function collectAll(collection: Collection, ctx: Context): Promise<LogsResult> {
+  const { input, spec, cluster, engine, tree } = collection
+  const { world } = cluster
+  const absent = absentContainers(spec, world)
+  const secrets: Secret[] = [...world.secrets.values(), ...(await allSecrets(collection, absent, ctx))]
   const limit = pLimit(Math.min(AT_ONCE, ctx.limits.machines))
   const names = directories(world)
+  const present = world.machines.filter(({ id }) => absent.get(id)?.state !== 'gone')
   const [machines, ofCluster] = await Promise.all([
     Promise.all(
-      world.machines.map((machine) =>
-        limit(() => collectOne(machine, names.get(machine.id) ?? 'machine', cluster, secrets, tree, ctx)),
+      present.map((machine) =>
+        limit(() => {
+          const dir = names.get(machine.id) ?? 'machine'
+          return collectOne(machine, dir, collection, absent.get(machine.id), secrets, ctx)
+        }),
       ),
     ),
     collectCluster(cluster, secrets, tree, ctx),
   ])
-  if (world.engine) await collectContainers(world.engine.containers, secrets, tree, ctx, deps)
-  const lost = world.unreachable.map(
-    ({ node, id, error }): LogsMachine => ({
-      machine: id,
-      node: node.target.text,
-      role: node.role,
-      outcome: 'failed',
-      files: 0,
-      bytes: 0,
-      cut: [],
-      error: described(error),
-    }),
-  )
+  if (world.engine && engine) await collectContainers(world.engine, engine, secrets, tree, ctx)
+  const nothing = { files: 0, bytes: 0, cut: [] }
+  const lost = [
+    ...world.unreachable.map(
+      ({ node, id, error }): LogsMachine => ({
+        machine: id,
+        node: node.target.text,
+        role: node.role,
+        outcome: 'failed',
+        ...nothing,
+        error: described(error),
+      }),
+    ),
+    ...[...absent]
+      .filter(([id]) => !present.some((machine) => machine.id === id))
+      .map(([id, { name, role, state, error }]): LogsMachine => {
+        const outcome = state === 'gone' ? 'failed' : 'stopped'
+        return { machine: id, node: name, role, outcome, ...nothing, error }
+      }),
+  ]
   const all = [...machines, ...lost]
-  const bad = all.filter((machine) => machine.outcome === 'failed').length
+  const count = (outcome: LogsMachine['outcome']): number =>
+    all.filter((machine) => machine.outcome === outcome).length
   await tree.write('status.json', redactObjects(JSON.stringify(statusOf(spec, world)), secrets))
   const result: Omit<LogsResult, 'path' | 'bytes'> = {
     operation: 'logs',
-    outcome: bad === 0 ? 'done' : bad === all.length ? 'failed' : 'partial',
+    outcome:
+      count('collected') === all.length ? 'done' : count('failed') === all.length ? 'failed' : 'partial',
     name: spec.name,
     collected: new Date(ctx.clock.now()).toISOString(),
     machines: all,
@@ -113,11 +154,18 @@ function directories(world: World): Map<string, string> {
 }
 
 /** Of every machine first, since the log of one may name the token of all. */
-async function allSecrets(cluster: ObservedCluster, ctx: Context): Promise<Secret[]> {
+async function allSecrets(
+  { cluster, engine }: Collection,
+  absent: ReadonlyMap<string, AbsentContainer>,
+  ctx: Context,
+): Promise<Secret[]> {
   const found = await Promise.all(
-    cluster.world.machines.map(async ({ id, installed }) => {
+    cluster.world.machines.map(async ({ id }) => {
       const machine = cluster.session.byId.get(id)
-      if (!machine || (cluster.world.engine && !installed.active)) return []
+      const stopped = absent.get(id)
+      if (stopped)
+        return stopped.state === 'stopped' && engine ? stoppedSecrets(stopped.name, engine, ctx) : []
+      if (!machine) return []
       return machineSecrets(machine, ctx).catch((error) => {
         if (ctx.signal.aborted) throw error
         return []
@@ -130,9 +178,9 @@ async function allSecrets(cluster: ObservedCluster, ctx: Context): Promise<Secre
 async function collectOne(
   found: MachineWorld,
   dir: string,
-  cluster: ObservedCluster,
+  { cluster, engine, tree }: Collection,
+  absent: AbsentContainer | undefined,
   secrets: readonly Secret[],
-  tree: Tree,
   ctx: Context,
 ): Promise<LogsMachine> {
   const { id, node, facts } = found
@@ -140,15 +188,20 @@ async function collectOne(
   const machine = cluster.session.byId.get(id)
   const { fragments: _, ...managed } = facts.managed
   await tree.write(`${dir}/facts.json`, redactObjects(JSON.stringify({ ...facts, managed }), secrets))
-  // A container that does not run has only its own log, which the engine keeps.
-  if (cluster.world.engine && !found.installed.active)
-    return { ...about, outcome: 'collected', files: 1, bytes: 0, cut: [], error: null }
+  if (absent) {
+    const { error } = absent
+    if (!engine) return { ...about, outcome: 'stopped', files: 1, bytes: 0, cut: [], error }
+    const own = { name: absent.name, role: node.role }
+    const { files, bytes, cut } = await collectStopped(own, dir, engine, [...secrets], tree, ctx)
+    return { ...about, outcome: 'stopped', files: files + 1, bytes, cut, error }
+  }
   if (!machine) {
     const error = { code: 'E_SSH_LOST', message: 'it is not connected', hint: null }
     return { ...about, outcome: 'failed', files: 1, bytes: 0, cut: [], error }
   }
+  const sections = machineSections(node.role, { container: cluster.world.engine !== undefined })
   const { error = null, ...collected } = await collectSections(
-    machineSections(node.role),
+    sections,
     dir,
     machine,
     [...secrets],
@@ -193,6 +246,13 @@ function described(error: AirliftError): NonNullable<Collected['error']> {
   return { code, message, hint }
 }
 
+/** What became of a machine, for people. */
+const OUTCOMES: Readonly<Record<LogsMachine['outcome'], string>> = {
+  collected: 'collected',
+  stopped: 'only its files and the log of its container',
+  failed: 'NOT collected',
+}
+
 function readme(result: Omit<LogsResult, 'path' | 'bytes'>): string {
   const lines = [
     `What airlift collected of the cluster "${result.name}" at ${result.collected}. Secrets were taken out: [secret].`,
@@ -200,12 +260,12 @@ function readme(result: Omit<LogsResult, 'path' | 'bytes'>): string {
     'status.json      the health of the cluster',
     'cluster/         what the cluster says: nodes, pods, events',
     'machines/NAME/   logs, configuration, facts and the state of one machine',
-    'containers/      logs of containers, where the machines are containers',
+    'containers/      logs of containers, where the machines are containers; engine.json is what their engine says',
     'index.json       this list for programs',
     '',
     ...result.machines.map(
       ({ node, role, machine, outcome, error }) =>
-        `${node} (${role}, ${machine}): ${outcome === 'collected' ? 'collected' : `NOT collected: ${error?.message ?? ''}`}`,
+        `${node} (${role}, ${machine}): ${OUTCOMES[outcome]}${error ? `: ${error.message}` : ''}`,
     ),
     ...(result.cluster ? [] : ['No master could be asked: there is no cluster/.']),
   ]

@@ -1,4 +1,4 @@
-import { JOURNAL, RECORD } from '../../machine/state-paths.js'
+import { JOURNAL, KEPT_STATE, RECORD, STATE_DIR } from '../../machine/state-paths.js'
 
 /** Paths of k3s, the same on hosts and in containers. */
 const K3S = {
@@ -34,11 +34,50 @@ function journal(unit: string): Section {
   )
 }
 
+/** Where the secrets of a machine are that its logs may name. */
+export const SECRET_FILES: readonly string[] = [
+  '/etc/rancher/k3s/token',
+  `${K3S.dataDir}/server/token`,
+  `${K3S.dataDir}/server/agent-token`,
+  `${K3S.dataDir}/server/node-token`,
+  '/etc/rancher/node/password',
+]
+
+/** A file that is read as it is, without a command. */
+export interface KeptFile extends Omit<Section, 'script'> {
+  readonly path: string
+}
+
+/**
+ * What is read of a container that does not run, where configuration comes first: its secrets are then known. An engine knows
+ * no mounts of the inside, so what airlift keeps there is read where it lies.
+ */
+export function keptFiles(role: 'master' | 'worker'): KeptFile[] {
+  const unit = role === 'master' ? 'k3s' : 'k3s-agent'
+  const kept = (path: string): string => path.replace(STATE_DIR, KEPT_STATE)
+  const plain = (file: string, path: string): KeptFile => ({ file, path, kind: 'text' })
+  return [
+    { file: 'config.yaml', path: K3S.config, kind: 'config' },
+    { file: 'registries.yaml', path: K3S.registries, kind: 'registries' },
+    plain(`${unit}.log`, `/var/log/${unit}.log`),
+    plain(`${unit}.log.previous`, `/var/log/${unit}.log.previous`),
+    plain('containerd.log', `${K3S.dataDir}/agent/containerd/containerd.log`),
+    plain('airlift/cluster.json', kept(RECORD)),
+    plain('airlift/journal', kept(JOURNAL)),
+    plain('resolv.conf', K3S.resolvConf),
+  ]
+}
+
 /** What tells what is wrong with one machine, the likeliest first. */
-export function machineSections(role: 'master' | 'worker'): Section[] {
+export function machineSections(
+  role: 'master' | 'worker',
+  { container = false }: { readonly container?: boolean } = {},
+): Section[] {
   const unit = role === 'master' ? 'k3s' : 'k3s-agent'
   return [
     journal(unit),
+    // Of the start before; a host has it in the log of the service.
+    ...(container ? [text(`${unit}.log.previous`, `cat /var/log/${unit}.log.previous`)] : []),
     { file: 'config.yaml', script: `cat ${K3S.config}`, kind: 'config' },
     { file: 'registries.yaml', script: `cat ${K3S.registries}`, kind: 'registries' },
     text('containerd.log', `cat ${K3S.dataDir}/agent/containerd/containerd.log`),
