@@ -44,6 +44,8 @@ export interface ContainerRecord {
   readonly ports: readonly PortSpec[]
   /** Of a load balancer whose ports were changed since: those that it was made with at first. */
   readonly asked?: readonly PortSpec[]
+  /** Of a load balancer: how often what it publishes was changed. */
+  readonly generation?: number
   readonly memoryBytes?: number
   readonly cpus?: number
   readonly gpus?: {

@@ -58,15 +58,17 @@ export function containerProblems(
   }
   const containers = world.engine?.containers ?? []
   const balancer = containerName(spec.name, 'lb')
-  if (
-    containers.some(({ labels }) => recordOfLabels(labels)?.loadBalancer) &&
-    !containers.some(({ name }) => name === balancer)
-  )
+  const { remembered } = world.engine ?? {}
+  const isThere = containers.some(({ name }) => name === balancer)
+  const fronts = containers.some(({ labels }) => recordOfLabels(labels)?.loadBalancer)
+  if (remembered?.record || (fronts && !isThere))
     problems.push({
       machine: containerId(balancer),
       code: 'lb-down',
-      message: `the load balancer ${balancer} is gone, and with it the address of the API`,
-      hint: 'make it again: the same airlift run command',
+      message: `the load balancer ${balancer} is ${isThere ? 'not as it must be' : 'gone'}, and with it the ${fronts || remembered?.record?.api ? 'address of the API' : 'ports that it published'}`,
+      hint: remembered?.record
+        ? `make it again, with its ports: airlift start --name ${spec.name}`
+        : 'make it again: the same airlift run command',
     })
   for (const container of containers) {
     const { name, labels, state } = container

@@ -147,9 +147,12 @@ export function planDelete(
   )
   // No pod may move to a node that is about to leave too, whichever list it is in.
   const cordons = plan.steps.map((step) => step.id).filter((id) => id.endsWith('/cordon'))
-  const leave = plan.steps.map((step) =>
-    step.id.endsWith('/drain') ? { ...step, needs: [...new Set([...cordons, ...step.needs])] } : step,
-  )
+  // A load balancer that is replaced is told afterwards which workers have left.
+  const leads = plan.steps.map((step) => step.id).filter((id) => id.endsWith('/leads'))
+  const leave = plan.steps.map((step) => {
+    const first = step.id.endsWith('/drain') ? cordons : step.id.endsWith('/forget') ? leads : []
+    return first.length > 0 ? { ...step, needs: [...new Set([...first, ...step.needs])] } : step
+  })
   const gone = [...masters, ...nodes]
   const notes = noteMembers(plan, without(spec, [...gone, ...strangers]), world, gone).steps.map((step) => ({
     ...step,

@@ -67,8 +67,8 @@ export async function changePublishedPorts(
   requireAll(cluster.world)
   const planner = portsOf(cluster.runtime)
   const world = input.dryRun ? cluster.world : await quietWorld(cluster, ctx)
-  const changed = changePorts(resolved, world.engine?.containers ?? [], change)
   const plan = planner.change(resolved, world, change)
+  const changed = changePorts(resolved, world.engine?.containers ?? [], change)
   requireFree(resolved, world, changed)
   const published = (now: World): PublishedPort[] => publishedPorts(now.engine?.containers ?? [], resolved)
   if (input.dryRun) return { plan, ports: published(world) }

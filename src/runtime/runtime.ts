@@ -1,4 +1,5 @@
 import type { PortsChange } from '../cluster/container/change-ports.js'
+import type { ContainerRecord } from '../cluster/container-labels.js'
 import type { ClusterSpec, NodeSpec, RuntimeName } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { AirliftError, ErrorCode } from '../core/errors.js'
@@ -128,6 +129,8 @@ export interface EngineWorld {
   readonly lbTargets?: string
   /** Why the engine makes no privileged containers; absent where it does, or was not asked. */
   readonly privilegeRefused?: string
+  /** What masters remember of a load balancer that is missing; `record` where it is to be made again. */
+  readonly remembered?: { readonly generation: number; readonly record?: ContainerRecord }
   /** What is known of the engine's computer beside that; absent where it is not this one. */
   readonly computer?: EngineComputer
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -129,7 +129,7 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
     ])
   })
   afterAll(async () => {
-    for (const name of ['test-p1', 'test-p3']) await cli('reset', '--name', name, '--yes')
+    for (const name of ['test-p1', 'test-p2', 'test-p3']) await cli('reset', '--name', name, '--yes')
     await execa('docker', ['rmi', '-f', IMAGE], { reject: false })
     rmSync(home, { recursive: true, force: true })
   })
@@ -260,5 +260,89 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
     )
     expect(up).toBe(true)
     expect(await nodes(name)).toBe(before)
+
+    // Somebody removes the load balancer. No port is lost, and nothing says that all is well.
+    await docker('rm', '-f', `airlift-${name}-lb`)
+    const gone = await cli('status', '--name', name, '-o', 'json')
+    const problem = { code: 'lb-down', hint: expect.stringContaining(`airlift start --name ${name}`) }
+    expect(gone.json).toMatchObject({ health: 'degraded', problems: [problem] })
+    expect(await ports('add', `${third}:81@masters:1`, '--name', name)).toMatchObject({
+      exit: 5,
+      error: { code: 'E_REFUSED', hint: expect.stringContaining(`airlift start --name ${name}`) },
+    })
+    const logs = await cli('logs', '--name', name, '--output', `${home}/p3-logs`, '-o', 'json')
+    expect([logs.exitCode, logs.json]).toMatchObject([
+      3,
+      { outcome: 'partial', machines: [{}, {}, {}, { role: 'lb', outcome: 'failed' }] },
+    ])
+    const started = await cli('start', '--name', name)
+    expect(started.exitCode, started.stderr).toBe(0)
+    await answer(first, masters)
+    await answer(second, ['master-0'])
+    expect((await docker('port', `airlift-${name}-lb`, '6443')).split('\n')[0]).toBe(where)
+    const converged = await run(name, 3, 0, '-p', `${first}:80`, '-o', 'json')
+    expect(converged.json, converged.stderr).toMatchObject({ outcome: 'unchanged' })
+    expect(await nodes(name)).toBe(before)
+
+    // A node that is stopped has files to look at.
+    await docker('stop', '-t', '2', `airlift-${name}-master-2`)
+    const stopped = await cli('logs', '--name', name, '--output', `${home}/p3-stopped`, '-o', 'json')
+    expect([stopped.exitCode, stopped.json]).toMatchObject([
+      3,
+      { machines: [{}, {}, { outcome: 'stopped', error: { message: expect.stringContaining('exited') } }] },
+    ])
+    const kept = readdirSync(`${home}/p3-stopped/machines/airlift-${name}-master-2`)
+    expect(kept).toEqual(expect.arrayContaining(['config.yaml', 'k3s.log', 'facts.json']))
+  }, 600_000)
+
+  it('stay with the API where the master leaves that published both', async () => {
+    const name = 'test-p2'
+    const [first = 0, api = 0] = await freePorts(2)
+    const made = await run(
+      name,
+      1,
+      0,
+      '-p',
+      `${first}:80`,
+      '--api-port',
+      String(api),
+      '--set',
+      'cluster-init=true',
+    )
+    expect(made.exitCode, made.stderr).toBe(0)
+    const more = await cli('add', '--name', name, '--masters', '2')
+    expect(more.exitCode, more.stderr).toBe(0)
+    await serve(name)
+    await answer(first, ['master-0'])
+    const kubeconfig = readFileSync(`${home}/kubeconfig`, 'utf8')
+    expect(kubeconfig).toContain(`https://127.0.0.1:${api}`)
+
+    // Killed in the moment in which nobody publishes them.
+    const args = ['delete', '--masters', `airlift-${name}-master-0`, '--name', name, '--yes']
+    const env = { HOME: home, XDG_STATE_HOME: `${home}/.state`, KUBECONFIG: `${home}/kubeconfig`, CI: '1' }
+    const child = execa(process.execPath, [`${ROOT}/bin/airlift.js`, ...args, '--events'], {
+      reject: false,
+      env,
+    })
+    for await (const line of child.iterable({ from: 'stderr' }))
+      if (line.includes('"step.start"') && line.includes('-lb/create')) child.kill('SIGKILL')
+    expect((await child).signal).toBe('SIGKILL')
+    const start = await cli('start', '--name', name)
+    expect(start.exitCode, start.stderr).toBe(0)
+    expect(Object.keys(await containers(name)).sort()).toEqual(['lb', 'master-1', 'master-2'])
+    await answer(first, ['master-1', 'master-2'])
+    const up = (): Promise<string> =>
+      fetch(`http://127.0.0.1:${api}`, { signal: AbortSignal.timeout(5000) }).then(
+        () => 'up',
+        (error: Error) => (/ECONNREFUSED|Timeout/.test(`${error} ${error.cause}`) ? 'down' : 'up'),
+      )
+    await expect.poll(up, { timeout: 30_000 }).toBe('up')
+    expect(readFileSync(`${home}/kubeconfig`, 'utf8')).toBe(kubeconfig)
+    expect((await cli('status', '--name', name, '-o', 'json')).json).toMatchObject({ health: 'ready' })
+
+    // Its ports are those of any load balancer now.
+    expect(await ports('remove', `${first}:80`, '--name', name)).toMatchObject({ exit: 0, outcome: 'done' })
+    await answer(first, ['nobody'])
+    await expect.poll(up, { timeout: 30_000 }).toBe('up')
   }, 600_000)
 })

@@ -3,10 +3,9 @@ import { type ContainerRecord, LABELS, recordOfLabels } from '../../cluster/cont
 import type { ContainerNodeSpec, PortSpec } from '../../cluster/container-spec.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
-import type { EngineContainer } from '../../machine/docker/engine.js'
-import type { World } from '../runtime.js'
+import type { EngineWorld, World } from '../runtime.js'
 import { nodeOptions, recordOf } from './container-config.js'
-import { containerOf, containersOf, engineOf, type Layout } from './layout.js'
+import { containerOf, containersOf, engineOf, knownContainers, type Layout } from './layout.js'
 
 /** The flag that each part of a container's record comes from. Parts that are not here follow the cluster. */
 const FLAGS: Partial<Record<keyof ContainerRecord, string>> = {
@@ -31,7 +30,7 @@ const FLAGS: Partial<Record<keyof ContainerRecord, string>> = {
 export function checkUnchanged(spec: ClusterSpec, world: World, layout: Layout): void {
   const engine = engineOf(world)
   refuseLeavingOut(spec, world)
-  checkCluster(spec, engine.containers)
+  checkCluster(spec, engine)
   checkPorts(spec, world, layout)
   const members = [
     ...[...spec.masters, ...spec.nodes].map((node) => ({ name: node.target.host, own: nodeOptions(node) })),
@@ -83,13 +82,13 @@ function checkMember(
 }
 
 /** What holds for the whole cluster and was named again, differently. */
-function checkCluster(spec: ClusterSpec, containers: readonly EngineContainer[]): void {
+function checkCluster(spec: ClusterSpec, engine: EngineWorld): void {
   const wanted = containersOf(spec)
-  const records = containers.flatMap((container) => recordOfLabels(container.labels) ?? [])
+  const records = knownContainers(spec, engine).map(({ record }) => record)
   const [first] = records
   if (!first) return
   const api = records.find((record) => record.api)?.api
-  const about = containers[0]?.name ?? ''
+  const about = engine.containers[0]?.name ?? ''
   if (wanted.network !== undefined && wanted.network !== first.network) throw refused(about, '--network')
   if (wanted.subnet !== undefined && wanted.subnet !== first.subnet) throw refused(about, '--subnet')
   if (wanted.subnet6 !== undefined && wanted.subnet6 !== first.subnet6) throw refused(about, '--subnet')
@@ -106,10 +105,10 @@ function checkCluster(spec: ClusterSpec, containers: readonly EngineContainer[])
  */
 function checkPorts(spec: ClusterSpec, world: World, layout: Layout): void {
   const { ports } = containersOf(spec)
-  const records = engineOf(world).containers.flatMap(({ name, labels }) => {
-    const record = recordOfLabels(labels)
-    return record ? [{ name, record }] : []
-  })
+  const records = knownContainers(spec, engineOf(world)).map(({ container: { name }, record }) => ({
+    name,
+    record,
+  }))
   const proxied = (list: readonly PortSpec[]): PortSpec[] => list.filter((port) => port.via === 'proxy')
   const front = layout.lb ?? spec.masters[0]?.target.host ?? ''
   if (records.some(({ name }) => name === front)) {

@@ -265,6 +265,7 @@ export function recordOf(
     ...(founder ? { founder } : {}),
     ...(layout.apiAt === name ? { api: layout.api } : {}),
     ports: layout.ports.get(name) ?? [],
+    ...(isLb ? changesOf(layout.balancer) : {}),
     ...(isLb || own.memoryBytes === undefined ? {} : { memoryBytes: own.memoryBytes }),
     ...(isLb || own.cpus === undefined ? {} : { cpus: own.cpus }),
     ...(isLb || wanted.gpus === undefined ? {} : { gpus: wanted.gpus }),
@@ -279,5 +280,13 @@ export function recordOf(
     config: Object.fromEntries(
       Object.entries(spec.config).filter(([key, value]) => !isSecretSetting(key, value)),
     ),
+  }
+}
+
+/** What a load balancer that is made again keeps of the one that was lost: its changes since it was made first. */
+function changesOf(lost: ContainerRecord | undefined): Pick<ContainerRecord, 'asked' | 'generation'> {
+  return {
+    ...(lost?.asked === undefined ? {} : { asked: lost.asked }),
+    ...(lost?.generation === undefined ? {} : { generation: lost.generation }),
   }
 }

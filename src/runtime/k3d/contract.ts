@@ -12,6 +12,8 @@ export const CONTAINER = {
   kubelet: '/var/lib/kubelet',
   /** Ports of the load balancer and where each leads to; read again whenever it changes. */
   lbConfig: '/etc/airlift/lb',
+  /** What a master remembers of the load balancer. */
+  balancer: '/etc/airlift/balancer',
   /** What pods get as resolv.conf; the entry script writes it. */
   resolvConf: '/etc/rancher/k3s/resolv.conf',
   /** Name of the engine's computer, in nodes and pods. */

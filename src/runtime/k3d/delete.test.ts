@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import type { MountSpec } from '../../cluster/container-spec.js'
 import { PLAIN_CONTAINER } from '../../cluster/container-spec.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
@@ -9,6 +10,7 @@ import { planDeleteMasters } from './delete-masters.js'
 import { planDeleteNodes } from './delete-nodes.js'
 import { settled } from './plan.fixture.js'
 import { planReset } from './reset.js'
+import { planStart } from './start.js'
 import { testContainers, testContainerWorld } from './world.fixture.js'
 
 const volume = (source: string): MountSpec => ({
@@ -81,32 +83,86 @@ describe('volumes of a node that leaves', () => {
 })
 
 describe('the master that publishes the API of a cluster without a load balancer', () => {
-  const spec = testContainers(3, 0, { loadBalancer: false })
-  const world = settled(spec, testContainerWorld(spec))
+  const port = {
+    address: '127.0.0.1',
+    hostPort: 8080,
+    containerPort: 80,
+    protocol: 'tcp',
+    via: 'proxy',
+    nodes: ['airlift-dev-master-0'],
+    group: 'all',
+  } as const
+  const image = { id: 'i', tags: [], arch: 'amd64', sizeBytes: 1, labels: {}, entrypoint: [], env: [] }
+  const spec = testContainers(3, 1, { loadBalancer: false, ports: [port] })
+  const found = settled(spec, testContainerWorld(spec))
+  const ref = found.engine?.containers[0]?.image ?? ''
+  const world = { ...found, engine: { ...found.engine, images: new Map([[ref, image]]) } } as World
   const [first, second] = spec.masters
-  const leave = (node: NodeSpec | undefined, options = {}) =>
-    node ? planDeleteMasters(spec, world, [node], options) : undefined
+  const leave = (node: NodeSpec | undefined, now = world): Plan =>
+    planDeleteMasters(spec, now, node ? [node] : [])
 
-  it('is refused, with the reason and what can be done', () => {
-    expect(() => leave(first)).toThrow(
-      expect.objectContaining({
-        code: 'E_REFUSED',
-        exit: 5,
-        message: expect.stringMatching(/master-0 publishes the API .* no load balancer/),
-        hint: expect.stringContaining('delete another master, such as airlift-dev-master-1'),
-      }),
+  it('leaves like any other: a load balancer then publishes what it did', () => {
+    const plan = leave(first)
+    const ids = plan.steps.map(({ id }) => id)
+    const notes = ['airlift-dev-master-1/balancer', 'airlift-dev-master-2/balancer']
+    const balancer = ['airlift-dev-lb/create', 'airlift-dev-lb/start', 'airlift-dev-lb/leads']
+    expect(ids.slice(0, 2)).toEqual(notes)
+    expect(ids.slice(-3)).toEqual(balancer)
+    const removal = plan.steps.find(({ id }) => id === 'airlift-dev-master-0/remove')
+    expect(removal?.needs).toEqual(expect.arrayContaining(notes))
+    // Only then are its ports free.
+    const [create, start] = plan.steps.slice(-3)
+    expect(create?.needs).toContain('airlift-dev-master-0/remove')
+    expect(start?.needs).toContain('airlift-dev-lb/create')
+    const action = create?.actions.find(({ kind }) => kind === 'container')
+    if (action?.kind !== 'container' || action.op !== 'create') throw new Error('a container is made')
+    expect(action.config.ports).toEqual([
+      { address: '127.0.0.1', hostPort: 40001, containerPort: 6443, protocol: 'tcp' },
+      { address: '127.0.0.1', hostPort: 8080, containerPort: 80, protocol: 'tcp' },
+    ])
+    const addresses = [...spec.masters.slice(1), ...spec.nodes].map(
+      ({ target }) =>
+        recordOfLabels(world.engine?.containers.find(({ name }) => name === target.host)?.labels ?? {})
+          ?.address,
     )
+    expect(action.files.find(({ path }) => path === '/etc/airlift/lb')).toMatchObject({
+      content: `6443 api ${addresses.slice(0, 2).join(' ')}\n80 tcp ${addresses.join(' ')}\n`,
+    })
+    // What the others note is what it is made from.
+    const [note] = plan.steps[0]?.actions ?? []
+    const noted = note?.kind === 'write' ? JSON.parse(note.content) : {}
+    expect(noted).toEqual(recordOfLabels(action.config.labels))
+    expect(noted).toMatchObject({ loadBalancer: false, generation: 1, api: { port: 40001 } })
   })
 
-  it('leaves with --force, and others leave like any', () => {
-    for (const plan of [leave(first, { force: true }), leave(second)])
-      expect(plan?.steps.map(({ id }) => id)).toContainEqual(expect.stringMatching(/master-[01]\/remove$/))
+  it('is published by a start where the command was killed after it had left', () => {
+    const [note] = leave(first).steps[0]?.actions ?? []
+    const record = recordOfLabels({ [LABELS.spec]: note?.kind === 'write' ? note.content : '' })
+    const containers = world.engine?.containers.filter(({ name }) => name !== first?.target.host)
+    const engine = { ...world.engine, containers, remembered: { generation: 1, record } }
+    const staying = { ...spec, masters: spec.masters.slice(1) }
+    const machines = world.machines.filter(({ node }) => node !== first)
+    const plan = planStart(staying, { ...world, machines, engine } as World)
+    const made = plan.steps.find(({ id }) => id === 'airlift-dev-lb/create')?.actions.at(-1)
+    expect(made).toMatchObject({ config: { ports: [{ hostPort: 40001 }, { hostPort: 8080 }] } })
+  })
+
+  it('stays where no load balancer can be made', () => {
+    const bare = { ...world, engine: { ...world.engine, images: new Map() } } as World
+    expect(() => leave(first, bare)).toThrow(expect.objectContaining({ code: 'E_IMAGE_MISSING' }))
+  })
+
+  it('is not touched by others that leave', () => {
+    const ids = leave(second).steps.map(({ id }) => id)
+    expect(ids).toContain('airlift-dev-master-1/remove')
+    expect(ids.filter((id) => id.includes('-lb/') || id.endsWith('/balancer'))).toEqual([])
   })
 
   it('leaves like any other where there is one', () => {
     const balanced = testContainers(3, 0)
-    const found = settled(balanced, testContainerWorld(balanced))
-    const ids = planDeleteMasters(balanced, found, balanced.masters.slice(0, 1)).steps.map(({ id }) => id)
+    const full = settled(balanced, testContainerWorld(balanced))
+    const ids = planDeleteMasters(balanced, full, balanced.masters.slice(0, 1)).steps.map(({ id }) => id)
     expect(ids).toContain('airlift-dev-master-0/remove')
+    expect(ids).not.toContain('airlift-dev-lb/create')
   })
 })

@@ -10,6 +10,7 @@ import { freePorts, localRoutes, lookAtComputer } from './computer.js'
 import { CONTAINER, objectNames } from './contract.js'
 import { containersOf } from './layout.js'
 import { withoutNextBalancer } from './next-balancer.js'
+import { readRemembered } from './remembered-balancer.js'
 
 /** Ports that a remote engine's computer may have free: above what programs ask for by number. */
 const REMOTE_PORTS = { first: 20_000, last: 29_999 }
@@ -87,18 +88,20 @@ export async function lookAtEngine(
       ? [temporary, objectNames.lbNext(spec.name)]
       : [containers, containerName(spec.name, 'lb')]
   const { local, host } = engine.endpoint
-  const [automatic, images, routes, ports, lbTargets, computer, privilegeRefused] = await Promise.all([
-    isAutomatic(spec, engine, networks, ours),
-    lookAtImages(spec, engine, rootfs, containers, info.arch),
-    local ? localRoutes() : [],
-    local && /^127\.|^localhost$/.test(host) ? freePorts(wantedPorts(spec)) : remotePorts(spec, others),
-    readTargets(
-      from.find(({ name }) => name === lb),
-      engine,
-    ),
-    local ? lookAtComputer(spec, ours, info.rootDir) : undefined,
-    refusalOf(spec, engine, info, ours),
-  ])
+  const [automatic, images, routes, ports, lbTargets, remembered, computer, privilegeRefused] =
+    await Promise.all([
+      isAutomatic(spec, engine, networks, ours),
+      lookAtImages(spec, engine, rootfs, containers, info.arch),
+      local ? localRoutes() : [],
+      local && /^127\.|^localhost$/.test(host) ? freePorts(wantedPorts(spec)) : remotePorts(spec, others),
+      readTargets(
+        from.find(({ name }) => name === lb),
+        engine,
+      ),
+      lbNext === undefined ? readRemembered(spec, containers, engine) : undefined,
+      local ? lookAtComputer(spec, ours, info.rootDir) : undefined,
+      refusalOf(spec, engine, info, ours),
+    ])
   return {
     endpoint: engine.endpoint,
     info,
@@ -111,6 +114,7 @@ export async function lookAtEngine(
     routes,
     freePorts: ports,
     ...(lbTargets === undefined ? {} : { lbTargets }),
+    ...(remembered ? { remembered } : {}),
     ...(computer ? { computer } : {}),
     ...(privilegeRefused === undefined ? {} : { privilegeRefused }),
   }

@@ -29,6 +29,8 @@ export interface Layout {
   readonly ports: ReadonlyMap<string, readonly PortSpec[]>
   /** The container that publishes the API. */
   readonly apiAt: string
+  /** A load balancer that was lost, as masters remember it. */
+  readonly balancer?: ContainerRecord
 }
 
 /** The network that the containers are in. */
@@ -66,10 +68,7 @@ export interface LayoutOptions {
 export function layoutOf(spec: ClusterSpec, world: World, options: LayoutOptions = {}): Layout {
   const engine = engineOf(world)
   const wanted = containersOf(spec)
-  const known = engine.containers.flatMap((container) => {
-    const record = container.labels[LABELS.temporary] ? undefined : recordOfLabels(container.labels)
-    return record ? [{ container, record }] : []
-  })
+  const known = knownContainers(spec, engine)
   const records = known.map((entry) => entry.record)
   const network = networkOf(spec, wanted, engine, records[0])
   const balancer = containerName(spec.name, 'lb')
@@ -95,6 +94,7 @@ export function layoutOf(spec: ClusterSpec, world: World, options: LayoutOptions
     api,
     apiAt,
     ports: portsOf(wanted, lb ?? first, known, free),
+    ...(engine.remembered?.record ? { balancer: engine.remembered.record } : {}),
   }
 }
 
@@ -106,9 +106,21 @@ function apiAddress(api: ContainerSpec['api'], { endpoint }: EngineWorld): strin
   return !endpoint.local && api.host === undefined && api.address === '127.0.0.1' ? '0.0.0.0' : api.address
 }
 
-interface Known {
-  readonly container: EngineContainer
+/** A container with what it was made from; of a load balancer that was lost, what masters remember of it. */
+export interface Known {
+  readonly container: Pick<EngineContainer, 'name' | 'labels' | 'addresses' | 'addresses6'>
   readonly record: ContainerRecord
+}
+
+/** What the containers of a cluster were made from, and the load balancer is to be made from again. Pure. */
+export function knownContainers({ name: cluster }: ClusterSpec, engine: EngineWorld): readonly Known[] {
+  const name = containerName(cluster, 'lb')
+  const again = engine.remembered?.record
+  const there = engine.containers.flatMap((container) => {
+    const record = container.labels[LABELS.temporary] ? undefined : recordOfLabels(container.labels)
+    return record && !(again && container.name === name) ? [{ container, record }] : []
+  })
+  return again ? [...there, { container: { name, labels: {}, addresses: {} }, record: again }] : there
 }
 
 function imageBefore(known: Known | undefined): ImageBefore | undefined {
@@ -185,7 +197,7 @@ function addressesOf(
   const addresses = new Map<string, string>()
   const subnet = family === 4 ? network.subnet : network.subnet6
   if (subnet === undefined) return addresses
-  const ofContainer = (container: EngineContainer): string | undefined =>
+  const ofContainer = (container: Known['container']): string | undefined =>
     (family === 4 ? container.addresses : container.addresses6)?.[network.name]
   for (const { container, record } of known) {
     const address = (family === 4 ? record.address : record.address6) ?? ofContainer(container)

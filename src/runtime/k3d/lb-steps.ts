@@ -18,7 +18,9 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
   const settled = settle.map((step) => step.id)
   if (name === undefined) return settle
   const machine = containerId(name)
-  const found = containerOf(world, name)
+  // One that lacks what it is to publish is replaced: an engine gives no port to a container that exists.
+  const there = containerOf(world, name)
+  const found = layout.balancer ? undefined : there
   const start = (needs: readonly string[]): Step => ({
     id: stepId.start(name),
     machine,
@@ -39,7 +41,9 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
   const create: Step = {
     id: stepId.create(name),
     machine,
-    title: `${found ? 'complete' : 'create'} the load balancer`,
+    title: layout.balancer
+      ? 'make the load balancer again, with its ports'
+      : `${found ? 'complete' : 'create'} the load balancer`,
     needs: [
       ...engineSteps(spec, world, layout)
         .map((step) => step.id)
@@ -48,6 +52,7 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
     ],
     effect: found ? 'change' : 'create',
     actions: [
+      ...(there && !found ? [{ kind: 'container' as const, op: 'remove' as const, name }] : []),
       {
         kind: 'container',
         op: 'create',

@@ -157,7 +157,12 @@ function probeOptions(
     ...[...spec.masters, ...spec.nodes].flatMap((node) => nodeOptions(node).files),
     ...certificateFiles(spec),
   ]
-  const files = [...watchedFiles(spec, input), CONTAINER.entryScript, ...own.map((file) => file.path)]
+  const files = [
+    ...watchedFiles(spec, input),
+    CONTAINER.entryScript,
+    CONTAINER.balancer,
+    ...own.map((file) => file.path),
+  ]
   return {
     files: [...new Set(files)],
     fragments: {

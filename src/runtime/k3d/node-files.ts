@@ -1,4 +1,5 @@
 import { portNodes } from '../../cluster/container/published-ports.js'
+import { recordOfLabels } from '../../cluster/container-labels.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { ContainerEntry } from '../../plan/engine-action.js'
 import { secretRef } from '../../plan/fill-secrets.js'
@@ -7,9 +8,10 @@ import { K3S } from '../k3s/paths.js'
 import { fillTemplate } from '../k3s/template.js'
 import type { World } from '../runtime.js'
 import { containerConfig, type Joining } from './config.js'
-import { containerSecret, nodeOptions } from './container-config.js'
+import { containerSecret, nodeOptions, recordOf } from './container-config.js'
 import { CONTAINER } from './contract.js'
-import { containersOf, type Layout } from './layout.js'
+import { containerOf, containersOf, type Layout } from './layout.js'
+import { balancerText } from './remembered-balancer.js'
 
 /** Everything that must be in a node's container before k3s starts. Pure. */
 export function nodeFiles(
@@ -27,6 +29,7 @@ export function nodeFiles(
     tokenFile(false),
     ...clusterFiles(spec, node, joining.founder),
     ...certificateFiles(spec),
+    ...(node.role === 'master' ? balancerFile(spec, world, layout) : []),
     ...nodeOptions(node).files.map(({ path, mode }) => ({
       path,
       mode,
@@ -40,6 +43,18 @@ export function nodeFiles(
 /** What k3s is told in a node's container. Pure. */
 export function configFile(...about: Parameters<typeof containerConfig>): DesiredFile {
   return { path: K3S.config, mode: '0600', content: containerConfig(...about), restart: true }
+}
+
+/** What the load balancer publishes, where there is one: a master knows it when its container, with all labels, is gone. */
+function balancerFile(spec: ClusterSpec, world: World, layout: Layout): DesiredFile[] {
+  const name = layout.lb ?? layout.portsLb
+  if (name === undefined) return []
+  const found = layout.balancer ? undefined : containerOf(world, name)
+  const record = found
+    ? recordOfLabels(found.labels)
+    : recordOf(spec, layout, name, containersOf(spec).lb, false)
+  if (!record) return []
+  return [{ path: CONTAINER.balancer, mode: '0600', content: balancerText(record), restart: false }]
 }
 
 /** The certificates of `--ca`. Go's programs read every file of the directory beside the bundle that the image may have. */
@@ -77,9 +92,10 @@ export function lbTargets(spec: ClusterSpec, layout: Layout, name: string): stri
   const to = (containers: readonly string[]): string => containers.map(targetOf).join(' ')
   const api = Number(spec.config['https-listen-port'] ?? 6443)
   // One that only publishes ports has nothing to do with the API.
-  const lines = layout.lb === name ? [`${api} api ${to(spec.masters.map((node) => node.target.host))}`] : []
+  const leads = layout.lb === name || layout.apiAt === name
+  const lines = leads ? [`${api} api ${to(spec.masters.map((node) => node.target.host))}`] : []
   for (const port of layout.ports.get(name) ?? []) {
-    if (layout.lb === name && port.containerPort === api && port.protocol === 'tcp') continue
+    if (leads && port.containerPort === api && port.protocol === 'tcp') continue
     const nodes = portNodes(port, spec)
     const line = `${port.containerPort} ${port.protocol} ${to(nodes)}`
     if (nodes.length > 0 && !lines.includes(line)) lines.push(line)

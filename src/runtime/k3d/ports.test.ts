@@ -9,7 +9,7 @@ import type { ClusterSpec } from '../../cluster/spec.js'
 import { isAirliftError } from '../../core/errors.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import type { Plan } from '../../plan/plan.js'
-import type { EngineWorld } from '../runtime.js'
+import type { EngineWorld, World } from '../runtime.js'
 import { planInit } from './init.js'
 import { layoutOf } from './layout.js'
 import { forgetTargets } from './lb-steps.js'
@@ -20,6 +20,7 @@ import {
   carriedOut,
   cluster,
   configOf,
+  created,
   fileOf,
   IMAGE,
   outline,
@@ -41,7 +42,11 @@ describe('ports of a cluster with a load balancer', () => {
     expect(outline(plan)).toEqual([
       'master-0/guard: script',
       'lb-next/create: create lb-next after master-0/guard',
-      'lb-next/replace: stop lb, start lb-next, wait, remove lb, rename lb-next to lb after lb-next/create',
+      'lb-next/replace: stop lb, start lb-next, wait after lb-next/create',
+      'master-0/balancer: write after lb-next/replace',
+      'master-1/balancer: write after lb-next/replace',
+      'master-2/balancer: write after lb-next/replace',
+      'lb-next/finish: remove lb, rename lb-next to lb after lb-next/replace, master-0/balancer, master-1/balancer, master-2/balancer',
     ])
     const config = configOf(plan)
     expect(config.address).toBe('10.118.0.2')
@@ -91,7 +96,9 @@ describe('ports of a cluster without one', () => {
     expect(outline(plan)).toEqual([
       'master-0/guard: script',
       'lb-next/create: create lb-next after master-0/guard',
-      'lb-next/replace: start lb-next, wait, rename lb-next to lb after lb-next/create',
+      'lb-next/replace: start lb-next, wait after lb-next/create',
+      'master-0/balancer: write after lb-next/replace',
+      'lb-next/finish: rename lb-next to lb after lb-next/replace, master-0/balancer',
     ])
     expect(bound(configOf(plan))).toEqual(['127.0.0.1:9090:90/tcp'])
     expect(configOf(plan).address).toBe('10.118.0.2')
@@ -102,7 +109,8 @@ describe('ports of a cluster without one', () => {
     const world = worldOf(before.spec, then)
     expect(outline(planPorts(before.spec, world, remove('9090:90')))).toEqual([
       'master-0/guard: script',
-      'lb/remove: remove lb after master-0/guard',
+      'master-0/balancer: write after master-0/guard',
+      'lb/remove: remove lb after master-0/guard, master-0/balancer',
     ])
     expect(() => planPorts(before.spec, world, remove('8080:80'))).toThrow(
       '8080:80 is published by airlift-dev-master-0 itself',
@@ -120,6 +128,66 @@ describe('ports of a cluster without one', () => {
     expect(steps.find((step) => step.id === 'airlift-dev-worker-2/start')?.needs).not.toContain(
       'airlift-dev-lb/targets',
     )
+  })
+})
+
+describe('a load balancer that somebody removed', () => {
+  const before = cluster(3, 0, [port(8080, 80)])
+  const change = planPorts(before.spec, before.world, add('9090:90'))
+  const then = carriedOut(change, before.containers)
+  const noted = change.steps
+    .flatMap(({ actions }) => actions)
+    .flatMap((action) => (action.kind === 'write' ? [action.content] : []))
+  const record = recordOfLabels({ [LABELS.spec]: noted[0] ?? '' })
+  const without = worldOf(
+    before.spec,
+    then.filter(({ name }) => name !== 'airlift-dev-lb'),
+  )
+  const engine = { ...without.engine, remembered: { generation: 1, record } } as EngineWorld
+  const world = { ...without, engine }
+
+  it('is made again by a start, with all ports and the API where it was', () => {
+    const plan = planStart(before.spec, world)
+    const ids = plan.steps.map(({ id }) => id).filter((id) => id.includes('-lb/'))
+    expect(ids).toEqual(['airlift-dev-lb/create', 'airlift-dev-lb/start'])
+    const config = configOf(plan)
+    const last = configOf(change)
+    expect(bound(config)).toEqual(bound(last))
+    expect(bound(config)).toContain('127.0.0.1:40001:6443/tcp')
+    expect(config.address).toBe(last.address)
+    expect(recordOfLabels(config.labels)).toEqual(recordOfLabels(last.labels))
+    expect(fileOf(plan)).toBe(fileOf(change))
+  })
+
+  it('is made again by a run with the flags of the beginning, too, and other flags are refused', () => {
+    const [made, none] = created(planInit(before.spec, world))
+    expect([bound(made?.config ?? configOf(change)), none]).toEqual([bound(configOf(change)), undefined])
+    const other = testContainers(3, 0, { image: IMAGE, ports: [port(7070, 80)] })
+    expect(() => planInit(other, world)).toThrow('--port is not what airlift-dev-lb was made with')
+    const api = { address: '127.0.0.1', port: 6551 }
+    const moved = testContainers(3, 0, { image: IMAGE, ports: [port(8080, 80)], api })
+    expect(() => planInit(moved, world)).toThrow('--api-port is not what')
+  })
+
+  it('takes no change of ports, and loses none', () => {
+    const remedy = { code: 'E_REFUSED', hint: expect.stringContaining('airlift start --name dev') }
+    for (const asked of [add('9500:80'), remove('8080:80')])
+      expect(() => planPorts(before.spec, world, asked)).toThrow(expect.objectContaining(remedy))
+  })
+
+  it('is left to run where no master remembers it, or not all of it', () => {
+    const refusal = (lost: World): unknown => {
+      try {
+        return planStart(before.spec, lost)
+      } catch (error) {
+        return error
+      }
+    }
+    const remedy = { code: 'E_REFUSED', hint: expect.stringContaining('the same airlift run command') }
+    expect(refusal(without)).toMatchObject(remedy)
+    const remembered = { generation: 1, record: { ...record, env: ['KEY'] } }
+    const lost = { ...without, engine: { ...without.engine, remembered } as EngineWorld }
+    expect(refusal(lost)).toMatchObject({ ...remedy, message: expect.stringContaining('--env KEY') })
   })
 })
 

@@ -13,6 +13,7 @@ import { CONTAINER, objectNames } from './contract.js'
 import { containerOf, engineOf, type Layout, layoutOf, nextPort } from './layout.js'
 import { settleSteps } from './next-balancer.js'
 import { entries, lbFiles } from './node-files.js'
+import { balancerText, isBalancerLost, rememberSteps } from './remembered-balancer.js'
 
 /** How long a new load balancer may take until it leads connections on. Milliseconds. */
 const READY_MS = 30_000
@@ -25,6 +26,7 @@ const READY_MS = 30_000
  * @throws AirliftError E_SPEC_INVALID, E_UNSUPPORTED, E_REFUSED, E_IMAGE_MISSING, E_ENGINE_CONFLICT
  */
 export function planPorts(spec: ClusterSpec, world: World, change: PortsChange): Plan {
+  requireBalancer(spec, world)
   const changed = changePorts(spec, engineOf(world).containers, change)
   const settle = settleSteps(spec, world)
   if (changed.added.length + changed.removed.length === 0) return planOf(spec, settle)
@@ -32,10 +34,11 @@ export function planPorts(spec: ClusterSpec, world: World, change: PortsChange):
   const guard = guardStep(master)
   const needs = [guard, ...settle].map((step) => step.id)
   const old = containerOf(world, containerName(spec.name, 'lb'))
-  const fronts = old && recordOfLabels(old.labels)?.loadBalancer === true
+  const known = old && recordOfLabels(old.labels)
+  const fronts = known?.loadBalancer === true || known?.api !== undefined
   const replaced =
     changed.balanced.length === 0 && !fronts
-      ? removeSteps(spec, old, needs)
+      ? removeSteps(spec, world, old, needs)
       : replaceSteps(spec, world, { changed, old, master, needs })
   return planOf(spec, [guard, ...settle, ...replaced])
 }
@@ -74,6 +77,23 @@ function step(
   return { id: `${name}/${id}`, machine, title, needs, effect, journal: false, actions }
 }
 
+/** With one that is gone its ports would be dropped without a word. */
+function requireBalancer(spec: ClusterSpec, world: World): void {
+  const engine = engineOf(world)
+  if (engine.lbNext || !isBalancerLost(engine, spec.name)) return
+  const name = containerName(spec.name, 'lb')
+  throw new AirliftError(
+    'E_REFUSED',
+    `the load balancer ${name} is gone, and with it the ports that it published`,
+    {
+      machine: name,
+      hint: engine.remembered?.record
+        ? `make it again first, with its ports: airlift start --name ${spec.name}`
+        : 'make it again first: the same airlift run command',
+    },
+  )
+}
+
 /** A cluster that is stopped has nothing to lead to, and nobody there keeps two commands apart. */
 function requireRunning(spec: ClusterSpec, world: World): MachineWorld {
   const master = world.machines.find(({ node, installed }) => node.role === 'master' && installed.active)
@@ -98,12 +118,17 @@ function guardStep({ id, name }: MachineWorld): Step {
 
 function removeSteps(
   spec: ClusterSpec,
+  world: World,
   old: EngineContainer | undefined,
   needs: readonly string[],
 ): readonly Step[] {
   const name = old?.name ?? containerName(spec.name, 'lb')
   const action: Action = { kind: 'container', op: 'remove', name }
-  return [step(name, 'remove', 'remove the load balancer, which has no port left', needs, 'remove', [action])]
+  const generation = 1 + ((old && recordOfLabels(old.labels)?.generation) ?? 0)
+  const noted = rememberSteps(world, balancerText(undefined, generation), needs)
+  const after = [...needs, ...noted.map((one) => one.id)]
+  const title = 'remove the load balancer, which has no port left'
+  return [...noted, step(name, 'remove', title, after, 'remove', [action])]
 }
 
 interface Replacement {
@@ -121,6 +146,7 @@ function replaceSteps(
   const name = containerName(spec.name, 'lb')
   const next = objectNames.lbNext(spec.name)
   const layout = layoutFor(spec, world, name, changed.balanced)
+  const config = nextConfig(spec, world, layout, old, master)
   const create = step(
     next,
     'create',
@@ -131,7 +157,7 @@ function replaceSteps(
       {
         kind: 'container',
         op: 'create',
-        config: nextConfig(spec, world, layout, old, master),
+        config,
         files: entries(lbFiles(spec, world, layout, name)),
       },
     ],
@@ -140,11 +166,19 @@ function replaceSteps(
     ...(old ? [{ kind: 'container' as const, op: 'stop' as const, name, timeoutSeconds: 2 }] : []),
     { kind: 'container', op: 'start', name: next },
     leads(spec, layout, master),
+  ]
+  const title = old ? 'let it take the place of the load balancer' : 'start it'
+  const replace = step(next, 'replace', title, [create.id], 'change', actions)
+  const text = balancerText(recordOfLabels(config.labels))
+  // Once it is certain that it can be had; until the last step the old one counts.
+  const noted = rememberSteps(world, text, [replace.id])
+  const end: readonly Action[] = [
     ...(old ? [{ kind: 'container' as const, op: 'remove' as const, name }] : []),
     { kind: 'container', op: 'rename', name: next, to: name },
   ]
-  const title = old ? 'let it take the place of the load balancer' : 'start it'
-  return [create, step(next, 'replace', title, [create.id], 'change', actions)]
+  const after = [replace.id, ...noted.map((one) => one.id)]
+  const last = old ? 'remove the old one' : 'give it its name'
+  return [create, replace, ...noted, step(next, 'finish', last, after, 'change', end)]
 }
 
 function shown({ balanced }: ChangedPorts): string {
@@ -174,7 +208,11 @@ function nextConfig(
 ): ContainerConfig {
   const config = lbContainer(spec, world, layout, containerName(spec.name, 'lb'))
   const before = old && recordOfLabels(old.labels)
-  const record = { ...recordOfLabels(config.labels), asked: before ? (before.asked ?? before.ports) : [] }
+  const record = {
+    ...recordOfLabels(config.labels),
+    asked: before ? (before.asked ?? before.ports) : [],
+    generation: 1 + (before?.generation ?? engineOf(world).remembered?.generation ?? 0),
+  }
   const version = containerOf(world, master.name)?.labels[LABELS.version] ?? ''
   return {
     ...config,
@@ -186,7 +224,8 @@ function nextConfig(
 /** Until it has its rules; and, where it fronts masters that answer, until one of them is found to answer. */
 function leads(spec: ClusterSpec, layout: Layout, master: MachineWorld): Action {
   const status = `sh ${CONTAINER.lbScript} status 2>/dev/null`
-  const api = layout.lb !== undefined && master.installed.apiReady
+  const fronts = layout.lb !== undefined || layout.apiAt === containerName(spec.name, 'lb')
+  const api = fronts && master.installed.apiReady
   return {
     kind: 'wait',
     what: 'the new load balancer',

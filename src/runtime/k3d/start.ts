@@ -8,18 +8,24 @@ import { knownNode } from '../k3s/node-steps.js'
 import { finishSteps, STARTED, startWaits, waitJoinableAgain } from '../k3s/start-waits.js'
 import type { World } from '../runtime.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
-import { layoutOf } from './layout.js'
+import { planOf } from './init.js'
+import { containersOf, engineOf, layoutOf } from './layout.js'
+import { lbSteps } from './lb-steps.js'
 import { attachAgain, isOffNetwork } from './lost-network.js'
 import { settleSteps } from './next-balancer.js'
+import { isBalancerLost, lostBalancerOptions } from './remembered-balancer.js'
 
 /**
  * Starts the masters and the load balancer of the cluster at the same time, since none of etcd's members is ready alone,
  * then the workers, and waits inside each as on a host. A worker that asks a master too early loses 5 to 10 seconds. Empty
  * where everything runs and is ready.
- * @throws AirliftError E_REFUSED where no master container is left
+ * @throws AirliftError E_REFUSED where no master container is left, or the load balancer is gone and nobody knows its ports
  */
 export function planStart(spec: ClusterSpec, world: World): Plan {
-  const containers = (world.engine?.containers ?? []).filter(({ state }) => state !== 'removing')
+  const lost = world.engine !== undefined && isBalancerLost(world.engine, spec.name)
+  const containers = (world.engine?.containers ?? []).filter(
+    (container) => container.state !== 'removing' && !(lost && roleOf(container) === 'lb'),
+  )
   const masters = containers.filter((container) => roleOf(container) === 'master')
   if (masters.length === 0) throw noMaster(spec)
   const voter = masters.length > 1 || usesEtcd(spec)
@@ -35,6 +41,7 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
     ({ name, state, restart }) => state !== 'running' || restart === 'no' || isOffNetwork(world, name),
   )
   const network = networkSteps(spec, world, containers)
+  const balancer = balancerSteps(spec, world)
   const begins = begun.map((container) =>
     startStep(world, container, [
       ...network.map((step) => step.id),
@@ -43,7 +50,14 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
     ]),
   )
   const readies = containers.flatMap((container) => readySteps(spec, world, container, voter, begins))
-  const steps: Step[] = [...network, ...settle, ...begins, ...joinable, ...readies]
+  const steps: Step[] = [
+    ...network,
+    ...balancer.filter(({ id }) => !network.some((step) => step.id === id)),
+    ...settle,
+    ...begins,
+    ...joinable,
+    ...readies,
+  ]
   const entry = containerId(first?.name ?? '')
   const drained = known?.installed.nodes?.filter((node) => node.drained).map((node) => node.name)
   const before = readies.filter((step) => step.machine === entry).map((step) => step.id)
@@ -60,6 +74,15 @@ const roleOf = (container: EngineContainer): string => container.labels['airlift
 function networkSteps(spec: ClusterSpec, world: World, containers: readonly EngineContainer[]): Step[] {
   if (containers.every(({ name }) => attachAgain(world, name).length === 0)) return []
   return engineSteps(spec, world, layoutOf(spec, world)).filter(({ id }) => id === ENGINE_STEPS.network)
+}
+
+/** The load balancer, where somebody removed it: with the ports that it had, which the masters remember. */
+function balancerSteps(spec: ClusterSpec, world: World): Step[] {
+  const engine = engineOf(world)
+  if (engine.lbNext || !isBalancerLost(engine, spec.name)) return []
+  const lb = lostBalancerOptions(spec, engine.remembered)
+  const whole = { ...spec, containers: { ...containersOf(spec), lb } }
+  return planOf(whole, world, lbSteps(whole, world, layoutOf(whole, world))).steps.slice()
 }
 
 function startStep(world: World, { name, state }: EngineContainer, needs: readonly string[]): Step {
