@@ -1,6 +1,7 @@
 import { type BuiltSpec, buildSpec, type SpecFlags } from '../cluster/build-spec.js'
+import type { Places } from '../cluster/container/container-targets.js'
 import { parseDuration } from '../cluster/duration.js'
-import type { ClusterSpec } from '../cluster/spec.js'
+import type { ClusterSpec, Role } from '../cluster/spec.js'
 import type { SpecIo } from '../cluster/spec-io.js'
 import { localFacts } from '../machine/ssh/local-facts.js'
 import { createSecretSource } from '../machine/ssh/secret-source.js'
@@ -28,12 +29,30 @@ export function operationDeps(io: ActionIo): OperationDeps {
 export async function specFromFlags(
   io: ActionIo,
   flags: Readonly<Record<string, unknown>>,
+  deps: OperationDeps,
 ): Promise<BuiltSpec['spec']> {
-  const built = await buildSpec(flags as SpecFlags, specIo(io))
+  const places = await placesOf(io, flags, deps)
+  const built = await buildSpec(flags as SpecFlags, specIo(io), places ? { places } : {})
   for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
   if (built.counts) refuseHostFlags(flags)
   else refuseContainerFlags(flags)
   return built.spec
+}
+
+/** Whether a number of containers is asked for. */
+export function asksForContainers({ masters, nodes }: Readonly<Record<string, unknown>>): boolean {
+  return [masters, nodes].some((text) => typeof text === 'string' && /^\d+$/.test(text.trim()))
+}
+
+/** Which containers such numbers mean: where the cluster is there, those that it has. Undefined for hosts. */
+export async function placesOf(
+  io: ActionIo,
+  flags: Readonly<Record<string, unknown>>,
+  deps: OperationDeps,
+): Promise<Record<Role, Places> | undefined> {
+  if (!asksForContainers(flags)) return undefined
+  const { existingPlaces } = await import('../operations/next-places.js')
+  return existingPlaces(String(flags.name ?? 'default'), io.ctx, deps)
 }
 
 /** What the spec asks of this computer, where the engine's computer may be another one. */

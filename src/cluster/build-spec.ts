@@ -3,9 +3,9 @@ import { networkProblems } from './cluster-networks.js'
 import { readConfig } from './config.js'
 import { buildContainers } from './container/build-containers.js'
 import type { ContainerFlags, ContainerSubject } from './container/container-flags.js'
-import { containerTargets, indexAt, NEW_PLACES, type Places } from './container/container-targets.js'
+import { containerTargets, NEW_PLACES, type Places } from './container/container-targets.js'
 import { parseDuration } from './duration.js'
-import { filterNames } from './filters.js'
+import { filterIndex, filterNames } from './filters.js'
 import { findHostConflicts } from './host-conflicts.js'
 import { collectHostList, type HostList } from './host-list.js'
 import { K3S_OPTIONS } from './k3s-options.js'
@@ -47,6 +47,8 @@ export interface BuildSpecOptions {
   readonly mastersRequired?: boolean
   /** Indexes of the containers of each role that a number asks for, where the cluster has some already. Default: from 0 on. */
   readonly places?: Readonly<Record<Role, Places>>
+  /** Whether they come to a cluster that is there, whose load balancer is none of them. Default false. */
+  readonly joining?: boolean
 }
 
 const RUNTIMES: readonly RuntimeName[] = ['k3s', 'k3d', 'k0s']
@@ -87,7 +89,7 @@ export async function buildSpec(
   const masters = targets('master', listed.masters)
   const nodes = targets('worker', listed.nodes)
   problems.push(...findHostConflicts(masters, nodes, ssh.port))
-  const decorated = decorateNodes(flags, masters, nodes, problems, places)
+  const decorated = decorateNodes(flags, masters, nodes, problems)
   const file =
     flags.config === undefined ? undefined : await readForFlag(io, '--config', flags.config, problems)
   const { config, warnings: doubts } = await readConfig(
@@ -108,10 +110,9 @@ export async function buildSpec(
     ? await (await import('./manifests.js')).readManifests(flags.manifests, io, problems)
     : []
   const registriesGiven = flags.registries !== undefined || flags.dockerLogins === true
-  const joining = options.places !== undefined
-  const subject = { cluster: name, config, registries: registriesGiven, joining }
+  const subject = { cluster: name, config, registries: registriesGiven, joining: options.joining === true }
   const containers = counted
-    ? await addContainers(flags, decorated, subject, places, io, problems, warnings)
+    ? await addContainers(flags, decorated, subject, io, problems, warnings)
     : undefined
   const spec: ClusterSpec = {
     name,
@@ -139,14 +140,13 @@ async function addContainers(
   flags: ContainerFlags,
   decorated: Pick<ClusterSpec, 'masters' | 'nodes'>,
   subject: Omit<ContainerSubject, 'nodes'>,
-  places: Readonly<Record<Role, Places>>,
   io: SpecIo,
   problems: SpecProblem[],
   warnings: string[],
 ): Promise<Pick<ClusterSpec, 'masters' | 'nodes' | 'containers'>> {
   const view = ({ role, target }: NodeSpec, place: number) => ({
     role,
-    index: indexAt(places[role], place),
+    index: filterIndex(target, place),
     names: filterNames(target),
   })
   const nodes = [...decorated.masters.map(view), ...decorated.nodes.map(view)]

@@ -132,3 +132,8 @@ export const PLAIN_CONTAINERS: ContainerSpec = {
 export function containerName(cluster: string, role: 'master' | 'worker' | 'lb', index = 0): string {
   return role === 'lb' ? `airlift-${cluster}-lb` : `airlift-${cluster}-${role}-${index}`
 }
+
+/** The number in the name of a node's container: it stays the same whichever others come and go. */
+export function containerIndex(name: string): number {
+  return Number(/-(\d+)$/.exec(name)?.[1] ?? 0)
+}

@@ -1,11 +1,12 @@
+import { containerIndex } from './container-spec.js'
 import { parseHostPattern } from './host-range.js'
 import { parseHostWord } from './host-target.js'
-import type { Role } from './spec.js'
+import type { MachineTarget, Role } from './spec.js'
 
 /** A node as filters see it. */
 export interface Filterable {
   readonly role: Role
-  /** Place among the nodes of its role, from 0. */
+  /** What filters count it as, see {@link filterIndex}. */
   readonly index: number
   /** Everything that a user may call it: node name, host, target as typed, machine id. */
   readonly names: readonly string[]
@@ -108,13 +109,33 @@ function selectByName(part: string, nodes: readonly Filterable[]): number[] | st
 
 /** What a filter could have been, for the message. */
 function available(nodes: readonly Filterable[]): string {
-  const count = (role: Role): number => nodes.filter((node) => node.role === role).length
-  const range = (word: string, size: number): string[] =>
-    size === 0 ? [] : [size === 1 ? `${word}:0` : `${word}:0 to ${word}:${size - 1}`]
+  const ranges = (role: Role): string[] =>
+    rangesOf(nodes.filter((node) => node.role === role).map(({ index }) => index)).map(([from, to]) =>
+      from === to ? `${role}s:${from}` : `${role}s:${from} to ${role}s:${to}`,
+    )
   const names = nodes.slice(0, 5).map((node) => node.names[0])
-  if (nodes.length === 0) return 'there is none; one that was deleted already is not there any more'
-  const groups = [...range('masters', count('master')), ...range('workers', count('worker')), 'all']
+  if (nodes.length === 0) return 'there is none'
+  const groups = [...ranges('master'), ...ranges('worker'), 'all']
   return `there are ${groups.join(', ')}, and ${names.join(', ')}${nodes.length > 5 ? ', …' : ''}`
+}
+
+/** Numbers as ranges without holes. */
+function rangesOf(numbers: readonly number[]): [number, number][] {
+  const ranges: [number, number][] = []
+  for (const number of [...numbers].sort((a, b) => a - b)) {
+    const last = ranges.at(-1)
+    if (last && number <= last[1] + 1) last[1] = number
+    else ranges.push([number, number])
+  }
+  return ranges
+}
+
+/**
+ * The number by which filters name a node: that in the name of its container, so that it means the same node whichever others
+ * have left; of a host, which has none, its place in the list of its role, from 0.
+ */
+export function filterIndex({ kind, host }: Pick<MachineTarget, 'kind' | 'host'>, place: number): number {
+  return kind === 'container' ? containerIndex(host) : place
 }
 
 /** The node as filters see it, from its target: its host, the text as typed and the machine id. */

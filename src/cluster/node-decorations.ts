@@ -1,5 +1,4 @@
-import { indexAt, NEW_PLACES, type Places } from './container/container-targets.js'
-import { type Filterable, filterNames, selectNodes } from './filters.js'
+import { type Filterable, filterIndex, filterNames, selectNodes } from './filters.js'
 import { type ForNodes, type LabelProblem, parseNodeLabel, parseNodeTaint } from './labels.js'
 import type { SpecProblem } from './problems.js'
 import type { MachineTarget, NodeSpec, Role, Taint } from './spec.js'
@@ -10,27 +9,22 @@ export interface NodeDecoration {
   readonly nodeTaint?: readonly string[]
 }
 
-/**
- * Makes the node specs, with each label and taint on the nodes that its filter selects.
- *
- * @param places - the indexes of masters and workers as filters count them. Default: from 0 on
- */
+/** Makes the node specs, with each label and taint on the nodes that its filter selects. */
 export function decorateNodes(
   flags: NodeDecoration,
   masters: readonly MachineTarget[],
   workers: readonly MachineTarget[],
   problems: SpecProblem[],
-  places: Readonly<Record<Role, Places>> = NEW_PLACES,
 ): { masters: NodeSpec[]; nodes: NodeSpec[] } {
-  const place = (role: Role) => (target: MachineTarget, index: number) => ({
+  const draft = (role: Role) => (target: MachineTarget, place: number) => ({
     role,
-    index: indexAt(places[role], index),
+    index: filterIndex(target, place),
     target,
     names: filterNames(target),
     labels: new Map<string, string>(),
     taints: new Map<string, Taint>(),
   })
-  const all = [...masters.map(place('master')), ...workers.map(place('worker'))]
+  const all = [...masters.map(draft('master')), ...workers.map(draft('worker'))]
   forEachNode('--node-label', flags.nodeLabel ?? [], parseNodeLabel, all, problems, (node, { key, value }) =>
     put(node.labels, key, value, (before) => before === value),
   )

@@ -38,7 +38,7 @@ export function selectOfRole(
   const unknown: string[] = []
   for (const word of words.flatMap(expand)) {
     if (/^\d+$/.test(word)) {
-      const hint = `name them, or choose by place: ${flag} ${role === 'master' ? 'masters' : 'workers'}:${word}`
+      const hint = `name them, or choose by number: ${flag} ${role === 'master' ? 'masters' : 'workers'}:${word}`
       problems.push({ code: 'E_HOST_INVALID', path: flag, message: `"${word}" is a number`, hint })
       continue
     }
@@ -56,7 +56,8 @@ export function selectOfRole(
       const hint = `name it under ${is === 'master' ? '--masters' : '--nodes'}`
       problems.push({ code: 'E_REMOVE_REFUSED', path: flag, message: `"${word}" is a ${is}`, hint })
     } else if (isFilter(word)) {
-      problems.push({ code: 'E_HOST_INVALID', path: flag, message: found.message, hint: found.hint })
+      const hint = `${found.hint}; one that was deleted already is not there any more`
+      problems.push({ code: 'E_HOST_INVALID', path: flag, message: found.message, hint })
     } else unknown.push(word)
   }
   return { places: [...places].sort((a, b) => a - b), unknown }

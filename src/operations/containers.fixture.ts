@@ -65,6 +65,8 @@ export function containerLab(options: LabOptions): ContainerLab {
         const own = options.script?.(call.container, text)
         if (own) return own
         if (text.includes(': > /var/lib/airlift/initialized')) ready.add(call.container)
+        const left = /(airlift-\S+)\.node-password\.k3s/.exec(text)?.[1]
+        if (left) ready.delete(left)
         if (text.includes('cat /etc/rancher/k3s/k3s.yaml')) return { stdout: KUBECONFIG }
         return {}
       })()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { containerTargets } from '../cluster/container/container-targets.js'
+import { containerTargets, joiningPlaces } from '../cluster/container/container-targets.js'
 import { PLAIN_CONTAINER } from '../cluster/container-spec.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
@@ -40,7 +40,7 @@ describe('a cluster of IPv4 and IPv6 in containers', () => {
       subnet: '172.28.0.0/24',
       subnet6: 'fd00:28::/64',
     })
-    const [target] = containerTargets('dev', 'worker', 1, { begun: [], next: 1 })
+    const [target] = containerTargets('dev', 'worker', 1, joiningPlaces([], 1))
     if (!target) throw new Error('no target')
     const plain = testContainers(0, 0)
     const node = { target, role: 'worker', labels: {}, taints: [], container: PLAIN_CONTAINER } as const

@@ -1,4 +1,4 @@
-import { type Filterable, filterNames } from '../cluster/filters.js'
+import { type Filterable, filterIndex, filterNames } from '../cluster/filters.js'
 import { machineKey } from '../cluster/host-conflicts.js'
 import { parseHostWord } from '../cluster/host-target.js'
 import { selectOfRole } from '../cluster/node-words.js'
@@ -144,7 +144,7 @@ function select(known: ClusterSpec, observed: World, words: LeavingWords): Selec
   const filterable = all.map((node, place): Filterable & { readonly node: NodeSpec } => ({
     node,
     role: roleOf(node, world),
-    index: node.role === 'master' ? place : place - spec.masters.length,
+    index: filterIndex(node.target, node.role === 'master' ? place : place - spec.masters.length),
     names: namesOf(node, world),
   }))
   const problems: SpecProblem[] = []

@@ -1,10 +1,11 @@
-import type { Places } from '../cluster/container/container-targets.js'
+import { joiningPlaces, keptPlaces, type Places } from '../cluster/container/container-targets.js'
 import { LABELS, nodeOfLabels } from '../cluster/container-labels.js'
 import type { Role } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
-import type { Engine } from '../machine/docker/engine.js'
+import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import { KEPT_INITIALIZED } from '../machine/state-paths.js'
 import { connectToEngine } from './container-session.js'
+import { engineIfAny } from './engine-clusters.js'
 import { observeKnownCluster } from './resolve-cluster.js'
 import { type ContainersWanted, specOfContainers } from './resolve-containers.js'
 import type { OperationDeps } from './session.js'
@@ -27,21 +28,38 @@ export async function nextPlaces(
   const engine = await connectToEngine(ctx, deps)
   try {
     const containers = await engine.containers([`${LABELS.cluster}=${ref.name}`])
-    const nodes = containers.flatMap(({ name, labels }): Found[] => {
-      const node = labels[LABELS.temporary] === undefined ? nodeOfLabels(labels) : undefined
-      return node ? [{ name, ...node }] : []
-    })
+    const nodes = nodeContainers(containers)
     const unmarked = await withoutMark(engine, nodes)
     const spec = specOfContainers(ref.name, ref.ssh, containers)
     const begun = unmarked.length > 0 ? await withoutNode(unmarked, spec, ctx, deps) : []
-    const of = (role: Role): Places => ({
-      begun: indexes(begun, role),
-      next: Math.max(-1, ...indexes(nodes, role)) + 1,
-    })
+    const of = (role: Role): Places =>
+      joiningPlaces(indexes(begun, role), Math.max(-1, ...indexes(nodes, role)) + 1)
     return { master: of('master'), worker: of('worker') }
   } finally {
     await engine.close()
   }
+}
+
+/** The indexes of a cluster's containers for a command that names the whole of it by numbers: none where no engine answers. */
+export async function existingPlaces(
+  name: string,
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<Record<Role, Places>> {
+  const engine = await engineIfAny(ctx, deps)
+  try {
+    const nodes = nodeContainers((await engine?.containers([`${LABELS.cluster}=${name}`])) ?? [])
+    return { master: keptPlaces(indexes(nodes, 'master')), worker: keptPlaces(indexes(nodes, 'worker')) }
+  } finally {
+    await engine?.close()
+  }
+}
+
+function nodeContainers(containers: readonly EngineContainer[]): Found[] {
+  return containers.flatMap(({ name, labels }): Found[] => {
+    const node = labels[LABELS.temporary] === undefined ? nodeOfLabels(labels) : undefined
+    return node ? [{ name, ...node }] : []
+  })
 }
 
 function indexes(nodes: readonly Found[], role: Role): number[] {

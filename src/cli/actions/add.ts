@@ -7,7 +7,7 @@ import { refuseContainerFlags, refuseHostFlags } from '../container-flags.js'
 import { finishOperation } from '../finish.js'
 import type { ActionIo } from '../io.js'
 import { openNamedRootfs } from '../open-named-rootfs.js'
-import { operationDeps, specIo, throughRef } from '../operation-io.js'
+import { asksForContainers, operationDeps, specIo, throughRef } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
 
 /** `airlift add` and, with `planOnly`, `airlift plan add`. */
@@ -23,10 +23,9 @@ export async function addCommand(
   }
   const deps = operationDeps(io)
   const ref = await throughRef(flags)
-  const counted = [flags.masters, flags.nodes].some((text) => /^\d+$/.test(String(text ?? '')))
   const built = await buildSpec(flags as SpecFlags, specIo(io), {
     mastersRequired: false,
-    ...(counted ? { places: await nextPlaces(ref, io.ctx, deps) } : {}),
+    ...(asksForContainers(flags) ? { places: await nextPlaces(ref, io.ctx, deps), joining: true } : {}),
   })
   for (const warning of built.warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
   if (built.counts) refuseHostFlags(flags)

@@ -10,7 +10,7 @@ import type { RootfsManifest } from '../../rootfs/manifest.js'
 import { onlyFor, refuseContainerFlags, refuseHostFlags } from '../container-flags.js'
 import type { ActionIo } from '../io.js'
 import { openNamedRootfs } from '../open-named-rootfs.js'
-import { operationDeps } from '../operation-io.js'
+import { operationDeps, placesOf } from '../operation-io.js'
 import { renderDoctor } from '../render/doctor.js'
 
 /** Exit code where something refuses: the same as that of a run which preflight refuses. */
@@ -18,17 +18,19 @@ const REFUSED = 5
 
 /** `airlift doctor`. */
 export async function doctorCommand(io: ActionIo, flags: Readonly<Record<string, unknown>>): Promise<number> {
+  const deps = operationDeps(io)
+  const places = await placesOf(io, flags, deps)
   const {
     spec: asked,
     warnings,
     counts,
   } = await buildSpec(flags as SpecFlags, createSpecIo(undefined, { env: io.ctx.env }), {
     mastersRequired: false,
+    ...(places ? { places } : {}),
   })
   for (const warning of warnings) io.note(`${io.style.err.yellow('warning')}: ${warning}`)
   if (counts) refuseHostFlags(flags)
   else if (asked.masters.length + asked.nodes.length > 0) refuseContainerFlags(flags)
-  const deps = operationDeps(io)
   const spec = await withMachines(asked, flags, io, deps)
   const clean = flags.clean === true
   if (clean && spec.masters.length + spec.nodes.length === 0) {

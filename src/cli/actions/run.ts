@@ -16,11 +16,11 @@ export async function runCommand(
   flags: Readonly<Record<string, unknown>>,
   planOnly: boolean,
 ): Promise<number> {
-  const spec = await specFromFlags(io, flags)
+  const deps = operationDeps(io)
+  const spec = await specFromFlags(io, flags, deps)
   const named = await openNamedRootfs(flags)
   try {
     const path = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : undefined
-    const deps = operationDeps(io)
     const outcome = await run(
       {
         spec,

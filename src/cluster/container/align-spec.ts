@@ -1,6 +1,7 @@
 import { nodeOfLabels } from '../container-labels.js'
 import { containerName } from '../container-spec.js'
 import type { ClusterSpec, NodeSpec, Role } from '../spec.js'
+import { keptPlaces } from './container-targets.js'
 
 /** A container as it is found: its name and labels. */
 export interface FoundContainer {
@@ -20,11 +21,9 @@ export function alignSpec(spec: ClusterSpec, containers: readonly FoundContainer
       return node?.role === role ? [node.index] : []
     })
     if (there.length > nodes.length) return [...nodes]
-    const places = new Set(there)
-    for (let index = 0; places.size < nodes.length; index++) places.add(index)
-    const sorted = [...places].sort((a, b) => a - b)
+    const indexes = keptPlaces(there)(nodes.length)
     return nodes.map((node, i) => {
-      const name = containerName(spec.name, role, sorted[i] ?? i)
+      const name = containerName(spec.name, role, indexes[i] ?? i)
       names.set(node.target.host, name)
       return name === node.target.host
         ? node

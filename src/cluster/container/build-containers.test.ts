@@ -6,6 +6,7 @@ import { PLAIN_CONTAINER } from '../container-spec.js'
 import type { SpecProblem } from '../problems.js'
 import type { LocalFacts, SpecIo } from '../spec-io.js'
 import { CERTIFICATE_ONE } from './certificates.fixture.js'
+import { joiningPlaces } from './container-targets.js'
 
 const io = (local: Partial<LocalFacts> = {}): SpecIo => ({
   readFile: async (path) => {
@@ -82,10 +83,11 @@ describe('a number of masters', () => {
     expect(spec.nodes[199]?.target.host).toBe('airlift-dev-worker-199')
   })
 
-  const at = (next: number, begun: readonly number[] = []) => ({ begun, next })
+  const at = (next: number, begun: readonly number[] = []) => joiningPlaces(begun, next)
+  const joining = { mastersRequired: false, joining: true }
 
   it('finishes first what was begun, and filters name that by its index', async () => {
-    const options = { mastersRequired: false, places: { master: at(1), worker: at(4, [1, 3]) } }
+    const options = { ...joining, places: { master: at(1), worker: at(4, [1, 3]) } }
     const { spec } = await build(
       { nodes: '3', nodeLabel: ['a=b@workers:3'], env: ['A=b@workers:1,4'] },
       options,
@@ -98,7 +100,7 @@ describe('a number of masters', () => {
   })
 
   it('that join have no load balancer among them, and publish through it only', async () => {
-    const options = { mastersRequired: false, places: { master: at(1), worker: at(0) } }
+    const options = { ...joining, places: { master: at(1), worker: at(0) } }
     const flags = { masters: '2', port: ['8080:80', '9090:90@masters:2:direct'] }
     const { spec } = await build(flags, options)
     expect(spec.containers?.ports.map(({ hostPort, via }) => [hostPort, via])).toEqual([
@@ -111,7 +113,7 @@ describe('a number of masters', () => {
   })
 
   it('goes on counting where the cluster has containers already', async () => {
-    const options = { mastersRequired: false, places: { master: at(1), worker: at(3) } }
+    const options = { ...joining, places: { master: at(1), worker: at(3) } }
     const { spec } = await build({ nodes: '2', nodeLabel: ['a=b@workers:4'], env: ['A=b@agent:3'] }, options)
     expect(spec.nodes.map(({ target, labels, container }) => [target.host, labels, container?.env])).toEqual([
       ['airlift-dev-worker-3', {}, { A: 'b' }],

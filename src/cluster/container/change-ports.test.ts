@@ -73,6 +73,13 @@ describe('add', () => {
     expect(change('add', texts, there)).toEqual({ balanced: `8080:80>all ${added}`, added, removed: '' })
   })
 
+  it('counts nodes by the numbers in their names, and says which there are', () => {
+    const of = { ...spec(4, 2), masters: nodes('master', 4).slice(2) }
+    const there = [container('lb', [port()])]
+    expect(change('add', ['9090:90@masters:3'], there, of)).toMatchObject({ added: '9090:90>master-3' })
+    expect(change('add', ['9090:90@masters:0'], there, of)).toContain('there are masters:2 to masters:3, ')
+  })
+
   it('changes nothing where all is there, be it at a node', () => {
     const there = [container('lb', [port()]), container('master-0', [port({ hostPort: 8081 })])]
     const none = { balanced: '8080:80>all', added: '', removed: '' }

@@ -1,6 +1,7 @@
 import { AirliftError } from '../../core/errors.js'
 import { recordOfLabels } from '../container-labels.js'
 import { containerName, type PortSpec } from '../container-spec.js'
+import { filterIndex } from '../filters.js'
 import { throwProblems } from '../problems.js'
 import type { ClusterSpec } from '../spec.js'
 import type { ContainerView } from './filter.js'
@@ -78,7 +79,7 @@ function portsToAdd(
 function viewOf(spec: ClusterSpec): ContainerView {
   const node = (role: 'master' | 'worker') => (entry: ClusterSpec['nodes'][number], place: number) => ({
     role,
-    index: Number(/-(\d+)$/.exec(entry.target.host)?.[1] ?? place),
+    index: filterIndex(entry.target, place),
     names: [entry.target.host],
   })
   return {

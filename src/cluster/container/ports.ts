@@ -143,7 +143,7 @@ function resolveWays(request: PortRequest, around: PortSurroundings): Way[] | Op
   const ways: Way[] = direct.map((place) => ({ via: 'direct', nodes: [name(place)] }))
   const [first] = proxied
   if (first === undefined) return ways
-  const atFirstMaster = view.nodes[first]?.role === 'master' && view.nodes[first]?.index === 0
+  const atFirstMaster = first === 0 && view.nodes[first]?.role === 'master'
   const through: Way =
     view.loadBalancer || atFirstMaster
       ? { via: 'proxy', nodes: proxied.map(name), ...groupOf(request, selected, proxied, view) }

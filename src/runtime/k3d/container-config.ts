@@ -1,7 +1,12 @@
 import { CLUSTER_NETWORKS, clusterNetworks } from '../../cluster/cluster-networks.js'
 import { nodeEnvironment } from '../../cluster/container/proxy.js'
 import { type ContainerRecord, LABELS } from '../../cluster/container-labels.js'
-import { type ContainerNodeSpec, containerName, PLAIN_CONTAINER } from '../../cluster/container-spec.js'
+import {
+  type ContainerNodeSpec,
+  containerIndex,
+  containerName,
+  PLAIN_CONTAINER,
+} from '../../cluster/container-spec.js'
 import { isSecretOption, isSecretSetting } from '../../cluster/k3s-options.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { ContainerConfig } from '../../machine/docker/engine.js'
@@ -58,7 +63,14 @@ export function nodeContainer(
       ...own.k3sArgs.flatMap((arg, i) => (listArg(arg) ? [] : [hidden(name, arg, i)])),
     ],
     env: { ...nodeVariables(spec, layout, name, own), ...limits },
-    labels: labelsOf(spec, layout, node.role, indexOf(node), own, recordOf(spec, layout, name, own, founder)),
+    labels: labelsOf(
+      spec,
+      layout,
+      node.role,
+      containerIndex(name),
+      own,
+      recordOf(spec, layout, name, own, founder),
+    ),
     privileged: true,
     capabilities: [],
     sysctls: layout.network.subnet6 === undefined ? {} : IPV6_SYSCTLS,
@@ -211,11 +223,6 @@ function hidden(name: string, arg: string, index: number): string {
   return flag !== undefined && key !== undefined && isSecretOption(key)
     ? `${flag}${secretRef(containerSecret.arg(name, index))}`
     : arg
-}
-
-/** The place of a node among those of its role, which its name holds. */
-export function indexOf(node: NodeSpec): number {
-  return Number(/-(\d+)$/.exec(node.target.host)?.[1] ?? 0)
 }
 
 /** Labels that everything of a cluster has. */
