@@ -63,6 +63,13 @@ export function selectOfRole(
   return { places: [...places].sort((a, b) => a - b), unknown }
 }
 
+/** Whether a word names nodes by their numbers. */
+export function countsNodes(word: string): boolean {
+  return word
+    .split(';')
+    .some((part) => /^\s*(?:masters?|servers?|workers?|agents?|nodes?)(?::?\[|:)\d/.test(part))
+}
+
 /** A range of hosts as its hosts, so that those which are there are found when others are not. */
 function expand(word: string): string[] {
   if (isFilter(word)) return [word]

@@ -1,11 +1,12 @@
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
-import { AirliftError } from '../core/errors.js'
+import { AirliftError, toAirliftError } from '../core/errors.js'
 import { executePlan, type PlanResult } from '../plan/execute.js'
 import { mergePlans, type Plan, type Step, summarize } from '../plan/plan.js'
 import { removedNodeProblems } from '../runtime/clean/check-removed.js'
 import type { Problem } from '../runtime/preflight/problem.js'
 import type { LeaveOptions, Runtime, World } from '../runtime/runtime.js'
+import { type DeleteAgain, deleteAgain } from './delete-again.js'
 import { deleteReport, type Uncleaned, uncleanedOf } from './delete-report.js'
 import { type FoundLeaving, findLeaving, type LeavingWords } from './find-leaving.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
@@ -89,40 +90,65 @@ export async function deleteNodes(
   const result = await execute(plan)
   const failed = result.steps.find((step) => step.outcome === 'failed')
   const gone = leaving.filter((node) => hasLeft(node, found.world, result))
-  if (failed && gone.length > 0 && !ctx.signal.aborted)
-    await execute(noteMembers(plan, without(spec, [...gone, ...found.strangers]), found.world, gone))
-  const cleaned = result.interrupted ? [] : removed(result).flatMap((id) => session.byId.get(id) ?? [])
-  const left = cluster.engine
-    ? removedNodeProblems(cleaned, await cluster.lookFromOutside(ctx))
-    : await proveClean(cleaned, ctx)
   const uncleaned = uncleanedOf(leaving, found.world, result)
-  const report = deleteReport({
-    plan,
-    result,
-    leaving,
-    world: found.world,
-    connections: session.byId.values(),
-    seconds: (ctx.clock.now() - started) / 1000,
-    uncleaned,
-  })
-  if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
-  const now = plan.steps.length > 0 ? await cluster.observe() : found.world
-  if (!failed) verify(now, found, leaving)
-  await remember(without(spec, [...gone, ...found.strangers]), now, ctx, deps)
-  const kubeconfig =
-    input.kubeconfig === 'none' || failed
-      ? undefined
-      : await republishKubeconfig(
-          spec.name,
-          found.masters,
-          found.world,
-          now,
-          session.byId,
-          input.kubeconfig,
-          ctx,
-        )
-  const error = failed?.error ?? leftError(left, 'delete') ?? uncleanedError(uncleaned)
-  return { plan, report, left, ...(error ? { error } : {}), ...(kubeconfig ? { kubeconfig } : {}) }
+  let left: readonly Problem[] = []
+  const again = (): DeleteAgain => {
+    const open = (node: NodeSpec): boolean =>
+      !gone.includes(node) ||
+      uncleaned.some((entry) => entry.node === node) ||
+      isUnclean(node, found.world, left)
+    return deleteAgain(input, leaving, leaving.filter(open))
+  }
+  try {
+    if (failed && gone.length > 0 && !ctx.signal.aborted)
+      await execute(noteMembers(plan, without(spec, [...gone, ...found.strangers]), found.world, gone))
+    const cleaned = result.interrupted ? [] : removed(result).flatMap((id) => session.byId.get(id) ?? [])
+    left = cluster.engine
+      ? removedNodeProblems(cleaned, await cluster.lookFromOutside(ctx))
+      : await proveClean(cleaned, ctx)
+    const done = deleteReport({
+      plan,
+      result,
+      leaving,
+      world: found.world,
+      connections: session.byId.values(),
+      seconds: (ctx.clock.now() - started) / 1000,
+      uncleaned,
+    })
+    const report = again().report(done)
+    if (result.interrupted || ctx.signal.aborted) throw interrupted(report)
+    const now = plan.steps.length > 0 ? await cluster.observe() : found.world
+    if (!failed) verify(now, found, leaving)
+    await remember(without(spec, [...gone, ...found.strangers]), now, ctx, deps)
+    const kubeconfig =
+      input.kubeconfig === 'none' || failed
+        ? undefined
+        : await republishKubeconfig(
+            spec.name,
+            found.masters,
+            found.world,
+            now,
+            session.byId,
+            input.kubeconfig,
+            ctx,
+          )
+    const error = failed?.error ?? leftError(left, 'delete') ?? uncleanedError(uncleaned)
+    return {
+      plan,
+      report,
+      left: left.map(again().problem),
+      ...(error ? { error: again().error(error) } : {}),
+      ...(kubeconfig ? { kubeconfig } : {}),
+    }
+  } catch (error) {
+    throw again().error(toAirliftError(error))
+  }
+}
+
+/** Whether the proof found something on the machine of a node. */
+function isUnclean(node: NodeSpec, world: World, left: readonly Problem[]): boolean {
+  const machine = world.machines.find((entry) => entry.node === node)
+  return machine !== undefined && left.some((problem) => problem.machine === machine.name)
 }
 
 /** deleteMasters and deleteNodes in one plan, and then the members noted on the machines that stay. Pure. */
