@@ -8,6 +8,7 @@ import type { Problem } from '../runtime/preflight/problem.js'
 import type { LeaveOptions, Runtime, World } from '../runtime/runtime.js'
 import { type DeleteAgain, deleteAgain } from './delete-again.js'
 import { deleteReport, type Uncleaned, uncleanedOf } from './delete-report.js'
+import { warnOfEndedPorts } from './ended-ports.js'
 import { type FoundLeaving, findLeaving, type LeavingWords } from './find-leaving.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { leftError, proveClean } from './prove-clean.js'
@@ -69,6 +70,7 @@ export async function deleteNodes(
   const after = without(spec, [...leaving, ...found.strangers])
   const plan = planDelete(runtime, { ...found, spec }, input.options)
   if (found.masters.length > 0) warnOfTwoMasters(after.masters.length, ctx)
+  warnOfEndedPorts(spec, after, found.world, ctx)
   if (input.dryRun) return { plan, left: [] }
   const names = leaving.map((node) => node.target.text)
   if (plan.steps.length > 0) await input.confirm?.(spec.name, names)
