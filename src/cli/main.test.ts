@@ -90,7 +90,7 @@ describe('a wrong command line is exit 2 with one clear error', () => {
     ],
     [
       ['exec', '--masters', '10.0.0.1', '--nodes', '--', 'true'],
-      'error: --masters and --nodes: give hosts to both, or to neither',
+      'error: --masters and --nodes: give a list to both, or to neither',
       'see: airlift exec --help',
     ],
   ])('%j', async (argv, message, hint) => {

@@ -6,7 +6,13 @@ export function addSelectionFlags(command: Command): Command {
   return command
     .option('--name <name>', 'name of the cluster', 'default')
     .addOption(runtimeOption())
-    .option('--masters [hosts]', 'only the masters; with hosts, exactly those')
-    .option('--nodes [hosts]', 'only the workers; with hosts, exactly those')
-    .option('--on <list>', 'only these, by the name of the node or host, separated by commas')
+    .option(
+      '--masters [list]',
+      'only the masters; with names, hosts or filters such as masters:0, exactly those',
+    )
+    .option(
+      '--nodes [list]',
+      'only the workers; with names, hosts or filters such as workers:0,2, exactly those',
+    )
+    .option('--on <list>', 'only these: names, hosts or filters, of both roles')
 }

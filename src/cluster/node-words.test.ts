@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Filterable } from './filters.js'
-import { selectOfRole, splitNodeWords } from './node-words.js'
+import { otherRoleProblem, selectOfRole, splitNodeWords } from './node-words.js'
 import type { SpecProblem } from './problems.js'
 
 const node = (role: 'master' | 'worker', index: number, name: string, host: string): Filterable => ({
@@ -17,7 +17,8 @@ const nodes = [
 ]
 const select = (role: 'master' | 'worker', text: string) => {
   const problems: SpecProblem[] = []
-  const { places, unknown } = selectOfRole(splitNodeWords(text), role, nodes, problems)
+  const { places, elsewhere, unknown } = selectOfRole(splitNodeWords(text), role, nodes, problems)
+  for (const { word } of elsewhere) problems.push(otherRoleProblem(word, role, 'E_REMOVE_REFUSED'))
   return { places, unknown, problems: problems.map((problem) => `${problem.code} ${problem.message}`) }
 }
 

@@ -3,6 +3,12 @@ import { parseHostPattern } from './host-range.js'
 import type { SpecProblem } from './problems.js'
 import type { Role } from './spec.js'
 
+/** Which nodes a command is for, as they were typed: names, hosts, ranges or filters. */
+export interface NodeWords {
+  readonly masters: readonly string[]
+  readonly nodes: readonly string[]
+}
+
 /** Splits what `delete --nodes` takes at commas, outside brackets; `workers:0,2-3` stays one word. */
 export function splitNodeWords(text: string): string[] {
   const words: string[] = []
@@ -18,14 +24,13 @@ export function splitNodeWords(text: string): string[] {
 /** What words selected: places in the list of nodes, and words that name none of them. */
 export interface SelectedNodes {
   readonly places: readonly number[]
+  /** Words that select only nodes of the other role. */
+  readonly elsewhere: readonly { readonly word: string; readonly places: readonly number[] }[]
   /** Words that may be hosts which are not in the list. */
   readonly unknown: readonly string[]
 }
 
-/**
- * Selects nodes of one role by names, hosts, ranges and filters. A word that selects only nodes of the other role is an error
- * that says so: removing a master takes more thought than removing a worker.
- */
+/** Selects nodes of one role by names, hosts, ranges and filters. */
 export function selectOfRole(
   words: readonly string[],
   role: Role,
@@ -36,10 +41,11 @@ export function selectOfRole(
   const own = nodes.flatMap((node, place) => (node.role === role ? [{ node, place }] : []))
   const places = new Set<number>()
   const unknown: string[] = []
-  for (const word of words.flatMap(expand)) {
-    if (/^\d+$/.test(word)) {
-      const hint = `name them, or choose by number: ${flag} ${role === 'master' ? 'masters' : 'workers'}:${word}`
-      problems.push({ code: 'E_HOST_INVALID', path: flag, message: `"${word}" is a number`, hint })
+  const elsewhere: { word: string; places: readonly number[] }[] = []
+  for (const word of words.flatMap(expandNodeWord)) {
+    const number = numberProblem(word, role)
+    if (number) {
+      problems.push(number)
       continue
     }
     const found = selectNodes(
@@ -50,17 +56,30 @@ export function selectOfRole(
       for (const index of found.indexes) places.add(own[index]?.place ?? -1)
       continue
     }
-    const elsewhere = selectNodes(word, nodes)
-    if (elsewhere.ok) {
-      const is = role === 'master' ? 'worker' : 'master'
-      const hint = `name it under ${is === 'master' ? '--masters' : '--nodes'}`
-      problems.push({ code: 'E_REMOVE_REFUSED', path: flag, message: `"${word}" is a ${is}`, hint })
+    const other = selectNodes(word, nodes)
+    if (other.ok) {
+      elsewhere.push({ word, places: other.indexes })
     } else if (isFilter(word)) {
       const hint = `${found.hint}; one that was deleted already is not there any more`
       problems.push({ code: 'E_HOST_INVALID', path: flag, message: found.message, hint })
     } else unknown.push(word)
   }
-  return { places: [...places].sort((a, b) => a - b), unknown }
+  return { places: [...places].sort((a, b) => a - b), elsewhere, unknown }
+}
+
+/** That a word is a bare number, which names no node: it might be how many, or which. */
+export function numberProblem(word: string, role: Role): SpecProblem | undefined {
+  if (!/^\d+$/.test(word)) return undefined
+  const flag = role === 'master' ? '--masters' : '--nodes'
+  const hint = `name them, or choose by number: ${flag} ${role}s:${word}`
+  return { code: 'E_HOST_INVALID', path: flag, message: `"${word}" is a number`, hint }
+}
+
+/** That a word names nodes of the other role than its flag. */
+export function otherRoleProblem(word: string, role: Role, code: SpecProblem['code']): SpecProblem {
+  const [flag, is, other] =
+    role === 'master' ? ['--masters', 'worker', '--nodes'] : ['--nodes', 'master', '--masters']
+  return { code, path: flag, message: `"${word}" is a ${is}`, hint: `name it under ${other}` }
 }
 
 /** Whether a word names nodes by their numbers. */
@@ -71,14 +90,14 @@ export function countsNodes(word: string): boolean {
 }
 
 /** A range of hosts as its hosts, so that those which are there are found when others are not. */
-function expand(word: string): string[] {
+export function expandNodeWord(word: string): string[] {
   if (isFilter(word)) return [word]
   const pattern = parseHostPattern(word)
   return 'message' in pattern || pattern.size > 5000 ? [word] : pattern.expand()
 }
 
 /** Whether a word can only be a filter, and no name of a host. */
-function isFilter(word: string): boolean {
+export function isFilter(word: string): boolean {
   return (
     /^(all|loadbalancer|lb)$/.test(word) ||
     /^(masters?|servers?|workers?|agents?|nodes?)(\[|:)/.test(word) ||

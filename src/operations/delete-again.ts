@@ -1,9 +1,8 @@
-import { countsNodes } from '../cluster/node-words.js'
+import { countsNodes, type NodeWords } from '../cluster/node-words.js'
 import type { NodeSpec } from '../cluster/spec.js'
 import type { AirliftError } from '../core/errors.js'
 import type { Problem } from '../runtime/preflight/problem.js'
 import type { LeaveOptions } from '../runtime/runtime.js'
-import type { LeavingWords } from './find-leaving.js'
 import type { OperationReport } from './report.js'
 import type { ClusterRef } from './resolve-cluster.js'
 import { hinted } from './with-hint.js'
@@ -18,7 +17,7 @@ export interface DeleteAgain {
 /** What was asked for, as far as it must be said again. */
 interface Deletion {
   readonly cluster: ClusterRef
-  readonly leaving: LeavingWords
+  readonly leaving: NodeWords
   readonly options: Pick<LeaveOptions, 'force'>
 }
 

@@ -1,3 +1,4 @@
+import type { NodeWords } from '../cluster/node-words.js'
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
@@ -9,7 +10,7 @@ import type { LeaveOptions, Runtime, World } from '../runtime/runtime.js'
 import { type DeleteAgain, deleteAgain } from './delete-again.js'
 import { deleteReport, type Uncleaned, uncleanedOf } from './delete-report.js'
 import { warnOfEndedPorts } from './ended-ports.js'
-import { type FoundLeaving, findLeaving, type LeavingWords } from './find-leaving.js'
+import { type FoundLeaving, findLeaving } from './find-leaving.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { leftError, proveClean } from './prove-clean.js'
 import type { PublishedKubeconfig } from './publish-kubeconfig.js'
@@ -25,7 +26,7 @@ import { warnOfTwoMasters } from './two-masters.js'
 export interface DeleteInput {
   /** The cluster; with machines in it, those lead to it. */
   readonly cluster: ClusterRef
-  readonly leaving: LeavingWords
+  readonly leaving: NodeWords
   readonly options: LeaveOptions
   /** Longest wait for one thing other than a drain, in milliseconds. Default 10 minutes. */
   readonly timeoutMs?: number

@@ -1,23 +1,17 @@
-import { type Filterable, filterIndex, filterNames } from '../cluster/filters.js'
+import type { Filterable } from '../cluster/filters.js'
 import { machineKey } from '../cluster/host-conflicts.js'
-import { parseHostWord } from '../cluster/host-target.js'
-import { selectOfRole } from '../cluster/node-words.js'
+import { type NodeWords, otherRoleProblem, selectOfRole } from '../cluster/node-words.js'
 import { type SpecProblem, throwProblems } from '../cluster/problems.js'
 import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec, NodeSpec, Role } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
+import { filterableNodes, hostsOf } from './node-names.js'
 import { type ObservedCluster, observeCluster } from './observe-cluster.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { resolveContainers } from './resolve-containers.js'
 import type { OperationDeps } from './session.js'
-
-/** Which nodes are to leave, as they were typed: names, hosts, ranges or filters. */
-export interface LeavingWords {
-  readonly masters: readonly string[]
-  readonly nodes: readonly string[]
-}
 
 /** The cluster as it was found, and which of its nodes are to leave. */
 export interface FoundLeaving {
@@ -38,7 +32,7 @@ export interface FoundLeaving {
  */
 export async function findLeaving(
   ref: ClusterRef,
-  words: LeavingWords,
+  words: NodeWords,
   ctx: Context,
   deps: OperationDeps,
 ): Promise<FoundLeaving> {
@@ -95,7 +89,7 @@ function withNodes(spec: ClusterSpec, more: readonly NodeSpec[]): ClusterSpec {
  */
 async function lookedAt(
   ref: ClusterRef,
-  words: LeavingWords,
+  words: NodeWords,
   ctx: Context,
   deps: OperationDeps,
 ): ReturnType<typeof observeKnownCluster> {
@@ -124,38 +118,26 @@ function unknownCluster(name: string): AirliftError {
   })
 }
 
-/** The hosts of a word; none when it is no host, such as a filter. */
-function hostsOf(word: string, role: Role): NodeSpec[] {
-  const parsed = parseHostWord(word)
-  if (!parsed.ok || parsed.size > 5000) return []
-  return parsed
-    .expand()
-    .flatMap((target) => ('message' in target ? [] : [{ target, role, labels: {}, taints: [] }]))
-}
-
 interface Selected extends Omit<FoundLeaving, 'cluster'> {
   readonly unknown: readonly { readonly word: string; readonly role: Role }[]
   readonly problems: readonly SpecProblem[]
 }
 
-function select(known: ClusterSpec, observed: World, words: LeavingWords): Selected {
+function select(known: ClusterSpec, observed: World, words: NodeWords): Selected {
   const { spec, world, strangers } = withStrangers(known, observed)
   const all = [...spec.masters, ...spec.nodes]
-  const filterable = all.map((node, place): Filterable & { readonly node: NodeSpec } => ({
-    node,
-    role: roleOf(node, world),
-    index: filterIndex(node.target, node.role === 'master' ? place : place - spec.masters.length),
-    names: namesOf(node, world),
-  }))
+  const filterable = filterableNodes(spec, world)
   const problems: SpecProblem[] = []
   const masters = selectOfRole(words.masters, 'master', filterable, problems)
   const nodes = selectOfRole(words.nodes, 'worker', filterable, problems)
   const unknown: { word: string; role: Role }[] = []
   for (const [role, list] of [
-    ['master', masters.unknown],
-    ['worker', nodes.unknown],
+    ['master', masters],
+    ['worker', nodes],
   ] as const) {
-    for (const word of list) {
+    // Removing a master takes more thought than removing a worker.
+    for (const { word } of list.elsewhere) problems.push(otherRoleProblem(word, role, 'E_REMOVE_REFUSED'))
+    for (const word of list.unknown) {
       if (hostsOf(word, role).length > 0) unknown.push({ word, role })
       else problems.push(notThere(word, role, spec, filterable))
     }
@@ -215,28 +197,6 @@ function withStrangers(spec: ClusterSpec, world: World): Pick<FoundLeaving, 'spe
     },
     strangers: added,
   }
-}
-
-/** What a machine is counts more than the list that it was named in. */
-function roleOf(node: NodeSpec, world: World): Role {
-  return world.machines.find((machine) => machine.node === node)?.installed.role ?? node.role
-}
-
-/** Everything that a node may be called; its own name first. */
-function namesOf(node: NodeSpec, world: World): string[] {
-  const machine = world.machines.find((entry) => entry.node === node)
-  const plain = machine?.id.replace(/^ssh:\/\//, '') ?? ''
-  const status = world.machines.find(({ installed }) => installed.nodes)?.installed.nodes ?? []
-  const byAddress = machine ? undefined : status.find((entry) => entry.address === node.target.host)?.name
-  const names = [
-    machine?.facts.hostname.toLowerCase(),
-    byAddress,
-    ...filterNames(node.target),
-    machine?.id,
-    plain,
-    plain.replace(/:22$/, ''),
-  ]
-  return [...new Set(names.filter((name): name is string => name !== undefined && name !== ''))]
 }
 
 /** Hosts that the cluster's records do not name must say themselves that they are of it. */

@@ -1,30 +1,43 @@
-import type { NodeSpec, Role } from '../cluster/spec.js'
+import { selectNodes } from '../cluster/filters.js'
+import { findHostConflicts } from '../cluster/host-conflicts.js'
+import { parseHostList } from '../cluster/host-list.js'
+import {
+  expandNodeWord,
+  isFilter,
+  type NodeWords,
+  numberProblem,
+  otherRoleProblem,
+  selectOfRole,
+} from '../cluster/node-words.js'
+import { type SpecProblem, throwProblems } from '../cluster/problems.js'
+import { readRecord } from '../cluster/record.js'
+import type { ClusterSpec, NodeSpec, Role } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { didYouMean } from '../core/did-you-mean.js'
-import { AirliftError, toAirliftError } from '../core/errors.js'
-import type { Machine } from '../machine/machine.js'
-import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
-import { idOfLost, type OperationDeps, openSession, type Session } from './session.js'
+import { AirliftError, isAirliftError } from '../core/errors.js'
+import {
+  type Candidate,
+  type Candidates,
+  connectCluster,
+  connectHosts,
+  type SelectedMachine,
+} from './connect-machines.js'
+import { isCertainlyHost, type NamedWord, namedHosts } from './named-hosts.js'
+import { type ClusterRef, resolveCluster } from './resolve-cluster.js'
+import type { OperationDeps } from './session.js'
+
+export type { SelectedMachine } from './connect-machines.js'
 
 /** Which machines of a cluster a command is for. */
 export interface MachineSelection {
   /** With machines in it, exactly those are meant; else all of the cluster that it names. */
   readonly cluster: ClusterRef
+  /** Words of --masters and --nodes: nodes of the cluster by name, number or host, and hosts that are none of it. */
+  readonly named?: NodeWords
   /** Keeps the machines of these roles; empty keeps all. */
   readonly roles: readonly Role[]
-  /** Keeps the machines with these names: of the node, of the host, or as they were typed. Empty keeps all. */
+  /** Keeps the machines that these words name: names, hosts, ranges, filters. Empty keeps all. */
   readonly on: readonly string[]
-}
-
-/** A machine that was selected. */
-export interface SelectedMachine {
-  readonly id: string
-  /** The node's name; what was typed, where the machine cannot be reached. */
-  readonly node: string
-  readonly role: Role
-  /** Either the connected machine or why there is none. */
-  readonly machine: Machine | undefined
-  readonly error?: AirliftError
 }
 
 /** Connected machines. Disposing closes every connection. */
@@ -43,121 +56,174 @@ export async function selectMachines(
   deps: OperationDeps,
 ): Promise<SelectedMachines> {
   const { cluster, roles, on } = selection
-  const named = [...cluster.masters, ...cluster.nodes]
-  const found =
-    named.length > 0 ? await connectNamed(named, cluster, ctx, deps) : await connectKnown(cluster, ctx, deps)
+  const found = await connect(selection, ctx, deps)
   try {
-    const ofRole = found.all.filter(({ entry }) => roles.length === 0 || roles.includes(entry.role))
+    const ofRole = found.all.filter(({ role }) => roles.length === 0 || roles.includes(role))
     const machines = keepNamed(ofRole, on)
     if (machines.length === 0) {
       throw new AirliftError('E_USAGE', `the cluster "${cluster.name}" has no ${roles.join(' or ')}`, {
         hint: 'see airlift status',
       })
     }
-    return {
-      name: cluster.name,
-      machines,
-      [Symbol.asyncDispose]: () => found.session[Symbol.asyncDispose](),
-    }
+    return { name: cluster.name, machines, [Symbol.asyncDispose]: () => found[Symbol.asyncDispose]() }
   } catch (error) {
-    await found.session[Symbol.asyncDispose]()
+    await found[Symbol.asyncDispose]()
     throw error
   }
 }
 
-interface Candidate {
-  readonly entry: SelectedMachine
-  /** What --on may call it. */
-  readonly names: readonly string[]
+function connect(
+  { cluster, named = { masters: [], nodes: [] } }: MachineSelection,
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<Candidates> {
+  const hosts = [...cluster.masters, ...cluster.nodes]
+  if (hosts.length > 0) return connectHosts(hosts, cluster.ssh, ctx, deps)
+  if (named.masters.length + named.nodes.length > 0) return connectNamed(named, cluster, ctx, deps)
+  return connectCluster(cluster, ctx, deps)
 }
 
-interface Found {
-  readonly all: readonly Candidate[]
-  readonly session: AsyncDisposable
-}
-
-/** The machines that the command names, whatever they belong to. */
+/**
+ * The machines that words name: of the cluster where it is known, in the way in which it is reached; a word that is none of its
+ * nodes is a host, known cluster or not.
+ */
 async function connectNamed(
-  nodes: readonly NodeSpec[],
+  named: NodeWords,
   cluster: ClusterRef,
   ctx: Context,
   deps: OperationDeps,
-): Promise<Found> {
-  const session = await openSession(nodes, cluster.ssh, ctx, deps)
-  const reached = await Promise.all(
-    session.machines.map(async ({ machine, node }) => {
-      try {
-        const result = await machine.run('uname -n', { root: false, signal: ctx.signal, idempotent: true })
-        return candidate(node, machine, result.stdout.trim().toLowerCase())
-      } catch (error) {
-        return lost(node, machine.id, toAirliftError(error))
-      }
-    }),
-  )
-  return { all: [...reached, ...failures(session)], session }
-}
-
-/** All machines of a cluster, also those that only its masters know. */
-async function connectKnown(ref: ClusterRef, ctx: Context, deps: OperationDeps): Promise<Found> {
-  const spec = await resolveCluster(ref, ctx, deps)
-  // The labels of containers say all that is needed here.
-  const { cluster } = await observeKnownCluster(spec, ctx, deps, { inside: false })
-  const { world, session } = cluster
-  const reached = world.machines.map((found) =>
-    world.engine && !found.installed.active
-      ? lost(found.node, found.id, notRunning(found.name, spec.name))
-      : candidate(found.node, session.byId.get(found.id), found.facts.hostname.toLowerCase(), found.id),
-  )
-  const failed = failures(session)
-  const known = new Set(failed.map(({ entry }) => entry.node))
-  const unseen = world.unreachable
-    .filter(({ node }) => !known.has(node.target.text))
-    .map(({ node, id, error }) => lost(node, id, error))
-  return { all: [...reached, ...failed, ...unseen], session: cluster }
-}
-
-function candidate(
-  node: NodeSpec,
-  machine: Machine | undefined,
-  hostname: string,
-  id = machine?.id,
-): Candidate {
-  return {
-    entry: { id: id ?? node.target.text, node: hostname || node.target.text, role: node.role, machine },
-    names: [hostname, node.target.text, node.target.host, id ?? ''],
+): Promise<Candidates> {
+  const words = [
+    ...named.masters.map((word): NamedWord => ({ word, role: 'master' })),
+    ...named.nodes.map((word): NamedWord => ({ word, role: 'worker' })),
+  ].flatMap(({ word, role }) => expandNodeWord(word).map((one) => ({ word: one, role })))
+  throwProblems(words.flatMap(({ word, role }) => numberProblem(word, role) ?? []))
+  const known = await knownCluster(cluster, words, ctx, deps)
+  if (!known) return connectHosts(await hostsFor(words), cluster.ssh, ctx, deps)
+  const hosts = known.containers ? undefined : namedHosts(words, known)
+  if (hosts) {
+    if (hosts.own.length === 0) return connectHosts(hosts.others, cluster.ssh, ctx, deps)
+    const own = await connectHosts(hosts.own, known.ssh, ctx, deps)
+    return withHosts(own, hosts.others, cluster, ctx, deps)
   }
-}
-
-function lost(node: NodeSpec, id: string, error: AirliftError): Candidate {
-  return {
-    entry: { id, node: node.target.text, role: node.role, machine: undefined, error },
-    names: [node.target.text, node.target.host, id],
-  }
-}
-
-function notRunning(name: string, cluster: string): AirliftError {
-  return new AirliftError('E_ENGINE_NOT_FOUND', `the container ${name} does not run`, {
-    machine: name,
-    hint: `start it: airlift start --name ${cluster}`,
+  const whole = await connectCluster(cluster, ctx, deps)
+  const others = await (async () => {
+    const { chosen, unknown } = choose(words, whole.all)
+    const strange = unknown.find(({ word }) => word.startsWith(`airlift-${cluster.name}-`))
+    if (strange) throw notOfCluster(strange.word, whole.all)
+    return { chosen, hosts: await hostsFor(unknown) }
+  })().catch(async (error: unknown) => {
+    await whole[Symbol.asyncDispose]()
+    throw error
   })
+  return withHosts({ ...whole, all: others.chosen }, others.hosts, cluster, ctx, deps)
 }
 
-function failures(session: Session): Candidate[] {
-  return session.failures.map(({ node, error }) => lost(node, idOfLost(node, error), error))
+/** What is known here of the cluster, where words may be about it: to hosts a command goes without asking an engine. */
+async function knownCluster(
+  cluster: ClusterRef,
+  words: readonly NamedWord[],
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<ClusterSpec | undefined> {
+  const record = await readRecord(cluster.name, ctx.env)
+  const contained = record ? record.runtime === 'k3d' : true
+  const about = ({ word }: NamedWord): boolean =>
+    isFilter(word) || (record ? !isCertainlyHost(word) : word.startsWith(`airlift-${cluster.name}-`))
+  if (contained && !words.some(about)) return undefined
+  try {
+    return await resolveCluster(cluster, ctx, deps)
+  } catch (error) {
+    if (isAirliftError(error) && error.code === 'E_NO_CLUSTER' && !words.some(({ word }) => isFilter(word)))
+      return undefined
+    throw error
+  }
+}
+
+/** A host is taken under either flag; what it is tells the cluster. @throws AirliftError E_HOST_INVALID */
+function choose(
+  words: readonly NamedWord[],
+  all: readonly Candidate[],
+): { readonly chosen: readonly Candidate[]; readonly unknown: readonly NamedWord[] } {
+  const problems: SpecProblem[] = []
+  const places = new Set<number>()
+  const unknown: NamedWord[] = []
+  for (const { word, role } of words) {
+    const found = selectOfRole([word], role, all, problems)
+    for (const place of found.places) places.add(place)
+    for (const other of found.elsewhere) {
+      if (isFilter(word)) problems.push(otherRoleProblem(word, role, 'E_HOST_INVALID'))
+      else for (const place of other.places) places.add(place)
+    }
+    unknown.push(...found.unknown.map((one) => ({ word: one, role })))
+  }
+  throwProblems(problems)
+  return { chosen: all.filter((_, place) => places.has(place)), unknown }
+}
+
+/** Words as hosts. @throws AirliftError E_HOST_INVALID */
+async function hostsFor(words: readonly NamedWord[]): Promise<NodeSpec[]> {
+  const of = async (role: Role): Promise<NodeSpec[]> => {
+    const texts = words.filter((entry) => entry.role === role).map(({ word }) => word)
+    if (texts.length === 0) return []
+    const flag = role === 'master' ? '--masters' : '--nodes'
+    // Files were read before; one cannot name another.
+    const { targets } = await parseHostList(texts.join(','), { flag }, () => Promise.reject(new Error(flag)))
+    return targets.map((target) => ({ target, role, labels: {}, taints: [] }))
+  }
+  const [masters, workers] = [await of('master'), await of('worker')]
+  throwProblems(
+    findHostConflicts(
+      masters.map(({ target }) => target),
+      workers.map(({ target }) => target),
+    ),
+  )
+  return [...masters, ...workers]
+}
+
+/** The machines of a cluster and hosts that are none of it, which are reached as the command says. */
+async function withHosts(
+  first: Candidates,
+  hosts: readonly NodeSpec[],
+  { ssh }: ClusterRef,
+  ctx: Context,
+  deps: OperationDeps,
+): Promise<Candidates> {
+  if (hosts.length === 0) return first
+  try {
+    const second = await connectHosts(hosts, ssh, ctx, deps)
+    return {
+      all: [...first.all, ...second.all],
+      [Symbol.asyncDispose]: async () => {
+        await first[Symbol.asyncDispose]()
+        await second[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await first[Symbol.asyncDispose]()
+    throw error
+  }
 }
 
 /** The machines that --on names. */
 function keepNamed(candidates: readonly Candidate[], on: readonly string[]): SelectedMachine[] {
-  if (on.length === 0) return candidates.map(({ entry }) => entry)
-  for (const word of on) {
-    if (candidates.some(({ names }) => names.includes(word))) continue
-    const known = candidates.map(({ names }) => names[0] ?? '')
-    const near = didYouMean(word, known)
-    throw new AirliftError('E_HOST_INVALID', `"${word}" is not a machine of the cluster`, {
-      hint: near
-        ? `did you mean ${near}?`
-        : `it has ${known.slice(0, 8).join(', ')}${known.length > 8 ? ', …' : ''}`,
-    })
+  const places = new Set<number>()
+  for (const word of on.flatMap(expandNodeWord)) {
+    const found = selectNodes(word, candidates)
+    if (found.ok) for (const place of found.indexes) places.add(place)
+    else if (isFilter(word))
+      throw new AirliftError('E_HOST_INVALID', `--on: ${found.message}`, { hint: found.hint })
+    else throw notOfCluster(word, candidates)
   }
-  return candidates.filter(({ names }) => on.some((word) => names.includes(word))).map(({ entry }) => entry)
+  return candidates.filter((_, place) => on.length === 0 || places.has(place)).map(({ entry }) => entry)
+}
+
+function notOfCluster(word: string, candidates: readonly Candidate[]): AirliftError {
+  const known = candidates.map(({ names }) => names[0] ?? '')
+  const near = didYouMean(word, known)
+  return new AirliftError('E_HOST_INVALID', `"${word}" is not a machine of the cluster`, {
+    hint: near
+      ? `did you mean ${near}?`
+      : `it has ${known.slice(0, 8).join(', ')}${known.length > 8 ? ', …' : ''}`,
+  })
 }

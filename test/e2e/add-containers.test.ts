@@ -30,7 +30,7 @@ interface Outcome {
   readonly health?: string
   readonly nodes?: readonly { readonly name: string; readonly ready: boolean }[]
   readonly machines?: readonly { readonly node: string }[]
-  readonly error?: { readonly code: string; readonly message: string }
+  readonly error?: { readonly code: string; readonly message: string; readonly hint: string | null }
 }
 
 describe.skipIf(labMissing())('containers that join', () => {
@@ -114,6 +114,29 @@ describe.skipIf(labMissing())('containers that join', () => {
       expect(gone, gone.error?.message).toMatchObject({ exit: 0 })
       expect(await left()).toEqual(before)
       expect(await docker('volume', 'ls', '-q', '--filter', `name=^mine-${ID}$`)).toBe(`mine-${ID}`)
+    },
+    LONG,
+  )
+
+  it(
+    'and leave by number are that node for every command, and never another one',
+    async () => {
+      const made = await json(...add('--nodes', '1'))
+      expect(made, made.error?.message).toMatchObject({ exit: 0, outcome: 'done' })
+      const gone = ['delete', '--name', NAME, '--nodes', 'workers:1', '--yes']
+      expect(await json(...gone)).toMatchObject({ exit: 0, outcome: 'done' })
+      expect(await nodes()).toEqual(['master-0 true', 'worker-0 true', 'worker-2 true'])
+      const again = await json(...gone)
+      expect(again).toMatchObject({ exit: 2, error: { code: 'E_HOST_INVALID' } })
+      expect(again.error?.hint).toContain('workers:0, workers:2, all')
+      const ran = await json('exec', '--name', NAME, '--nodes', 'workers:2', '--', 'hostname')
+      expect(ran.machines).toMatchObject([{ node: `airlift-${NAME}-worker-2`, exitCode: 0 }])
+      // The two that there are, of which one is number 2.
+      const same = await json(...run(1, 2), '--node-label', 'a=b@workers:2', '--dry-run')
+      expect(same, same.error?.message).toMatchObject({ exit: 0 })
+      expect(await json(...run(1, 2), '--node-label', 'a=b@workers:1')).toMatchObject({ exit: 2 })
+      expect(await json(...gone.map((word) => word.replace(':1', ':2')))).toMatchObject({ exit: 0 })
+      expect(await json(...add('--nodes', '1'))).toMatchObject({ exit: 0, outcome: 'done' })
     },
     LONG,
   )

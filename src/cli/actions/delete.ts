@@ -1,13 +1,12 @@
 import { parseDuration } from '../../cluster/duration.js'
-import { splitNodeWords } from '../../cluster/node-words.js'
+import type { NodeWords } from '../../cluster/node-words.js'
 import { AirliftError } from '../../core/errors.js'
 import { deleteNodes } from '../../operations/delete.js'
-import type { LeavingWords } from '../../operations/find-leaving.js'
-import { createSpecIo } from '../../registry/local-spec-io.js'
 import { problemLines } from '../../runtime/preflight/problem-lines.js'
 import { finishOperation } from '../finish.js'
 import { type ActionIo, UsageError } from '../io.js'
 import { kubeconfigFile } from '../kubeconfig-file.js'
+import { readNodeWords } from '../node-words.js'
 import { operationDeps, throughRef } from '../operation-io.js'
 import { renderPlan } from '../render/plan.js'
 
@@ -50,35 +49,18 @@ export async function deleteCommand(
   })
 }
 
-/** The words of --masters and --nodes; `@FILE` is replaced by the words in the file. */
-async function leavingWords(flags: Readonly<Record<string, unknown>>): Promise<LeavingWords> {
-  const read = async (flag: string, value: unknown): Promise<string[]> => {
-    if (typeof value !== 'string') return []
-    const words = (await Promise.all(splitNodeWords(value).map((word) => fileWords(flag, word)))).flat()
-    if (words.length === 0) throw new UsageError(`${flag} names no node`)
-    return words
+/** The words of --masters and --nodes, of which there must be one. */
+async function leavingWords(flags: Readonly<Record<string, unknown>>): Promise<NodeWords> {
+  const words = {
+    masters: await readNodeWords('--masters', flags.masters),
+    nodes: await readNodeWords('--nodes', flags.nodes),
   }
-  const words = { masters: await read('--masters', flags.masters), nodes: await read('--nodes', flags.nodes) }
   if (words.masters.length + words.nodes.length === 0) {
     throw new AirliftError('E_USAGE', 'no node is named', {
       hint: 'give --nodes or --masters with names, hosts or filters, such as --nodes workers:1',
     })
   }
   return words
-}
-
-async function fileWords(flag: string, word: string): Promise<string[]> {
-  if (!word.startsWith('@')) return [word]
-  const path = word.slice(1)
-  try {
-    const text = (await createSpecIo().readFile(path)).toString('utf8')
-    return text.split(/\r?\n/).flatMap((line) => splitNodeWords(line.replace(/#.*$/, '')))
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new AirliftError('E_LOCAL_FILE', `${flag}: cannot read "${path}": ${reason}`, {
-      hint: '@FILE names a local file with one node per line',
-    })
-  }
 }
 
 function durationOf(value: unknown, flag: string): number | undefined {
