@@ -52,6 +52,7 @@ it.each<[string, string, Partial<PortSpec>, ClusterSpec, string[]]>([
   ],
   ['that leads to another one, too', 'lb', { nodes: [worker(0), worker(1)] }, without('worker-1'), []],
   ['of one that stays', 'worker-0', { via: 'direct', nodes: [worker(0)] }, without('worker-1'), []],
+  ['that a master publishes for the cluster', 'worker-1', {}, without('worker-1'), []],
   ['of all nodes', 'lb', { group: 'all' }, without('worker-0', 'worker-1'), []],
 ])('a port %s', (_, at, more, after, said) => {
   expect(endedPorts(spec, after, worldOf(at, [port(more)]))).toEqual(said)
