@@ -7,7 +7,12 @@ interface Flag {
   readonly text: string
   /** It may be given several times. */
   readonly many?: boolean
+  /** It says what the whole cluster is like, so that nodes which join cannot have it otherwise. */
+  readonly ofCluster?: boolean
 }
+
+/** Heading of what a command that adds nodes takes only as the cluster has it. */
+const OF_CLUSTER = 'Containers, as the whole cluster has it (anything else is refused, so leave these out):'
 
 /** Flags that only containers have, as they are written. */
 const CONTAINER_FLAGS: readonly Flag[] = [
@@ -16,8 +21,12 @@ const CONTAINER_FLAGS: readonly Flag[] = [
     text: '[host:][hostport:]port[/proto], ranges too (repeatable)',
     many: true,
   },
-  { flags: '--ingress', text: 'the same as -p 80:80 -p 443:443' },
-  { flags: '--api-port <[host:]port>', text: 'where the API is published (default 127.0.0.1, a free port)' },
+  { flags: '--ingress', text: 'the same as -p 80:80 -p 443:443', ofCluster: true },
+  {
+    flags: '--api-port <[host:]port>',
+    text: 'where the API is published (default 127.0.0.1, a free port)',
+    ofCluster: true,
+  },
   { flags: '--volume <spec[@filter]>', text: '[source:]target[:options] to mount (repeatable)', many: true },
   {
     flags: '--env <k=v[@filter]>',
@@ -30,26 +39,42 @@ const CONTAINER_FLAGS: readonly Flag[] = [
   {
     flags: '--image <image>',
     text: 'image of the node containers (default: that of the release, or made from the rootfs)',
+    ofCluster: true,
   },
   { flags: '--memory <size[@filter]>', text: 'memory of each node: 2g, 512Mi (repeatable)', many: true },
   { flags: '--cpus <n[@filter]>', text: 'processors of each node: 2, 0.5 (repeatable)', many: true },
-  { flags: '--gpus <spec>', text: 'GPUs of each node: all, 2, device=0' },
+  { flags: '--gpus <spec>', text: 'GPUs of each node: all, 2, device=0', ofCluster: true },
   {
     flags: '--ulimit <name=soft:hard>',
     text: 'limit of each node: nofile=65535:65535 (repeatable)',
     many: true,
+    ofCluster: true,
   },
   {
     flags: '--host-alias <ip:names>',
     text: 'line of /etc/hosts: 10.1.2.3:git.lan,dev.lan (repeatable)',
     many: true,
+    ofCluster: true,
   },
-  { flags: '--dns <ip>', text: 'resolver for names outside of the cluster (repeatable)', many: true },
+  {
+    flags: '--dns <ip>',
+    text: 'resolver for names outside of the cluster (repeatable)',
+    many: true,
+    ofCluster: true,
+  },
   { flags: '--ca <file>', text: 'certificates that every node trusts, PEM (repeatable)', many: true },
-  { flags: '--network <name>', text: 'join this network, and leave it alone (default: one of its own)' },
-  { flags: '--subnet <cidr[,cidr6]>', text: 'subnets of its own network (default: free ones)' },
-  { flags: '--ip-family <family>', text: 'ipv4 (default), or dual for IPv4 and IPv6' },
-  { flags: '--no-lb', text: 'no load balancer in front of several masters' },
+  {
+    flags: '--network <name>',
+    text: 'join this network, and leave it alone (default: one of its own)',
+    ofCluster: true,
+  },
+  {
+    flags: '--subnet <cidr[,cidr6]>',
+    text: 'subnets of its own network (default: free ones)',
+    ofCluster: true,
+  },
+  { flags: '--ip-family <family>', text: 'ipv4 (default), or dual for IPv4 and IPv6', ofCluster: true },
+  { flags: '--no-lb', text: 'no load balancer in front of several masters', ofCluster: true },
   { flags: '--keep', text: 'leave what a run made that fails' },
 ]
 
@@ -70,10 +95,18 @@ const HOST_FLAGS: readonly Flag[] = [
  * Makes a command know the flags of containers, so that on hosts each is refused by name.
  *
  * @param options.hidden - they mean nothing to the command, and are taken so that it can be given the arguments of `run`
+ * @param options.joining - the command adds to a cluster: what is of the whole cluster can be said, and not changed
  */
-export function addContainerFlags(command: Command, options: { readonly hidden?: boolean } = {}): Command {
-  for (const { flags, text, many } of CONTAINER_FLAGS) {
-    const option = new Option(flags, text).helpGroup('Containers:')
+export function addContainerFlags(
+  command: Command,
+  options: { readonly hidden?: boolean; readonly joining?: boolean } = {},
+): Command {
+  const flagsInOrder = options.joining
+    ? [...CONTAINER_FLAGS].sort((a, b) => Number(a.ofCluster ?? false) - Number(b.ofCluster ?? false))
+    : CONTAINER_FLAGS
+  for (const { flags, text, many, ofCluster } of flagsInOrder) {
+    const group = options.joining && ofCluster ? OF_CLUSTER : 'Containers:'
+    const option = new Option(flags, text).helpGroup(group)
     if (options.hidden) option.hideHelp()
     if (many)
       option.argParser((value: string, before: readonly string[] | undefined) =>

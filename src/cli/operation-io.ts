@@ -95,9 +95,10 @@ export async function knownSpec(
 }
 
 /** As {@link clusterRef}, for verbs whose --masters and --nodes name what joins or leaves: --through names the cluster's own. */
-export function throughRef(flags: Readonly<Record<string, unknown>>): Promise<ClusterRef> {
+export async function throughRef(flags: Readonly<Record<string, unknown>>): Promise<ClusterRef> {
   const { masters: _m, nodes: _n, through, nodeLabel: _l, nodeTaint: _t, ...rest } = flags
-  return clusterRef({ ...rest, ...(typeof through === 'string' ? { masters: through } : {}) })
+  const ref = await clusterRef({ ...rest, ...(typeof through === 'string' ? { masters: through } : {}) })
+  return { ...ref, mastersFlag: '--through' }
 }
 
 /** A cluster that exists has its configuration already, and its containers have theirs. */

@@ -86,3 +86,13 @@ describe('flags that mean something for one kind of cluster only', () => {
     await expect(found).resolves.toMatchObject({ name: 'nope', runtime: 'k3s' })
   })
 })
+
+it('is told how to be found with the flag that the command has for it', async () => {
+  const hintOf = (more: object): Promise<string | undefined> =>
+    resolveCluster({ ...cluster, ...more }, ctx, deps).then(
+      () => undefined,
+      (error: AirliftError) => error.hint,
+    )
+  expect(await hintOf({})).toContain('--masters root@10.0.0.1')
+  expect(await hintOf({ mastersFlag: '--through' })).toContain('--through root@10.0.0.1')
+})

@@ -19,6 +19,8 @@ export interface ClusterRef {
   readonly only?: { readonly hosts?: string; readonly containers?: string }
   /** Named by the command: then a cluster of another runtime is not the one that is meant. */
   readonly runtime?: RuntimeName
+  /** The flag of the command that names masters of the cluster. Default `--masters`. */
+  readonly mastersFlag?: '--masters' | '--through'
 }
 
 /**
@@ -63,7 +65,7 @@ async function knownCluster(ref: ClusterRef, ctx: Context, deps: OperationDeps):
     const contained = await resolveContainers({ name: ref.name, ssh: ref.ssh, required }, ctx, deps)
     if (contained) return contained
     throw new AirliftError('E_NO_CLUSTER', `no cluster "${ref.name}" is known on this computer`, {
-      hint: 'name one of its masters: --masters root@10.0.0.1, or see airlift list for what is known here',
+      hint: `name one of its masters: ${ref.mastersFlag ?? '--masters'} root@10.0.0.1, or see airlift list for what is known here`,
     })
   }
   return {

@@ -38,7 +38,7 @@ export function defineAdd(command: Command, deps: CliDeps, planOnly: boolean): C
     .option('--node-label <k=v[@filter]>', 'label of the new nodes (repeatable)', repeatable, [])
     .option('--node-taint <k=v:effect[@filter]>', 'taint of the new nodes (repeatable)', repeatable, [])
     .optionsGroup('Options:')
-  addContainerFlags(command)
+  addContainerFlags(command, { joining: true })
   addSshFlags(command)
   const verb = planOnly ? 'plan add' : 'add'
   command.addHelpText(

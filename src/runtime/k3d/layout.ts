@@ -216,9 +216,7 @@ function addressesOf(
   const take = (): string => {
     const next = free.next()
     if (!next.done) return next.value
-    throw new AirliftError('E_ENGINE_CONFLICT', `the network ${subnet} has no address left`, {
-      hint: 'choose a bigger one: --subnet 10.118.0.0/22',
-    })
+    throw noAddressLeft(subnet, network, known.length > 0)
   }
   if (lb && !addresses.has(lb)) {
     const own = addressAt(subnet, 2)
@@ -228,6 +226,18 @@ function addressesOf(
     if (!addresses.has(node.target.host)) addresses.set(node.target.host, take())
   }
   return addresses
+}
+
+/** Nothing was changed yet; the network of a cluster that exists cannot be made bigger. */
+function noAddressLeft(subnet: string, { name, external }: LayoutNetwork, exists: boolean): AirliftError {
+  const bigger = external
+    ? 'a bigger network of --network: docker network create --subnet 172.30.0.0/22 NAME'
+    : 'a bigger one: --subnet 10.118.0.0/22'
+  const message = `the network "${name}" (${subnet}) has no address left for so many nodes`
+  const hint = exists
+    ? `ask for fewer, or airlift delete others first; a cluster keeps its network: airlift reset, then airlift run with ${bigger}`
+    : `ask for fewer, or choose ${bigger}`
+  return new AirliftError('E_SPEC_INVALID', message, { hint })
 }
 
 /** Takes a free port of the engine's computer. @throws AirliftError E_ENGINE_CONFLICT when none is left */
