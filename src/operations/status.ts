@@ -56,7 +56,7 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
 }
 
 function strip(node: NodeStatus): Omit<NodeReport, 'machine'> {
-  const { voter: _, drained: __, taints: ___, givenLabels: ____, ...rest } = node
+  const { voter: _, drained: __, taints: ___, givenLabels: ____, asked: _____, ...rest } = node
   return rest
 }
 

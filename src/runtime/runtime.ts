@@ -65,6 +65,8 @@ export interface NodeStatus {
   readonly taints?: readonly string[]
   /** Labels that it has since k3s was told to give them, `key=value`; absent where there are none. */
   readonly givenLabels?: readonly string[]
+  /** What k3s was told to give it when it was started last, whatever it has now; absent where k3s has noted nothing. */
+  readonly asked?: { readonly labels: readonly string[]; readonly taints: readonly string[] }
 }
 
 /** One machine as it was found. */

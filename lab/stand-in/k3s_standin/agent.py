@@ -139,7 +139,8 @@ class Agent:
             taints = [nodes.parse_taint(text) for text in self.cfg["node-taint"]]
         except ValueError as failure:
             log.fatal(f"Error: failed to run Kubelet: {failure}")
-        arguments = json.dumps([self.cfg.role])
+        arguments = json.dumps([self.cfg.role] + [word for key in ("node-label", "node-taint")
+                                                  for text in self.cfg[key] for word in (f"--{key}", text)])
         node = nodes.new_node(self.name, self.addresses, {**labels, **self.roles}, taints, arguments)
         try:
             try:
@@ -148,8 +149,9 @@ class Agent:
             except http_client.HttpError as failure:
                 if failure.status != 409:
                     raise
-                # Role labels belong to the server's own controller; labels and taints of the user stay as first registered.
-                self._patch({"metadata": {"labels": self.roles}})
+                # Role labels belong to the server's own controller; labels and taints of the user stay as first registered, and
+                # what the last start was told is noted.
+                self._patch({"metadata": {"labels": self.roles, "annotations": {"k3s.io/node-args": arguments}}})
             self._report()
             self._learn()
             self._lease()

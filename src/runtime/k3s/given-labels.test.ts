@@ -16,3 +16,24 @@ it('tells the labels that k3s was told to give a node, as far as it still has th
   for (const none of ['["server"]', 'none', '{}', '["--node-label"]'])
     expect(given(none, has)).toBeUndefined()
 })
+
+it('tells what k3s was told at its last start, whatever the Node has since', () => {
+  const asked = (args?: string) => {
+    const metadata = { name: 'bare1', ...(args ? { annotations: { 'k3s.io/node-args': args } } : {}) }
+    return parseNodes(JSON.stringify({ items: [{ metadata }] }))[0]?.asked
+  }
+  const args = [
+    'agent',
+    '--node-label',
+    'zone=a',
+    '--node-taint=k=v:NoSchedule',
+    '--node-taint',
+    'x:NoExecute',
+  ]
+  expect(asked(JSON.stringify(args))).toEqual({
+    labels: ['zone=a'],
+    taints: ['k=v:NoSchedule', 'x:NoExecute'],
+  })
+  expect(asked('["server"]')).toEqual({ labels: [], taints: [] })
+  expect(asked()).toBeUndefined()
+})

@@ -53,7 +53,8 @@ function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
   const taints = (node.spec?.taints ?? []).map(({ key = '', value, effect = '' }) =>
     taintText({ key, value: value ?? '', effect }),
   )
-  const given = givenLabels(node)
+  const asked = askedOf(node)
+  const given = givenLabels(node, asked)
   const ready = conditions.find((condition) => condition.type === 'Ready')
   const noted = conditions.find((condition) => condition.type === 'EtcdIsVoter')
   // k3s notes late that a member has been given its vote.
@@ -78,22 +79,30 @@ function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
     ...(DRAINED_LABEL in labels ? { drained: true as const } : {}),
     ...(taints.length > 0 ? { taints } : {}),
     ...(given.length > 0 ? { givenLabels: given } : {}),
+    ...(asked ? { asked } : {}),
   }
 }
 
-/** The labels that k3s was started with and the Node still has; k3s notes its options there, those of files among them. */
-function givenLabels({ metadata }: KubeNode): string[] {
+/** What k3s was told to give a node when it was started; it notes its options there, those of files among them. */
+function askedOf({ metadata }: KubeNode): NodeStatus['asked'] {
+  const noted = metadata?.annotations?.['k3s.io/node-args']
   let words: unknown
   try {
-    words = JSON.parse(metadata?.annotations?.['k3s.io/node-args'] ?? '[]')
+    words = JSON.parse(noted ?? '')
   } catch {
-    return []
+    return undefined
   }
-  if (!Array.isArray(words)) return []
-  const told = words.flatMap((word, i): string[] => {
-    if (word === '--node-label') return [String(words[i + 1] ?? '')]
-    return String(word).startsWith('--node-label=') ? [String(word).slice('--node-label='.length)] : []
-  })
+  if (!Array.isArray(words)) return undefined
+  const valuesOf = (option: string): string[] =>
+    words.flatMap((word, i): string[] => {
+      if (word === option) return [String(words[i + 1] ?? '')]
+      return String(word).startsWith(`${option}=`) ? [String(word).slice(option.length + 1)] : []
+    })
+  return { labels: valuesOf('--node-label'), taints: valuesOf('--node-taint') }
+}
+
+/** Those of the labels that it was told to have, that it still has. */
+function givenLabels({ metadata }: KubeNode, asked: NodeStatus['asked']): string[] {
   const has = Object.entries(metadata?.labels ?? {}).map(([key, value]) => `${key}=${value}`)
-  return told.filter((label) => has.includes(label))
+  return asked?.labels.filter((label) => has.includes(label)) ?? []
 }
