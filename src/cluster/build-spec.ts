@@ -6,6 +6,7 @@ import type { ContainerFlags, ContainerSubject } from './container/container-fla
 import { containerTargets, NEW_PLACES, type Places } from './container/container-targets.js'
 import { parseDuration } from './duration.js'
 import { filterIndex, filterNames } from './filters.js'
+import { givenOf } from './given.js'
 import { findHostConflicts } from './host-conflicts.js'
 import { collectHostList, type HostList } from './host-list.js'
 import { K3S_OPTIONS } from './k3s-options.js'
@@ -153,7 +154,8 @@ async function addContainers(
   const built = await buildContainers(flags, { ...subject, nodes }, io, problems, warnings)
   const withContainer = (node: NodeSpec, place: number): NodeSpec => {
     const container = built.nodes[place]
-    return container === undefined ? node : { ...node, container }
+    if (container === undefined) return node
+    return { ...node, container, ...givenOf(Object.entries(node.given ?? {}), built.given[place] ?? []) }
   }
   const members = [...decorated.masters, ...decorated.nodes].map(withContainer)
   const { length } = decorated.masters

@@ -1,5 +1,5 @@
 import type { MountSpec, PortSpec, UlimitSpec } from './container-spec.js'
-import type { ConfigValue } from './spec.js'
+import type { ConfigValue, Given } from './spec.js'
 
 /** Labels that airlift puts on containers, networks and volumes: with them a cluster is found without any file. */
 export const LABELS = {
@@ -68,6 +68,8 @@ export interface ContainerRecord {
   readonly k3sArgs: readonly string[]
   /** The k3s configuration that the user set, without secret options. */
   readonly config: Readonly<Record<string, ConfigValue>>
+  /** For whom each option of the node was given, its labels and taints among them. */
+  readonly given?: Given
 }
 
 /** Reads the record of a container from its labels; undefined where there is none that can be understood. */

@@ -35,6 +35,19 @@ export function selectNodes(filter: string, nodes: readonly Filterable[]): Filte
   return { ok: true, indexes: [...chosen].sort((a, b) => a - b) }
 }
 
+/** The roles of which a filter names every node by a word, and so those that come later too: `all`, `workers:*`, `servers`. */
+export function groupRoles(filter: string): readonly Role[] {
+  const roles = filter.split(';').flatMap((text): Role[] => {
+    const [, word = '', inBrackets, afterColon] =
+      GROUP.exec(text.trim().replace(/:(?:proxy|direct)$/, '')) ?? []
+    if (word === '' || word === 'loadbalancer' || word === 'lb') return []
+    if ((inBrackets ?? afterColon ?? '*') !== '*') return []
+    const role = roleOf(word)
+    return role === undefined ? ['master', 'worker'] : [role]
+  })
+  return [...new Set(roles)]
+}
+
 function selectOne(part: string, nodes: readonly Filterable[]): number[] | string {
   const places = nodes.map((_, place) => place)
   const group = GROUP.exec(part)

@@ -1,7 +1,8 @@
 import { type Filterable, filterIndex, filterNames, selectNodes } from './filters.js'
+import { GIVEN, givenFor, givenOf, noteGiven } from './given.js'
 import { type ForNodes, type LabelProblem, parseNodeLabel, parseNodeTaint } from './labels.js'
 import type { SpecProblem } from './problems.js'
-import type { MachineTarget, NodeSpec, Role, Taint } from './spec.js'
+import type { GivenFor, MachineTarget, NodeSpec, Role, Taint } from './spec.js'
 
 /** The flags that say something about nodes. */
 export interface NodeDecoration {
@@ -23,20 +24,31 @@ export function decorateNodes(
     names: filterNames(target),
     labels: new Map<string, string>(),
     taints: new Map<string, Taint>(),
+    given: new Map<string, GivenFor>(),
   })
   const all = [...masters.map(draft('master')), ...workers.map(draft('worker'))]
-  forEachNode('--node-label', flags.nodeLabel ?? [], parseNodeLabel, all, problems, (node, { key, value }) =>
-    put(node.labels, key, value, (before) => before === value),
+  forEachNode(
+    '--node-label',
+    flags.nodeLabel ?? [],
+    parseNodeLabel,
+    all,
+    problems,
+    (node, { key, value }, filter) => {
+      noteGiven(node.given, GIVEN.label(key), givenFor(filter, node.role))
+      return put(node.labels, key, value, (before) => before === value)
+    },
   )
-  forEachNode('--node-taint', flags.nodeTaint ?? [], parseNodeTaint, all, problems, (node, taint) =>
-    put(node.taints, `${taint.key}:${taint.effect}`, taint, (before) => before.value === taint.value),
-  )
+  forEachNode('--node-taint', flags.nodeTaint ?? [], parseNodeTaint, all, problems, (node, taint, filter) => {
+    noteGiven(node.given, GIVEN.taint(taint), givenFor(filter, node.role))
+    return put(node.taints, `${taint.key}:${taint.effect}`, taint, (before) => before.value === taint.value)
+  })
   const specs = all.map(
-    ({ target, role, labels, taints }): NodeSpec => ({
+    ({ target, role, labels, taints, given }): NodeSpec => ({
       target,
       role,
       labels: Object.fromEntries(labels),
       taints: [...taints.values()],
+      ...givenOf(given),
     }),
   )
   return { masters: specs.slice(0, masters.length), nodes: specs.slice(masters.length) }
@@ -56,7 +68,7 @@ function forEachNode<T, N extends Filterable>(
   parse: (text: string) => ForNodes<T> | LabelProblem,
   nodes: readonly N[],
   problems: SpecProblem[],
-  apply: (node: N, value: T) => boolean,
+  apply: (node: N, value: T, filter: string | undefined) => boolean,
 ): void {
   for (const text of texts) {
     const refuse = (message: string, hint: string): void => {
@@ -75,7 +87,7 @@ function forEachNode<T, N extends Filterable>(
     }
     const conflict = selected.indexes.find((index) => {
       const node = nodes[index]
-      return node !== undefined && !apply(node, parsed.value)
+      return node !== undefined && !apply(node, parsed.value, parsed.filter)
     })
     if (conflict !== undefined) {
       refuse(`"${text}" gives ${nodes[conflict]?.names[0]} a second value`, 'give each key once for a node')

@@ -56,6 +56,12 @@ export interface Taint {
   readonly effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute'
 }
 
+/** For whom an option was given: for one node alone, for all of its role, or for every master and worker. */
+export type GivenFor = 'node' | 'role' | 'all'
+
+/** For whom each option of a node was given, by its key of `GIVEN`. Nodes that join later get those of a role and of all. */
+export type Given = Readonly<Record<string, GivenFor>>
+
 /** One node that the user wants. */
 export interface NodeSpec {
   readonly target: MachineTarget
@@ -64,6 +70,8 @@ export interface NodeSpec {
   readonly taints: readonly Taint[]
   /** Of a container only: what the user gave for it. */
   readonly container?: ContainerNodeSpec
+  /** For whom each of its labels, taints and options of a container was given; those that are not in it nobody knows of. */
+  readonly given?: Given
 }
 
 /** A file that goes onto machines because the user named it. */

@@ -19,3 +19,5 @@ export const LOCK = `${STATE_DIR}/lock`
 export const KEPT_STATE = '/var/lib/rancher/k3s/airlift/state'
 /** {@link INITIALIZED} there. */
 export const KEPT_INITIALIZED = `${KEPT_STATE}/initialized`
+/** Where a node in a container has the certificates of `--ca`, by their number from 1. */
+export const certificatePath = (number: number): string => `/etc/ssl/certs/airlift-${number}.pem`

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { containerTargets } from '../cluster/container/container-targets.js'
-import { type ContainerNodeSpec, PLAIN_CONTAINER } from '../cluster/container-spec.js'
+import { type ContainerNodeSpec, type ContainerSpec, PLAIN_CONTAINER } from '../cluster/container-spec.js'
 import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec, Role } from '../cluster/spec.js'
 import { packEntries } from '../rootfs/tar/pack-entries.js'
-import { testContainers } from '../runtime/k3d/world.fixture.js'
+import { testContainers, withNodes } from '../runtime/k3d/world.fixture.js'
 import { add } from './add.js'
 import {
   belongings,
@@ -196,4 +196,59 @@ it('asks only the engine where every node was seen ready', async () => {
   const places = await nextPlaces(ref(testContainers(1, 1)), own.ctx, own.deps)
   expect([places.master(2), places.worker(1)]).toEqual([[1, 2], [1]])
   expect(own.engine.calls.filter(({ method }) => method === 'exec')).toHaveLength(before)
+})
+
+describe('an add to a cluster with options', () => {
+  const own: Partial<ContainerNodeSpec> = {
+    env: { WORD: 'secret' },
+    k3sArgs: ['--disable=traefik', '--debug', '--my-password=hidden'],
+    files: [{ path: '/etc/note', content: Buffer.from('a note'), mode: '0644' }],
+    runtimeLabels: { team: 'x' },
+  }
+  const options: Partial<ContainerSpec> = {
+    proxy: { http: 'http://me:word@p:1', except: ['lan.test'] },
+    caCertificates: [Buffer.from('a certificate')],
+  }
+  const like = (masters: number, workers: number): ClusterSpec =>
+    withNodes(testContainers(masters, workers, options, { config: { 'cluster-init': true } }), own)
+
+  it('gives new nodes what those of their role have, so that run has nothing left to do', async () => {
+    const lab = await cluster(like(1, 1))
+    const outcome = await more(lab, { masters: 1, nodes: 1 })
+    expect(outcome.error).toBeUndefined()
+    for (const name of ['airlift-dev-master-1', 'airlift-dev-worker-1']) {
+      const made = await lab.engine.container(name)
+      const raw = made?.raw as { Config: { Env: string[]; Cmd: string[] } } | undefined
+      const { Env, Cmd } = raw?.Config ?? {}
+      expect(Env).toEqual(expect.arrayContaining(['WORD=secret', 'http_proxy=http://me:word@p:1']))
+      expect(Cmd).toEqual(expect.arrayContaining(['--debug', '--my-password=hidden']))
+      expect(JSON.stringify(made?.labels)).not.toMatch(/secret|hidden|me:word/)
+      const files = lab.engine.files(name)
+      expect(files.get('/etc/note')?.content.toString()).toBe('a note')
+      expect(files.get('/etc/ssl/certs/airlift-1.pem')?.content.toString()).toBe('a certificate')
+    }
+    const again = await run({ spec: like(2, 2), rootfs: tinyRootfs() }, lab.ctx, lab.deps)
+    expect(again.plan.steps.map(({ id }) => id)).toEqual([])
+  })
+
+  it('reads a file of many nodes once', async () => {
+    const lab = await cluster(like(1, 3))
+    await more(lab, { nodes: 1 })
+    const reads = lab.engine.calls.filter(
+      ({ method, args }) => method === 'getArchive' && args.includes('/etc/note'),
+    )
+    expect(reads).toHaveLength(2)
+  })
+})
+
+it('an add that a full network has no addresses for changes nothing and says what can be done', async () => {
+  const own = await cluster(testContainers(1, 1, { subnet: '10.118.9.0/29' }))
+  const before = await belongings(own.engine, 'dev')
+  await expect(more(own, { nodes: 12 })).rejects.toMatchObject({
+    code: 'E_SPEC_INVALID',
+    exit: 2,
+    message: expect.stringContaining('the network "airlift-dev" (10.118.9.0/29) has no address left'),
+    hint: expect.stringMatching(/ask for fewer, or airlift delete .* airlift run with .*--subnet/),
+  })
+  expect(await belongings(own.engine, 'dev')).toEqual(before)
 })

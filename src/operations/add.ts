@@ -14,7 +14,8 @@ import { checkIgnore, refuse } from '../runtime/preflight/refuse.js'
 import type { MachineWorld, Runtime, World } from '../runtime/runtime.js'
 import { requireAnswering, requireHealthyMasters, requireReached, sourceToAdd } from './add-checks.js'
 import { existingSpec } from './existing-spec.js'
-import { joiningOptions, withKnownLimits } from './joining-options.js'
+import { inheritOptions } from './inherit-options.js'
+import { joiningOptions } from './joining-options.js'
 import { knownMachines } from './made-machines.js'
 import { type ObserveOptions, observeCluster } from './observe-cluster.js'
 import { type OpenSource, stagerOf } from './open-source.js'
@@ -172,23 +173,19 @@ async function findCluster(input: AddInput, ctx: Context, deps: OperationDeps): 
     // Nodes in containers share the images of a rootfs: which of them are there is part of what is looked for.
     ...(resolved.containers && input.rootfs ? { rootfs: input.rootfs } : {}),
   })
-  const sized = (node: NodeSpec): NodeSpec => withKnownLimits(node, known.spec)
-  const joining = {
-    ...input.joining,
-    masters: input.joining.masters.map(sized),
-    nodes: input.joining.nodes.map(sized),
-  }
-  const adding = [...joining.masters, ...joining.nodes]
   await using found = known.cluster
   const through = requireAnswering(known.spec, found.world)
-  requireSameKind(known.spec, adding)
-  const { containers } = known.spec
-  const options = containers && joiningOptions(known.spec.name, containers, joining.containers)
-  const labelled = containers ? known.spec.config : {}
-  const existing = existingSpec(through, labelled)
+  const named = [...input.joining.masters, ...input.joining.nodes]
+  requireSameKind(known.spec, named)
+  const existing = existingSpec(through, known.spec.containers ? known.spec.config : {})
   const port = known.spec.ssh.port
-  const keys = new Set(adding.map((node) => machineKey(node.target, port)))
+  const keys = new Set(named.map((node) => machineKey(node.target, port)))
   const stays = (node: NodeSpec): boolean => !keys.has(machineKey(node.target, port))
+  const inherit = { ...input, known: known.spec, world: found.world, through, config: existing.config, stays }
+  const { joining, known: cluster } = await inheritOptions(inherit, ctx, deps)
+  const { containers } = cluster
+  const options = containers && joiningOptions(cluster.name, containers, joining.containers)
+  const adding = [...joining.masters, ...joining.nodes]
   const mine = told || containers ? known.spec : withoutStrangers(known.spec, found.world)
   const spec: ClusterSpec = {
     ...joining,

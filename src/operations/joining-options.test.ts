@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type ContainerSpec, PLAIN_CONTAINERS, type PortSpec } from '../cluster/container-spec.js'
-import { testContainers, withNodes } from '../runtime/k3d/world.fixture.js'
-import { joiningOptions, withKnownLimits } from './joining-options.js'
+import { joiningOptions } from './joining-options.js'
 
 const port = (hostPort: number, via: PortSpec['via'], node: string): PortSpec => ({
   address: '127.0.0.1',
@@ -83,21 +82,38 @@ it('takes ports that a new node publishes itself, and what comes from this compu
   })
 })
 
-describe('memory and processors of a node that joins', () => {
-  const [joining] = testContainers(0, 3).nodes.slice(2)
-  if (!joining) throw new Error('no node joins')
-  const masters = withNodes(testContainers(1, 0), { memoryBytes: 2e9, cpus: 2 })
-  const both = { ...masters, nodes: withNodes(testContainers(0, 2), { memoryBytes: 1e9 }).nodes }
+it('keeps the proxy and the certificates that the cluster has, and adds certificates that are new', () => {
+  const [one, two, other] = ['one', 'two', 'other'].map((text) => Buffer.from(text)) as [
+    Buffer,
+    Buffer,
+    Buffer,
+  ]
+  const proxy = { http: 'http://cluster:1', except: [] }
+  const found = joiningOptions(
+    'dev',
+    { ...known, proxy, caCertificates: [one, two] },
+    { ...PLAIN_CONTAINERS, proxy: { http: 'http://here:1', except: [] }, caCertificates: [other, two] },
+  )
+  expect(found).toMatchObject({ proxy, caCertificates: [one, two, other] })
+})
 
-  it('are those of its role, or of the masters where it is the first', () => {
-    expect(withKnownLimits(joining, both).container).toMatchObject({ memoryBytes: 1e9 })
-    expect(withKnownLimits(joining, both).container).not.toHaveProperty('cpus')
-    expect(withKnownLimits(joining, masters).container).toMatchObject({ memoryBytes: 2e9, cpus: 2 })
-    expect(withKnownLimits(joining, testContainers(1, 0))).toEqual(joining)
-  })
-
-  it('are its own where it was given some', () => {
-    const [own] = withNodes({ ...both, nodes: [joining] }, { memoryBytes: 3e9 }).nodes
-    expect(own && withKnownLimits(own, both).container).toMatchObject({ memoryBytes: 3e9 })
-  })
+it('says what is different in the words of the user', () => {
+  const wrong = {
+    gpus: { count: -1, ids: [], capabilities: ['gpu', 'utility'] },
+    ulimits: [{ name: 'nofile', soft: 1, hard: -1 }],
+    hostAliases: [
+      { ip: 'fd00::1', names: ['a.lan', 'b.lan'] },
+      { ip: '10.1.2.3', names: ['c.lan'] },
+    ],
+    dns: ['10.0.0.53', '10.0.0.54'],
+  }
+  for (const text of [
+    '--gpus: all,capabilities=utility is not',
+    '--ulimit: nofile=1:-1 is not',
+    '--host-alias: [fd00::1]:a.lan,b.lan 10.1.2.3:c.lan is not',
+    'was made with (10.1.2.3:git.lan)',
+    '--dns: 10.0.0.53 10.0.0.54 is not',
+  ])
+    expect(() => ask(wrong)).toThrow(text)
+  expect(() => ask(wrong)).not.toThrow(/[{"]count/)
 })

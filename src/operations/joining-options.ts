@@ -1,12 +1,15 @@
+import { gpusText } from '../cluster/container/gpus.js'
+import { hostAliasText } from '../cluster/container/host-aliases.js'
 import { portText } from '../cluster/container/published-ports.js'
+import { ulimitText } from '../cluster/container/ulimits.js'
 import type { ContainerSpec, PortSpec } from '../cluster/container-spec.js'
 import { type SpecProblem, throwProblems } from '../cluster/problems.js'
-import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 
 /**
  * The options of a cluster in containers that others join. Those of the whole cluster stay as they are; asking for another
  * value is refused, all at once. What each container has for itself, such as volumes, is in its node; here are the ports that
- * a new one publishes itself, and what comes from this computer each time: its proxy and certificates. Pure.
+ * a new one publishes itself, certificates that it trusts beside those of the others, and the proxy of this computer where they
+ * have none. Pure.
  * @throws AirliftError E_USAGE (exit 2) naming every flag that cannot be honoured
  */
 export function joiningOptions(
@@ -20,55 +23,61 @@ export function joiningOptions(
     ...known,
     ports: [...known.ports, ...now.ports],
     keep: now.keep,
-    ...(now.proxy ? { proxy: now.proxy } : {}),
-    ...(now.caCertificates ? { caCertificates: now.caCertificates } : {}),
+    ...(now.proxy && !known.proxy ? { proxy: now.proxy } : {}),
+    ...certificatesOf(known, now),
   }
 }
 
-/** A part of the options that holds for the whole cluster: what is asked for (undefined: nothing), what it is, and as text. */
+/** Those of the cluster keep their places, which their files are called by. */
+function certificatesOf(
+  { caCertificates: known = [] }: ContainerSpec,
+  { caCertificates: now = [] }: ContainerSpec,
+): Pick<ContainerSpec, 'caCertificates'> {
+  const all = [...known, ...now.filter((one) => !known.some((other) => other.equals(one)))]
+  return all.length > 0 ? { caCertificates: all } : {}
+}
+
+/** An option that holds for the whole cluster, as the user writes it: what is asked for (undefined: nothing), and what it is. */
 interface Part {
   readonly flag: string
-  readonly asked: unknown
-  readonly is: unknown
-  readonly text: (value: unknown) => string
+  readonly asked: string | undefined
+  readonly is: string | undefined
 }
 
 function differences(cluster: string, known: ContainerSpec, now: ContainerSpec): SpecProblem[] {
-  const json = (value: unknown): string => JSON.stringify(value)
-  const plain = (value: unknown): string => String(value)
-  const list = (items: readonly unknown[]): unknown => (items.length > 0 ? items : undefined)
+  const list = <T>(items: readonly T[] | undefined, text: (item: T) => string): string | undefined =>
+    items && items.length > 0 ? items.map(text).join(' ') : undefined
+  const part = (flag: string, of: (options: ContainerSpec) => string | undefined, own?: string): Part => ({
+    flag,
+    asked: of(now),
+    is: of(known) ?? own,
+  })
   const parts: Part[] = [
-    { flag: '--image', asked: now.image, is: known.image, text: plain },
-    { flag: '--network', asked: now.network, is: known.network ?? `airlift-${cluster}`, text: plain },
-    { flag: '--subnet', asked: now.subnet, is: known.subnet, text: plain },
-    { flag: '--subnet', asked: now.subnet6, is: known.subnet6, text: plain },
-    { flag: '--ip-family', asked: now.ipFamily, is: known.ipFamily ?? 'ipv4', text: plain },
-    { flag: '--gpus', asked: now.gpus, is: known.gpus, text: json },
-    { flag: '--ulimit', asked: list(now.ulimits), is: list(known.ulimits), text: json },
-    { flag: '--host-alias', asked: list(now.hostAliases), is: list(known.hostAliases), text: json },
-    { flag: '--dns', asked: now.dns, is: known.dns, text: json },
-    { flag: '--api-port', asked: now.api.port, is: known.api.port, text: plain },
-    ...(now.api.port === undefined || now.api.port !== known.api.port
-      ? []
-      : [
-          {
-            flag: '--api-port',
-            asked: now.api.host ?? now.api.address,
-            is: known.api.host ?? known.api.address,
-            text: plain,
-          },
-        ]),
+    part('--image', ({ image }) => image),
+    part('--network', ({ network }) => network, `airlift-${cluster}`),
+    part('--subnet', ({ subnet }) => subnet),
+    part('--subnet', ({ subnet6 }) => subnet6),
+    part('--ip-family', ({ ipFamily }) => ipFamily, 'ipv4'),
+    part('--gpus', ({ gpus }) => gpus && gpusText(gpus)),
+    part('--ulimit', ({ ulimits }) => list(ulimits, ulimitText)),
+    part('--host-alias', ({ hostAliases }) => list(hostAliases, hostAliasText)),
+    part('--dns', ({ dns }) => list(dns, String)),
+    now.api.port === known.api.port
+      ? part('--api-port', ({ api: { host, address, port } }) =>
+          port === undefined ? undefined : `${host ?? address}:${port}`,
+        )
+      : part('--api-port', ({ api: { port } }) => (port === undefined ? undefined : String(port))),
   ]
-  const wrong = parts.filter(({ asked, is }) => asked !== undefined && json(asked) !== json(is))
+  const wrong = parts.filter(({ asked, is }) => asked !== undefined && asked !== is)
   const balancer: SpecProblem[] =
     now.loadBalancer || !known.loadBalancer
       ? []
       : [problem('--no-lb', `the cluster "${cluster}" has a load balancer, and keeps it`)]
   return [
-    ...wrong.map(({ flag, asked, is, text }) =>
+    ...wrong.map(({ flag, asked, is }) =>
       problem(
         flag,
-        `${text(asked)} is not what the cluster "${cluster}" was made with (${is === undefined ? 'nothing' : text(is)}), and it is the same for all of its nodes`,
+        `${asked} is not what the cluster "${cluster}" was made with (${is ?? 'nothing'}), and it is the same for all of its nodes`,
       ),
     ),
     ...balancer,
@@ -104,25 +113,4 @@ function portProblems(cluster: string, known: ContainerSpec, now: ContainerSpec)
       problem('--port', `port ${port.hostPort} of ${portText(port)} is taken by ${by}`, 'choose another'),
     ]
   })
-}
-
-/**
- * A container that joins, with the memory and processors of those that are there already, unless it was given its own: as the
- * last of its role, or as a master where there is none. Pure.
- */
-export function withKnownLimits(node: NodeSpec, known: ClusterSpec): NodeSpec {
-  if (!node.container) return node
-  const others = (list: readonly NodeSpec[]): readonly NodeSpec[] =>
-    list.filter(({ target }) => target.host !== node.target.host)
-  const like =
-    others(node.role === 'master' ? known.masters : known.nodes).at(-1) ?? others(known.masters).at(-1)
-  const { memoryBytes = like?.container?.memoryBytes, cpus = like?.container?.cpus, ...rest } = node.container
-  return {
-    ...node,
-    container: {
-      ...rest,
-      ...(memoryBytes === undefined ? {} : { memoryBytes }),
-      ...(cpus === undefined ? {} : { cpus }),
-    },
-  }
 }

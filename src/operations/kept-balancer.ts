@@ -1,9 +1,10 @@
 import { recordOfLabels } from '../cluster/container-labels.js'
-import { type ContainerFileSpec, containerName, PLAIN_CONTAINER } from '../cluster/container-spec.js'
+import { containerName } from '../cluster/container-spec.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { readContainerFile } from '../rootfs/tar/read-container-file.js'
 import { connectToEngine } from './container-session.js'
+import { keptOptions } from './kept-options.js'
 import type { OperationDeps } from './session.js'
 
 /**
@@ -23,28 +24,9 @@ export async function withKeptBalancer(
     const container = (await engine.container(own)) ?? (await engine.container(`${own}-next`))
     const record = container && recordOfLabels(container.labels)
     if (!container || !record || record.env.length + record.files.length === 0) return spec
-    const variables = variablesOf(container.raw)
-    const env = Object.fromEntries(record.env.map((key) => [key, variables.get(key) ?? '']))
-    const files = await Promise.all(
-      record.files.map(async (path): Promise<ContainerFileSpec[]> => {
-        const content = await readContainerFile(engine, container.name, path)
-        // Files of the user have this mode always.
-        return content ? [{ path, content, mode: '0644' }] : []
-      }),
-    )
-    const { mounts, k3sArgs, runtimeLabels } = record
-    const lb = { ...PLAIN_CONTAINER, mounts, k3sArgs, runtimeLabels, env, files: files.flat() }
+    const lb = await keptOptions(container, (path) => readContainerFile(engine, container.name, path))
     return { ...spec, containers: { ...spec.containers, lb } }
   } finally {
     await engine.close()
   }
-}
-
-/** The variables of a container, from the engine's whole answer. */
-function variablesOf(raw: unknown): Map<string, string> {
-  const env = (raw as { Config?: { Env?: unknown } } | undefined)?.Config?.Env
-  const lines = Array.isArray(env) ? env.map(String) : []
-  return new Map(
-    lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const),
-  )
 }

@@ -89,12 +89,14 @@ export function specOfContainers(
 
 function nodeOf(container: EngineContainer, role: Role): NodeSpec {
   const { name } = container
+  const given = recordOfLabels(container.labels)?.given
   return {
     target: { kind: 'container', text: name, host: name },
     role,
     labels: {},
     taints: [],
     container: nodeOptionsOf(container),
+    ...(given ? { given } : {}),
   }
 }
 

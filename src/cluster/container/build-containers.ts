@@ -1,5 +1,6 @@
 import { type ContainerNodeSpec, type ContainerSpec, containerName } from '../container-spec.js'
 import type { SpecProblem } from '../problems.js'
+import type { GivenFor } from '../spec.js'
 import type { LocalFacts, SpecIo } from '../spec-io.js'
 import { type ApiPort, parseApiPort } from './api-port.js'
 import { loadCertificates } from './ca-certificates.js'
@@ -23,6 +24,8 @@ export interface BuiltContainers {
   readonly containers: ContainerSpec
   /** One for each node, in order. */
   readonly nodes: readonly ContainerNodeSpec[]
+  /** For each of them, for whom its options were given. */
+  readonly given: readonly ReadonlyMap<string, GivenFor>[]
 }
 
 /** A computer of which nothing is known; nothing is checked against it. */
@@ -93,7 +96,7 @@ export async function buildContainers(
       problems.push(atFlag('--ca', problem)),
     ),
   }
-  return { containers, nodes: drafts.nodes.map(finishDraft) }
+  return { containers, nodes: drafts.nodes.map(finishDraft), given: drafts.nodes.map(({ given }) => given) }
 }
 
 /** Reads the value of a flag where it is given; a problem gives undefined. */

@@ -1,5 +1,7 @@
 import { type ContainerNodeSpec, containerName, type MountSpec } from '../container-spec.js'
+import { givenFor, noteGiven } from '../given.js'
 import type { SpecProblem } from '../problems.js'
+import type { GivenFor } from '../spec.js'
 import { type ContainerView, namesBalancerAlone, selectContainers } from './filter.js'
 import { atFlag, isOptionProblem, type OptionProblem } from './option-problem.js'
 import { ownVolume } from './volumes.js'
@@ -14,6 +16,8 @@ export interface Draft {
   readonly files: Map<string, ContainerNodeSpec['files'][number]>
   readonly runtimeLabels: Map<string, string>
   readonly limits: Map<'memoryBytes' | 'cpus', number>
+  /** For whom each of these was given. */
+  readonly given: Map<string, GivenFor>
 }
 
 /** The drafts of all containers of a cluster; that of the load balancer is there even where there is none. */
@@ -33,6 +37,7 @@ export function createDrafts(view: ContainerView): Drafts {
     files: new Map(),
     runtimeLabels: new Map(),
     limits: new Map(),
+    given: new Map(),
   })
   return {
     nodes: view.nodes.map((node) => draft(node.names[0] ?? '', node.role)),
@@ -60,9 +65,11 @@ export function chooseDrafts(
   return selected.loadBalancer && view.loadBalancer ? [...nodes, drafts.lb] : nodes
 }
 
-/** One value of a flag: how it is called in messages (no secrets), its filter, and how a container takes it. */
+/** One value of a flag: how it is called in messages (no secrets), its key, its filter, and how a container takes it. */
 export interface Placement {
   readonly shown: string
+  /** Of `GIVEN`. */
+  readonly key: string
   readonly filter: string | undefined
   /** Puts it into a container; false where another value is there already. */
   place(draft: Draft): boolean
@@ -82,6 +89,8 @@ export function placeValue(
     return
   }
   const refused = chosen.find((draft) => !value.place(draft))
+  for (const draft of chosen)
+    if (draft.role !== 'lb') noteGiven(draft.given, value.key, givenFor(value.filter, draft.role))
   if (refused) {
     const message = `"${value.shown}" gives ${refused.name} a second value`
     problems.push(atFlag(flag, { message, hint: 'give each once for a node' }))

@@ -66,6 +66,14 @@ export function parseGpus(text: string): GpuRequest | OptionProblem {
   }
 }
 
+/** A request as `--gpus` takes it. */
+export function gpusText({ count, ids, capabilities }: GpuRequest): string {
+  const devices = ids.length > 0 ? `device=${ids.join(',')}` : count < 0 ? 'all' : String(count)
+  // The one that is always asked for need not be told.
+  const more = capabilities.filter((word) => word !== 'gpu')
+  return more.length > 0 ? `${devices},capabilities=${more.join(',')}` : devices
+}
+
 /** Fields between commas; double quotes keep the commas inside them. Undefined where a quote is not closed. */
 function splitFields(text: string): string[] | undefined {
   if ((text.match(/"/g) ?? []).length % 2 === 1) return undefined

@@ -26,6 +26,11 @@ export function parseHostAlias(text: string): HostAlias | OptionProblem {
   return { ip, names: [...new Set(names)] }
 }
 
+/** A line as `--host-alias` takes it. */
+export function hostAliasText({ ip, names }: HostAlias): string {
+  return `${ip.includes(':') ? `[${ip}]` : ip}:${names.join(',')}`
+}
+
 /** Puts the names of one address together; a name has one address. */
 export function mergeHostAliases(aliases: readonly HostAlias[]): HostAlias[] | OptionProblem {
   const byName = new Map<string, string>()

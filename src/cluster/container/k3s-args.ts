@@ -1,5 +1,5 @@
 import { didYouMean } from '../../core/did-you-mean.js'
-import { K3S_OPTIONS, k3sOption } from '../k3s-options.js'
+import { isSecretOption, K3S_OPTIONS, k3sOption } from '../k3s-options.js'
 import type { Role } from '../spec.js'
 import { splitFilteredText } from './filter.js'
 import type { OptionProblem } from './option-problem.js'
@@ -59,4 +59,10 @@ export function parseK3sArg(text: string): K3sArg | OptionProblem {
     ...(option === undefined || option.roles === 'both' ? {} : { onlyRole: option.roles }),
     ...(warning === undefined ? {} : { warning }),
   }
+}
+
+/** An argument of k3s as it may be shown: without its value where the option is a secret one. */
+export function shownArg(arg: string): string {
+  const key = /^--([^=]+)=/.exec(arg)?.[1]
+  return key !== undefined && isSecretOption(key) ? arg.slice(0, arg.indexOf('=') + 1) : arg
 }

@@ -1,3 +1,4 @@
+import { GIVEN, givenFor, noteGiven } from '../given.js'
 import type { SpecProblem } from '../problems.js'
 import type { LocalFacts, SpecIo } from '../spec-io.js'
 import type { ContainerFlags, ContainerSubject } from './container-flags.js'
@@ -44,7 +45,12 @@ export async function placePerNode(
     // A filter that matches nothing is told for a variable that is not set, too.
     placeValue(
       '--env',
-      { shown: key, filter, place: (draft) => value === undefined || putOnce(draft.env, key, value) },
+      {
+        shown: key,
+        key: GIVEN.env(key),
+        filter,
+        place: (draft) => value === undefined || putOnce(draft.env, key, value),
+      },
       view,
       drafts,
       problems,
@@ -58,6 +64,7 @@ export async function placePerNode(
         '--runtime-label',
         {
           shown: text,
+          key: GIVEN.runtimeLabel(label.key),
           filter: label.filter,
           place: (draft) => putOnce(draft.runtimeLabels, label.key, label.value),
         },
@@ -82,6 +89,7 @@ export async function placePerNode(
         '--volume',
         {
           shown: text,
+          key: GIVEN.volume(request.mount.target),
           filter: request.filter,
           place: (draft) => putOnce(draft.mounts, request.mount.target, request.mount),
         },
@@ -100,6 +108,7 @@ export async function placePerNode(
         '--file',
         {
           shown: text,
+          key: GIVEN.file(file.path),
           filter,
           place: (draft) => !draft.mounts.has(file.path) && putOnce(draft.files, file.path, file),
         },
@@ -118,8 +127,8 @@ function placeLimits(
   problems: SpecProblem[],
 ): void {
   const limits = [
-    { flag: '--memory', key: 'memoryBytes', texts: flags.memory ?? [], parse: parseMemory },
-    { flag: '--cpus', key: 'cpus', texts: flags.cpus ?? [], parse: parseCpus },
+    { flag: GIVEN.memory, key: 'memoryBytes', texts: flags.memory ?? [], parse: parseMemory },
+    { flag: GIVEN.cpus, key: 'cpus', texts: flags.cpus ?? [], parse: parseCpus },
   ] as const
   for (const { flag, key, texts, parse } of limits) {
     for (const text of texts) {
@@ -130,7 +139,7 @@ function placeLimits(
         continue
       }
       const place = (draft: Draft): boolean => draft.role === 'lb' || putOnce(draft.limits, key, value)
-      placeValue(flag, { shown: text, filter, place }, view, drafts, problems)
+      placeValue(flag, { shown: text, key: flag, filter, place }, view, drafts, problems)
     }
   }
 }
@@ -169,7 +178,13 @@ function placeK3sArg(arg: K3sArg, subject: PerNodeSubject, problems: SpecProblem
     })
     return
   }
-  for (const draft of fitting) draft.k3sArgs.add(arg.arg)
+  for (const draft of fitting) {
+    draft.k3sArgs.add(arg.arg)
+    if (draft.role === 'lb') continue
+    const scope = givenFor(arg.filter, draft.role)
+    // What only one role's k3s has is not for the first node of the other one.
+    noteGiven(draft.given, GIVEN.k3sArg(arg.arg), scope === 'all' && arg.onlyRole ? 'role' : scope)
+  }
 }
 
 function isEveryNode(filter: string, view: ContainerView): boolean {

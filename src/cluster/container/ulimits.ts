@@ -20,3 +20,8 @@ export function parseUlimit(text: string): UlimitSpec | OptionProblem {
   }
   return { name, soft, hard }
 }
+
+/** A limit as `--ulimit` takes it. */
+export function ulimitText({ name, soft, hard }: UlimitSpec): string {
+  return `${name}=${soft}:${hard}`
+}

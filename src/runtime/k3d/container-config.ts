@@ -1,4 +1,5 @@
 import { CLUSTER_NETWORKS, clusterNetworks } from '../../cluster/cluster-networks.js'
+import { shownArg } from '../../cluster/container/k3s-args.js'
 import { nodeEnvironment } from '../../cluster/container/proxy.js'
 import { type ContainerRecord, LABELS } from '../../cluster/container-labels.js'
 import {
@@ -14,7 +15,7 @@ import { secretRef } from '../../plan/fill-secrets.js'
 import { apiPort } from '../k3s/config.js'
 import type { World } from '../runtime.js'
 import { CONTAINER, objectNames } from './contract.js'
-import { hiddenValue, listArg } from './k3s-args.js'
+import { listArg } from './k3s-args.js'
 import { MODULES } from './kernel-modules.js'
 import { containersOf, engineOf, type Layout } from './layout.js'
 
@@ -63,14 +64,10 @@ export function nodeContainer(
       ...own.k3sArgs.flatMap((arg, i) => (listArg(arg) ? [] : [hidden(name, arg, i)])),
     ],
     env: { ...nodeVariables(spec, layout, name, own), ...limits },
-    labels: labelsOf(
-      spec,
-      layout,
-      node.role,
-      containerIndex(name),
-      own,
-      recordOf(spec, layout, name, own, founder),
-    ),
+    labels: labelsOf(spec, layout, node.role, containerIndex(name), own, {
+      ...recordOf(spec, layout, name, own, founder),
+      ...(node.given ? { given: node.given } : {}),
+    }),
     privileged: true,
     capabilities: [],
     sysctls: layout.network.subnet6 === undefined ? {} : IPV6_SYSCTLS,
@@ -283,7 +280,7 @@ export function recordOf(
     env: Object.keys(own.env).sort(),
     files: own.files.map((file) => file.path).sort(),
     runtimeLabels: own.runtimeLabels,
-    k3sArgs: own.k3sArgs.map((arg) => (hiddenValue(arg) === undefined ? arg : arg.replace(/=.*$/s, '='))),
+    k3sArgs: own.k3sArgs.map(shownArg),
     config: Object.fromEntries(
       Object.entries(spec.config).filter(([key, value]) => !isSecretSetting(key, value)),
     ),

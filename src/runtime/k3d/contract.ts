@@ -4,8 +4,6 @@ import { IMAGES_DIR } from '../../machine/state-paths.js'
 export const CONTAINER = {
   entryScript: '/usr/local/bin/airlift-node',
   lbScript: '/usr/local/bin/airlift-lb',
-  /** Where the certificates of `--ca` are. */
-  certificates: '/etc/ssl/certs',
   /** Image archives of the rootfs, one volume for all nodes; the entry script links them into k3s' own directory. */
   images: IMAGES_DIR,
   dataDir: '/var/lib/rancher/k3s',

@@ -1,6 +1,7 @@
 import { portNodes } from '../../cluster/container/published-ports.js'
 import { recordOfLabels } from '../../cluster/container-labels.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
+import { certificatePath } from '../../machine/state-paths.js'
 import type { ContainerEntry } from '../../plan/engine-action.js'
 import { secretRef } from '../../plan/fill-secrets.js'
 import { clusterFiles, type DesiredFile, tokenFile } from '../k3s/desired.js'
@@ -60,7 +61,7 @@ function balancerFile(spec: ClusterSpec, world: World, layout: Layout): DesiredF
 /** The certificates of `--ca`. Go's programs read every file of the directory beside the bundle that the image may have. */
 export function certificateFiles(spec: ClusterSpec): DesiredFile[] {
   return (containersOf(spec).caCertificates ?? []).map((certificate, index) => ({
-    path: `${CONTAINER.certificates}/airlift-${index + 1}.pem`,
+    path: certificatePath(index + 1),
     mode: '0644',
     content: certificate.toString('latin1'),
     restart: true,

@@ -201,6 +201,7 @@ function record(spec: ClusterSpec, world: World, node: NodeSpec, machine: Machin
     host: recordedHost(node, world.machines),
     // Workers learn only of masters: their files then stay as they are when other workers come and go.
     masters: members(spec.masters, told?.masters),
+    ...(node.given ? { given: node.given } : {}),
     ...(node.role === 'master' ? { nodes: members(spec.nodes, told?.nodes), ...configOf(spec) } : {}),
   }
   return `${JSON.stringify(value, null, 2)}\n`
