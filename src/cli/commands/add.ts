@@ -49,7 +49,8 @@ Examples:
   airlift ${verb} --rootfs k3s.airlift --name prod --masters root@10.0.0.[2-3] --through root@10.0.0.1
   airlift ${verb} --name dev --nodes 2
 
-A number adds containers, which run the image of the cluster and need no rootfs.`,
+A number adds containers, which run the image of the cluster and need no rootfs. New nodes get the labels, taints and
+options of containers that were given to all nodes of their role; what is given here is for the new ones alone.`,
   )
   return onAction(command, deps, async (io, flags) => {
     const { addCommand } = await import('../actions/add.js')
