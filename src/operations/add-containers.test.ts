@@ -90,6 +90,19 @@ describe('an add of containers that fails', () => {
     )
   })
 
+  it('runs nothing in a master that ends again and again', async () => {
+    let dead = false
+    const own = await cluster(testContainers(3, 0), {
+      script: (name, text) => {
+        if (name.endsWith('master-3') && text.includes('to be Ready')) dead = true
+        return dead && name.endsWith('master-3') ? FAIL : undefined
+      },
+    })
+    const before = await belongings(own.engine, 'dev')
+    expect((await more(own, { masters: 1 })).error?.hint).toContain('what this add made was removed')
+    expect(await belongings(own.engine, 'dev')).toEqual(before)
+  })
+
   it('leaves it with --keep', async () => {
     const own = await cluster(testContainers(1, 0), { script: notReady('worker-0') })
     expect((await more(own, { nodes: 1 }, { keep: true })).error).toMatchObject({ code: 'E_START' })
@@ -113,7 +126,9 @@ describe('an add of containers that fails', () => {
         : found
     }
     const { error } = await more(own, { nodes: 1 })
-    expect(error?.hint).toMatch(/not everything .*\(no master .* airlift delete --nodes airlift-dev-worker-0/)
+    expect(error?.hint).toMatch(
+      /not everything .*\(no master .* airlift delete .*--nodes airlift-dev-worker-0/,
+    )
     expect(await containers(own)).toContain('container airlift-dev-worker-0 running')
   })
 })

@@ -38,6 +38,7 @@ export function engineHandler(
         if (action.op === 'create') return createContainer(engine, action, options, ctx, onSent)
         // Before: what was begun and not ended is then found by its policy.
         if ('restart' in action && action.restart) await engine.setRestart(action.name, action.restart)
+        if (action.op === 'policy') return
         if (action.op === 'start') return starts(() => engine.startContainer(action.name))
         if (action.op === 'attach') return engine.attach(action.network, action.name, action)
         if (action.op === 'rename') return renameContainer(engine, action.name, action.to)

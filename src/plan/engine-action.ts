@@ -82,6 +82,13 @@ export type EngineAction =
       /** Of a start or stop: whether it comes back with the engine from now on; set before. */
       readonly restart?: 'no' | 'always'
     }
+  /** Sets whether it is started again when it ends; it goes on as it is. */
+  | {
+      readonly kind: 'container'
+      readonly op: 'policy'
+      readonly name: string
+      readonly restart: 'no' | 'always'
+    }
   /** Puts a container that does not run into a network again, which was removed and made anew. */
   | {
       readonly kind: 'container'

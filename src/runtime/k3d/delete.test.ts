@@ -82,6 +82,47 @@ describe('volumes of a node that leaves', () => {
   })
 })
 
+describe('a container whose node leaves is kept from coming back by the engine alone', () => {
+  const spec = testContainers(3, 1)
+  const found = settled(spec, testContainerWorld(spec))
+  const quiet = (
+    node: NodeSpec | undefined,
+    state: 'running' | 'restarting' | 'exited',
+    kind: 'docker' | 'podman' = 'docker',
+  ) => {
+    const { engine } = found
+    if (!engine || !node) throw new Error('no engine')
+    const containers = engine.containers.map((one) =>
+      one.name === node.target.host ? { ...one, state } : one,
+    )
+    const machines = found.machines.map((one) => {
+      const nodes = one.installed.nodes?.map((entry) =>
+        entry.role === 'master' ? { ...entry, voter: true } : entry,
+      )
+      return nodes ? { ...one, installed: { ...one.installed, nodes } } : one
+    })
+    const world = { ...found, machines, engine: { ...engine, info: { ...engine.info, kind }, containers } }
+    const plan = node.role === 'master' ? planDeleteMasters : planDeleteNodes
+    return plan(spec, world, [node]).steps.find(({ id }) => id.endsWith('/quiet'))?.actions
+  }
+  const [, master] = spec.masters
+
+  it.each(['running', 'restarting'] as const)('where it is %s', (state) => {
+    expect(quiet(master, state)).toEqual([
+      { kind: 'container', op: 'policy', name: 'airlift-dev-master-1', restart: 'no' },
+    ])
+    expect(quiet(spec.nodes[0], state)).toMatchObject([
+      { kind: 'container', op: 'stop', name: 'airlift-dev-worker-0', restart: 'no' },
+    ])
+  })
+
+  it('but for a master of Podman, which cannot change a policy', () => {
+    expect(quiet(master, 'running', 'podman')).toMatchObject([{ kind: 'script' }])
+    expect(quiet(master, 'restarting', 'podman')).toBeUndefined()
+    expect(quiet(master, 'exited')).toBeUndefined()
+  })
+})
+
 describe('the master that publishes the API of a cluster without a load balancer', () => {
   const port = {
     address: '127.0.0.1',
