@@ -52,6 +52,7 @@ export function errorJson(
     message: error.message,
     hint: error.hint ?? null,
     machine: error.machine === undefined ? null : idOf(error.machine, machines),
+    ...(error.log.length > 0 ? { log: error.log } : {}),
   }
 }
 

@@ -66,7 +66,7 @@ async function report(
   const known = toReportable(error, argv)
   if (flags.output === 'json') {
     deps.stdout.write(
-      `${JSON.stringify({ error: { code: known.code, message: known.message, hint: known.hint ?? null, machine: known.machine ?? null, ...(known.data ? { data: known.data } : {}) } }, null, 2)}\n`,
+      `${JSON.stringify({ error: { code: known.code, message: known.message, hint: known.hint ?? null, machine: known.machine ?? null, ...(known.log.length > 0 ? { log: known.log } : {}), ...(known.data ? { data: known.data } : {}) } }, null, 2)}\n`,
     )
   }
   deps.stderr.write(flags.events ? errorEvent(known) : renderError(known, flags))

@@ -27,11 +27,11 @@ import { type OperationReport, reportOf } from './report.js'
 import { requireBuildable } from './require-buildable.js'
 import { requireHere } from './require-here.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
-import { rollBackAdd, rollbackAddHint, unmadeNodes } from './rollback-add.js'
+import { rollBackAdd, undoneAdd, unmadeNodes } from './rollback-add.js'
 import type { OperationDeps } from './session.js'
 import { settle } from './settle.js'
 import { warnOfTwoMasters } from './two-masters.js'
-import { withHint } from './with-hint.js'
+import { undoneError, undoneReport } from './undone.js'
 
 /** What `add` is asked for. */
 export interface AddInput {
@@ -141,10 +141,11 @@ async function takeBack(
   ctx: Context,
   deps: OperationDeps,
 ): Promise<AddOutcome> {
-  const undone = rollbackAddHint(await rollBackAdd(spec, made, ctx, deps), made)
-  ctx.events.emit({ level: 'warn', code: 'rollback.done', message: undone })
-  if (!error || ctx.signal.aborted) throw interrupted(report, undone)
-  return { plan, report: { ...report, outcome: 'failed' }, problems, error: withHint(error, undone) }
+  const undone = undoneAdd(await rollBackAdd(spec, made, ctx, deps), spec, made)
+  ctx.events.emit({ level: 'warn', code: 'rollback.done', message: undone.told })
+  if (!error || ctx.signal.aborted) throw interrupted(report, undone.told)
+  const told = undoneReport(report, error, undone)
+  return { plan, report: told, problems, error: undoneError(error, undone) }
 }
 
 /** Disposing closes a rootfs that was opened here. */

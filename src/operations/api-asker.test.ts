@@ -63,7 +63,7 @@ async function master(
       : undefined
   const ask = createApiAsker({ engine, cluster: 'dev', doors: createApiDoors(engine, 6443), explain }, ctx)
   const machine = createFakeMachine({ id: `docker://${NAME}`, name: NAME })
-  return { engine, ask: () => ask(machine, wait, ctx.signal) }
+  return { engine, ask: (timeoutMs = 60_000) => ask(machine, { ...wait, timeoutMs }, ctx.signal) }
 }
 
 it('leaves it to the container where the engine is on another computer', async () => {
@@ -78,6 +78,22 @@ it('gives up in time, and says for what, with the end of the log', async () => {
       message: 'not done after 60 s: the API server to be ready',
       log: ['level=error msg="b"'],
     })
+})
+
+it('gives up with the last lines where none tells of an error, and with the cause where one does', async () => {
+  await expect((await master()).ask()).rejects.toMatchObject({
+    code: 'E_TIMEOUT',
+    log: ['level=info msg="starting"'],
+    hint: `see its whole log: docker logs ${NAME}`,
+  })
+  // Before anybody has looked at its log.
+  await expect((await master({ log: 'not authorized\n' })).ask(1000)).rejects.toMatchObject({
+    code: 'E_TIMEOUT',
+    exit: 4,
+    message: 'not done after 1 s: the API server to be ready: another token',
+    log: ['not authorized'],
+    hint: 'use the same',
+  })
 })
 
 it('ends at once where the log tells that waiting will not help', async () => {

@@ -7,7 +7,7 @@ import type { AskHandler } from '../plan/execute.js'
 import type { ApiQuestion } from '../plan/plan.js'
 import { type ApiDoors, readText } from './api-door.js'
 import { type ApiAnswer, askApi } from './api-request.js'
-import { type ExplainLog, explainEnd, RESTARTS } from './last-words.js'
+import { type ExplainLog, explainEnd, explainLate, RESTARTS } from './last-words.js'
 
 /**
  * Pause between two questions. A question costs a millisecond or two, where `k3s kubectl` in the container costs 160; who waits
@@ -57,7 +57,7 @@ export function createApiAsker(input: AskerInput, ctx: Context): AskHandler {
       const now = ctx.clock.now()
       if (now > deadline) {
         const log = await lastLines(input, own, await engine.container(own))
-        throw late(machine.name, wait.what, wait.timeoutMs, log)
+        throw explainLate(machine.name, wait, log, input.explain)
       }
       if (now - looked > LOOK_MS) {
         looked = now
@@ -150,12 +150,4 @@ function lines(text: string, count = LINES): string[] {
     .split('\n')
     .slice(-count)
     .map((line) => line.slice(0, 300))
-}
-
-function late(machine: string, what: string, timeoutMs: number, log: readonly string[]): AirliftError {
-  return new AirliftError('E_TIMEOUT', `not done after ${Math.ceil(timeoutMs / 1000)} s: ${what}`, {
-    machine,
-    log: log.filter((line) => /level=(fatal|error|warn)|^[EFW][0-9]{4} /.test(line)).slice(-8),
-    hint: `see its whole log: docker logs ${machine}`,
-  })
 }

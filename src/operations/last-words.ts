@@ -6,6 +6,9 @@ export type ExplainLog = (
   log: string,
 ) => { readonly code: ErrorCode; readonly message: string; readonly hint: string } | undefined
 
+/** The remedy where nothing is known but that the log may tell. */
+export const seeLog = (container: string): string => `see its whole log: docker logs ${container}`
+
 /** So many restarts in one wait mean that the node cannot start; one that joins may need one or two. */
 export const RESTARTS = 5
 
@@ -43,6 +46,21 @@ export function explainEnd(
     state === 'exited' || state === 'dead'
       ? `k3s ended with exit code ${exitCode} in ${name}, and the container with it`
       : `k3s has ended ${restarts} times in ${name}`
-  const hint = `see its whole log: docker logs ${name}`
-  return { final: false, error: new AirliftError('E_START', message, { ...details, hint }) }
+  return { final: false, error: new AirliftError('E_START', message, { ...details, hint: seeLog(name) }) }
+}
+
+/** What was waited for too long, with the cause where the log tells it: something else may have been waited for first. */
+export function explainLate(
+  container: string,
+  wait: { readonly what: string; readonly timeoutMs: number },
+  log: readonly string[],
+  explain: ExplainLog,
+): AirliftError {
+  const known = explain(log.join('\n'))
+  const late = `not done after ${Math.ceil(wait.timeoutMs / 1000)} s: ${wait.what}`
+  return new AirliftError('E_TIMEOUT', known ? `${late}: ${known.message}` : late, {
+    machine: container,
+    log: tellingLines(log),
+    hint: known?.hint ?? seeLog(container),
+  })
 }

@@ -6,6 +6,7 @@ import { planDelete } from './delete.js'
 import { type ObservedCluster, observeCluster } from './observe-cluster.js'
 import { type RollbackResult, undo } from './rollback.js'
 import type { OperationDeps } from './session.js'
+import type { Undone } from './undone.js'
 
 /** How long the pods of a node that has only just come may take to leave it. Milliseconds. */
 const DRAIN_MS = 20_000
@@ -59,14 +60,20 @@ async function allSeen(cluster: ObservedCluster, ctx: Context): Promise<World> {
   return { ...world, machines, unreachable: [] }
 }
 
-/** What the user is told of it, as the end of a hint. */
-export function rollbackAddHint(result: RollbackResult, made: readonly NodeSpec[]): string {
-  if (!result.error) return 'what this add made was removed; --keep leaves it, to be looked at'
-  const names = (role: NodeSpec['role']): string =>
+/** What the user is told of it. */
+export function undoneAdd(
+  { error }: RollbackResult,
+  { name }: ClusterSpec,
+  made: readonly NodeSpec[],
+): Undone {
+  if (!error)
+    return { removed: true, told: 'what this add made was removed; --keep leaves it, to be looked at' }
+  const of = (role: NodeSpec['role']): string =>
     made.flatMap((node) => (node.role === role ? [node.target.host] : [])).join(',')
   const flags = [
-    ...(names('master') ? [`--masters ${names('master')}`] : []),
-    ...(names('worker') ? [`--nodes ${names('worker')}`] : []),
+    ...(of('master') ? [`--masters ${of('master')}`] : []),
+    ...(of('worker') ? [`--nodes ${of('worker')}`] : []),
   ]
-  return `not everything that this add made could be removed (${result.error.message}): the same command finishes it, airlift delete ${flags.join(' ')} removes it`
+  const told = `not everything that this add made could be removed (${error.message}): the same command finishes it, airlift delete --name ${name} ${flags.join(' ')} removes it`
+  return { removed: false, told }
 }

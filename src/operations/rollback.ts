@@ -6,6 +6,7 @@ import { executePlan } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
 import type { World } from '../runtime/runtime.js'
 import type { ObservedCluster } from './observe-cluster.js'
+import type { Undone } from './undone.js'
 
 /** Whether the engine had nothing of the cluster: whatever has its name then was made by this run. */
 export function isUnmade(spec: ClusterSpec, world: World): boolean {
@@ -67,9 +68,10 @@ export async function undo(
   return failed ? { error: failed } : {}
 }
 
-/** What the user is told of it, as the end of a hint. */
-export function rollbackHint(result: RollbackResult): string {
-  if (result.error)
-    return `not everything that this run made could be removed (${result.error.message}): airlift reset removes the rest`
-  return 'what this run made was removed; --keep leaves it, to be looked at'
+/** What the user is told of it. */
+export function undoneRun({ error }: RollbackResult): Undone {
+  const told = error
+    ? `not everything that this run made could be removed (${error.message}): airlift reset removes the rest`
+    : 'what this run made was removed; --keep leaves it, to be looked at'
+  return { removed: error === undefined, told }
 }

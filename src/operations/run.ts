@@ -28,13 +28,13 @@ import { type OperationReport, reportOf } from './report.js'
 import { requireBuildable } from './require-buildable.js'
 import { requireHere } from './require-here.js'
 import { requireUsable } from './require-usable.js'
-import { isUnmade, rollBack, rollbackHint } from './rollback.js'
+import { isUnmade, rollBack, undoneRun } from './rollback.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { settle } from './settle.js'
 import { takenMeanwhile } from './taken-meanwhile.js'
 import { findTakenName } from './taken-name.js'
 import { warnOfUnappliedTaints } from './unapplied-taints.js'
-import { withHint } from './with-hint.js'
+import { undoneError, undoneReport } from './undone.js'
 
 /** How often it is tried where what was chosen is taken by others in the same moment. */
 const TRIES = 3
@@ -146,14 +146,14 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   // What another command is making is not of this run.
   const ours = isUnmade(spec, cluster.world) && error?.code !== 'E_LOCKED'
   if (broken && ours && spec.containers?.keep !== true) {
-    const undone = rollbackHint(await rollBack(spec, cluster, ctx))
-    ctx.events.emit({ level: 'warn', code: 'rollback.done', message: undone })
-    if (result.interrupted || ctx.signal.aborted) throw interrupted(report, undone)
+    const undone = undoneRun(await rollBack(spec, cluster, ctx))
+    ctx.events.emit({ level: 'warn', code: 'rollback.done', message: undone.told })
+    if (result.interrupted || ctx.signal.aborted) throw interrupted(report, undone.told)
     return {
       plan,
-      report: { ...report, outcome: 'failed' },
+      report: undoneReport(report, error, undone),
       problems,
-      ...(error ? { error: withHint(error, undone) } : {}),
+      ...(error ? { error: undoneError(error, undone) } : {}),
     }
   }
   if (result.steps.some((step) => step.outcome === 'done') || plan.steps.length === 0) {

@@ -116,6 +116,16 @@ describe.each(shells.map((shell) => [shell.join(' '), shell] as const))(
       expect(result.stdout).toMatch(/@@hint run the same command again.*--timeout/)
     })
 
+    it('report a timeout with the cause that its script knows by then', () => {
+      const script = `[ -z "\${late:-}" ] || { printf '@@log the disk\\n@@fail E_DISK_FULL the disk is full\\n@@hint free some\\n'; exit 11; }; exit 1`
+      const result = runIn(shell, [
+        { kind: 'wait', what: 'the node', script, timeoutMs: 1000, diagnose: 'echo more' },
+      ])
+      expect(result.stdout).toContain('@@log the disk\n@@log more\n')
+      expect(result.stdout).toContain('@@fail E_TIMEOUT not done after 1 s: the node: the disk is full\n')
+      expect(result.stdout).toContain('@@hint free some\n')
+    })
+
     it('end a wait at once when its script knows that it is hopeless', () => {
       const started = Date.now()
       const result = runIn(shell, [

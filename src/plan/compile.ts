@@ -140,7 +140,8 @@ function compileService(action: Extract<Action, { kind: 'service' }>): string {
 }
 
 /** What to do where the log does not tell of a cause. */
-const WAIT_LONGER = 'run the same command again: it goes on where it stopped; --timeout lets it wait longer'
+export const WAIT_LONGER =
+  'run the same command again: it goes on where it stopped; --timeout lets it wait longer'
 
 function compileWait(action: Extract<Action, { kind: 'wait' }>, secrets: Secrets): string {
   const seconds = Math.max(1, Math.ceil(action.timeoutMs / 1000))
@@ -159,8 +160,14 @@ function compileWait(action: Extract<Action, { kind: 'wait' }>, secrets: Secrets
       ? `  if [ $recovered = no ] && [ $((n % 5)) = 0 ] && lost; then recovered=yes; printf '@@note %s\\n' ${quote(recover.title)}; ( ${recover.script}\n) >&2; end=$(( $(date +%s) + ${seconds} )); fi`
       : '  :',
     '  if [ "$(date +%s)" -ge "$end" ]; then',
+    // Once more, and now the script says what it knows of the cause, be it hopeless or not.
+    '    out=$(late=yes; try) && break',
+    '    told() { printf \'%s\\n\' "$out" | sed -n "s/^@@$1 //p" | tail -n 1; }',
+    "    why=$(told 'fail [A-Z_]*'); cure=$(told hint)",
+    "    printf '%s\\n' \"$out\" | grep '^@@log '",
     `    ( ${action.diagnose || ':'}\n) 2>&1 | tail -n 20 | sed 's/^/@@log /'`,
-    `    fail E_TIMEOUT ${quote(`not done after ${seconds} s: ${action.what}`)} ${quote(WAIT_LONGER)}`,
+    `    said=${quote(`not done after ${seconds} s: ${action.what}`)}; longer=${quote(WAIT_LONGER)}`,
+    '    fail E_TIMEOUT "$said${why:+: $why}" "${cure:-$longer}"',
     '  fi',
     '  nap 0.2',
     'done',

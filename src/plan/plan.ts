@@ -84,7 +84,8 @@ export type Action =
     }
   /**
    * Polls on the machine until the script exits 0. Exit 10 or above is final: the last line that it printed says why.
-   * When time is up, `diagnose` runs and what it prints becomes the error's log.
+   * When time is up, it runs once more with `late=yes`, and the `@@fail` and `@@hint` of a cause that it then knows become part of
+   * the error; what `diagnose` prints becomes the error's log.
    */
   | {
       readonly kind: 'wait'

@@ -52,21 +52,23 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
 it('tells, while images are missing, what keeps k3s from getting up', () => {
   const { script } = checkImages(['r.local/a:1'], 'k3s-agent', 1000)
   expect(script).toContain('the master refuses the token of this node')
-  expect(script).toMatch(/if \[ \$\(\(n % 4\)\) = 3 \]; then fatal; fi\nexit 1$/)
+  expect(script).toMatch(/if \[ \$\(\(n % 4\)\) = 3 \] \|\| \[ -n "\$\{late:-\}" \]; then fatal; fi\nexit 1$/)
 })
 
 describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
   'the wait for the system, under %s',
   (_, shell) => {
     /** Asks once, of a kubectl that prints these lines, or that fails. */
-    const look = (lines: readonly string[] | undefined, wanted?: readonly string[]) => {
+    const look = (lines: readonly string[] | undefined, wanted?: readonly string[], before = 'n=0') => {
       const k3s = join(dir, 'k3s')
       const answer = lines?.map((line) => `echo ${line}`).join('\n') ?? 'exit 1'
       writeFileSync(k3s, `#!/bin/sh\n${answer}\n:\n`)
       chmodSync(k3s, 0o755)
       const [program = '', ...rest] = shell
       const script = waitSystem(1000, wanted).script.replaceAll(K3S.binary, k3s)
-      const { status, stdout } = spawnSync(program, [...rest, '-c', script], { encoding: 'utf8' })
+      const { status, stdout } = spawnSync(program, [...rest, '-c', `${before}\n${script}`], {
+        encoding: 'utf8',
+      })
       return [status, stdout.trim()]
     }
 
@@ -82,6 +84,16 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
     it('is over at once where everything was disabled, but not while nothing answers', () => {
       expect(look([], [])).toEqual([0, ''])
       expect(look(undefined, [])).toEqual([1, ''])
+    })
+
+    it('names a pod whose image cannot be pulled, when time is up', () => {
+      const pods = ['coredns-1 1/1 Running 0 1m', 'web-2 0/1 ImagePullBackOff 0 1m']
+      expect(look(pods)).toEqual([1, ''])
+      const [status, told] = look(pods, undefined, 'n=5; late=yes')
+      expect(status).toBe(11)
+      expect(told).toMatch(
+        /^@@fail E_TIMEOUT the image of the pod web-2 cannot be pulled\n@@hint .*describe pod/,
+      )
     })
 
     it('goes on while there is none, where it is not known what was disabled', () => {

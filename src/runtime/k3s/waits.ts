@@ -10,11 +10,14 @@ import { VOTE } from './vote-script.js'
 
 type Wait = Extract<Action, { kind: 'wait' }>
 
-/** The script of a wait. Looks for a hopeless log every fourth poll, which costs less than the polls themselves. */
+/**
+ * The script of a wait. Looks for a hopeless log every fourth poll, which costs less than the polls themselves, and once more when
+ * time is up (`late`).
+ */
 export function poll(unit: string, check: string): string {
   // Restarts are counted from here: what made the service end before may have been mended since.
   const anew = `[ $n -gt 0 ] || systemctl reset-failed ${unit} 2>/dev/null`
-  return `${fatalScript(unit)}\n${anew}\n${check}\nif [ $((n % 4)) = 3 ]; then fatal; fi\nexit 1`
+  return `${fatalScript(unit)}\n${anew}\n${check}\nif [ $((n % 4)) = 3 ] || [ -n "\${late:-}" ]; then fatal; fi\nexit 1`
 }
 
 /**
@@ -89,6 +92,14 @@ export function waitWorkerReady(node: string, timeoutMs: number): Wait {
   }
 }
 
+/** Only when time is up: a pull that fails is tried again, and may go well. */
+const UNPULLED = [
+  'if [ -n "${late:-}" ]; then',
+  `  pod=$(${kubectl('get pods -n kube-system --no-headers')} 2>/dev/null | awk '$3 ~ /^(Init:)?(ErrImagePull|ImagePullBackOff)$/ { print $1; exit }')`,
+  `  [ -z "$pod" ] || { printf '@@fail E_TIMEOUT %s\\n@@hint %s\\n' "the image of the pod $pod cannot be pulled" "see why: k3s kubectl describe pod -n kube-system $pod; a bundle brings images with it, registries.yaml says where else they are"; exit 11; }`,
+  'fi',
+].join('\n')
+
 /**
  * Until the Deployments of kube-system are available. k3s makes them one after the other, that of traefik by a job of its own:
  * those that are there are not all of them yet.
@@ -100,17 +111,28 @@ export function waitSystem(timeoutMs: number, wanted?: readonly string[]): Wait 
     '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Available")].status}{"\\n"}{end}'
   const missing =
     wanted === undefined
-      ? '[ -n "$out" ] || exit 1'
+      ? '[ -n "$out" ] || return 1'
       : wanted
           .map(
             (name) =>
-              `printf '%s\\n' "$out" | grep -qx ${name}=True || { echo 'not available: ${name}'; exit 1; }`,
+              `printf '%s\\n' "$out" | grep -qx ${name}=True || { echo 'not available: ${name}'; return 1; }`,
           )
           .join('\n')
   return {
     kind: 'wait',
     what: 'the Deployments of kube-system',
-    script: `out=$(${kubectl(`get deployments -n kube-system -o ${quote(`jsonpath=${path}`)}`)} 2>/dev/null) || exit 1\n${missing}\nif printf '%s\\n' "$out" | grep -v '=True$' | grep -q .; then exit 1; fi\nexit 0`,
+    script: poll(
+      'k3s',
+      [
+        'available() {',
+        `out=$(${kubectl(`get deployments -n kube-system -o ${quote(`jsonpath=${path}`)}`)} 2>/dev/null) || return 1`,
+        missing,
+        `! printf '%s\\n' "$out" | grep -v '=True$' | grep -q .`,
+        '}',
+        'available && exit 0',
+        UNPULLED,
+      ].join('\n'),
+    ),
     timeoutMs,
     diagnose: `${kubectl('get pods -n kube-system -o wide')}; ${kubectl('get events -n kube-system --sort-by=.lastTimestamp')} | tail -n 8`,
   }
