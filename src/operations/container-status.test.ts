@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { NodeSpec } from '../cluster/spec.js'
+import { AirliftError } from '../core/errors.js'
 import { testContainers, testContainerWorld, testEngine } from '../runtime/k3d/world.fixture.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
 import { requireAnswering } from './add-checks.js'
@@ -34,6 +36,7 @@ describe('the status of a cluster in containers', () => {
     (ready) => {
       const found = statusOf(testContainers(1, 0), withoutWorker(ready))
       expect(found.health).toBe('degraded')
+      expect(found.nodes[1]).toMatchObject({ ready: false, machine: null })
       expect(found.problems).toEqual([
         expect.objectContaining({ code: 'not-installed', machine: 'docker://airlift-dev-worker-0' }),
       ])
@@ -42,6 +45,43 @@ describe('the status of a cluster in containers', () => {
       )
     },
   )
+
+  it.each(['exited', 'paused'] as const)('calls no node ready whose container is %s', (state) => {
+    const world = withoutWorker(true)
+    const spec = testContainers(1, 1)
+    const [master] = world.engine?.containers ?? []
+    if (!master) throw new Error('no master')
+    const worker = { ...master, name: 'airlift-dev-worker-0', state }
+    const both = testContainerWorld(spec, testEngine({ containers: [master, worker] }))
+    const machines = both.machines.map((machine, i) => (i === 0 ? (world.machines[0] ?? machine) : machine))
+    const found = statusOf(spec, { ...both, machines })
+    expect(found.nodes).toMatchObject([
+      { ready: true, message: '' },
+      { name: worker.name, ready: false, message: `the container is ${state}` },
+    ])
+    expect(found.problems.map(({ code }) => code)).toEqual(['service-down'])
+  })
+
+  it('sends nobody to SSH for a container that cannot be looked into', () => {
+    const world = withoutWorker(true)
+    const target = { kind: 'container', text: 'airlift-dev-master-3', host: 'airlift-dev-master-3' } as const
+    const node: NodeSpec = { target, role: 'master', labels: {}, taints: [] }
+    const problem = (error: AirliftError) =>
+      statusOf(testContainers(1, 0), {
+        ...world,
+        unreachable: [{ node, id: 'docker://airlift-dev-master-3', error }],
+      }).problems[0]
+    const crash = new AirliftError('E_START', 'another configuration', { hint: 'give all the same' })
+    expect(problem(crash)).toMatchObject({
+      code: 'service-down',
+      message: 'another configuration',
+      hint: 'give all the same; or take it out: airlift delete --name dev --masters airlift-dev-master-3',
+    })
+    expect(problem(new AirliftError('E_ENGINE', 'an error'))).toMatchObject({
+      code: 'unreachable',
+      hint: 'see its whole log: docker logs airlift-dev-master-3',
+    })
+  })
 
   it('tells of a load balancer that is gone, without which nobody reaches the API', () => {
     const labels = { 'airlift.spec': JSON.stringify({ image: 'k3s', network: 'n', loadBalancer: true }) }

@@ -1,12 +1,14 @@
 import { LABELS, recordOfLabels } from '../cluster/container-labels.js'
 import { containerName } from '../cluster/container-spec.js'
 import { MAKE_AGAIN } from '../cluster/no-master.js'
-import type { ClusterSpec } from '../cluster/spec.js'
+import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
+import type { AirliftError } from '../core/errors.js'
 import { containerId } from '../machine/container-id.js'
 import type { EngineContainer } from '../machine/docker/engine.js'
 import { missedNetwork } from '../runtime/missed-network.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
 import type { StatusProblem } from './cluster-status.js'
+import { seeLog } from './last-words.js'
 
 /**
  * What is wrong with the containers of a cluster, the load balancer among them. Pure.
@@ -83,6 +85,19 @@ export function containerProblems(
       })
   }
   return problems
+}
+
+/** What is told of a container that cannot be looked into, such as one whose k3s ends again and again. */
+export function unusableContainer(
+  { name }: ClusterSpec,
+  { role, target: { host } }: NodeSpec,
+  error: AirliftError,
+): Partial<StatusProblem> & Pick<StatusProblem, 'hint'> {
+  const flag = role === 'master' ? '--masters' : '--nodes'
+  const leave = `take it out: airlift delete --name ${name} ${flag} ${host}`
+  // What the engine itself answers is not about k3s.
+  if (error.code.startsWith('E_ENGINE')) return { hint: error.hint ?? seeLog(host) }
+  return { code: 'service-down', hint: `${error.hint ?? seeLog(host)}; or ${leave}` }
 }
 
 /** Of a container that was taken off the network of its cluster, whatever else that makes of it. */

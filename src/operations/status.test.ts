@@ -128,6 +128,13 @@ describe('statusOf', () => {
     expect(found.problems.map((problem) => problem.code)).toEqual(['service-down'])
   })
 
+  it('calls no node ready whose service does not run, although the cluster does for a while', () => {
+    const known = [master, node('bare2', 'worker', true)]
+    const found = statusOf(two, world(known, { active: false, role: 'worker' }))
+    expect(found.nodes[1]).toMatchObject({ ready: false, message: 'the service does not run' })
+    expect(statusOf(two, world(known, { active: true, role: 'worker' })).nodes[1]?.ready).toBe(true)
+  })
+
   it('sends whoever has a service without a program to run, which puts it back', () => {
     const known = [master, node('bare2', 'worker', false)]
     const { problems } = statusOf(two, world(known, { active: false, role: 'worker' }))

@@ -6,7 +6,7 @@ import { containerId } from '../machine/container-id.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
 import type { ClusterStatus, NodeReport, StatusProblem } from './cluster-status.js'
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
-import { containerProblems } from './container-status.js'
+import { containerProblems, unusableContainer } from './container-status.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { isShut, unusableCode } from './unusable.js'
@@ -30,10 +30,10 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
   const answering = masters.find((machine) => machine.installed.apiReady)
   const known = answering?.installed.nodes ?? []
   const nodes = world.machines
-    .map((machine) => nodeReport(machine, known))
+    .map((machine) => nodeReport(machine, known, world))
     .concat(unreachableReports(world, known))
   const strangers = known.filter((node) => !nodes.some((report) => report.name === node.name))
-  const all = [...nodes, ...strangers.map((node) => ({ ...strip(node), machine: null }))]
+  const all = [...nodes, ...strangers.map((node) => strangerReport(spec, node, world))]
   const ofMachines = machineProblems(spec, world, answering)
   const told = new Set(ofMachines.map((problem) => problem.machine))
   const problems = [...ofMachines, ...nodeProblems(world, all, answering, told)]
@@ -60,24 +60,41 @@ function strip(node: NodeStatus): Omit<NodeReport, 'machine'> {
   return rest
 }
 
-function nodeReport(machine: MachineWorld, known: readonly NodeStatus[]): NodeReport {
+function nodeReport(machine: MachineWorld, known: readonly NodeStatus[], world: World): NodeReport {
   const name = machine.facts.hostname.toLowerCase()
   const found = known.find((node) => node.name === name)
-  if (found) return { ...strip(found), role: machine.node.role, machine: machine.id }
-  const message = machine.installed.active
-    ? 'not registered'
-    : machine.installed.role
-      ? 'the service does not run'
-      : 'k3s is not installed'
+  const stopped = whyStopped(machine, world)
+  if (found) return { ...reportOf(found, stopped), role: machine.node.role, machine: machine.id }
   return {
     name,
     role: machine.node.role,
     ready: false,
     version: machine.installed.version ?? '',
     address: machine.facts.routeSource?.address ?? machine.facts.defaultRoute?.source ?? '',
-    message,
+    message: stopped ?? (machine.installed.active ? 'not registered' : 'k3s is not installed'),
     machine: machine.id,
   }
+}
+
+/** What the cluster says of a node, unless its machine shows that it is otherwise: it is called Ready for another 40 seconds. */
+function reportOf(node: NodeStatus, stopped: string | undefined): Omit<NodeReport, 'machine'> {
+  return node.ready && stopped !== undefined
+    ? { ...strip(node), ready: false, message: stopped }
+    : strip(node)
+}
+
+/** Why no kubelet can run on a machine; undefined where one may. */
+function whyStopped({ name, installed }: MachineWorld, { engine }: World): string | undefined {
+  if (installed.active) return undefined
+  if (!engine) return installed.role && 'the service does not run'
+  const container = engine.containers.find((entry) => entry.name === name)
+  return `the container is ${container?.state ?? 'gone'}`
+}
+
+/** A node that the cluster knows and no machine accounts for. */
+function strangerReport({ name }: ClusterSpec, node: NodeStatus, { engine }: World): NodeReport {
+  const isGone = engine !== undefined && node.name.startsWith(`airlift-${name}-`)
+  return { ...reportOf(node, isGone ? 'the container is gone' : undefined), machine: null }
 }
 
 function unreachableReports(world: World, known: readonly NodeStatus[]): NodeReport[] {
@@ -97,11 +114,13 @@ function machineProblems(
   world: World,
   answering: MachineWorld | undefined,
 ): StatusProblem[] {
-  const problems: StatusProblem[] = world.unreachable.map(({ id, error }) => ({
+  const problems: StatusProblem[] = world.unreachable.map(({ node, id, error }) => ({
     code: unusableCode(error),
     machine: id,
     message: error.message,
-    hint: (isShut(error) && error.hint) || 'check that it is switched on and that ssh reaches it',
+    ...(world.engine
+      ? unusableContainer(spec, node, error)
+      : { hint: (isShut(error) && error.hint) || 'check that it is switched on and that ssh reaches it' }),
   }))
   if (isStopped(world)) {
     return [
