@@ -137,3 +137,15 @@ export function containerName(cluster: string, role: 'master' | 'worker' | 'lb',
 export function containerIndex(name: string): number {
   return Number(/-(\d+)$/.exec(name)?.[1] ?? 0)
 }
+
+/** The node that a volume of a cluster was made for, as its name tells; undefined for what is of no node alone. */
+export function nodeOfVolume(
+  cluster: string,
+  volume: string,
+): { readonly name: string; readonly role: 'master' | 'worker'; readonly index: number } | undefined {
+  const prefix = `airlift-${cluster}-`
+  if (!volume.startsWith(prefix)) return undefined
+  const [, role, index] = /^(master|worker)-(\d+)(?:-|$)/.exec(volume.slice(prefix.length)) ?? []
+  if (role !== 'master' && role !== 'worker') return undefined
+  return { name: containerName(cluster, role, Number(index)), role, index: Number(index) }
+}

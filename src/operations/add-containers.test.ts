@@ -13,6 +13,7 @@ import {
   type LabOptions,
   tinyRootfs,
 } from './containers.fixture.js'
+import { deleteNodes } from './delete.js'
 import { nextPlaces } from './next-places.js'
 import { run } from './run.js'
 
@@ -197,6 +198,25 @@ describe('an add that was killed', () => {
       hint: expect.stringContaining('airlift delete --nodes airlift-dev-worker-1'),
     })
   })
+})
+
+it('begins no new node on the volumes of one that has left, which delete still finds by its name', async () => {
+  const own = await cluster(testContainers(1, 2))
+  const name = 'airlift-dev-worker-1'
+  await own.engine.removeContainer(name, { force: true })
+  own.forget(name)
+  expect((await nextPlaces(ref(testContainers(1, 1)), own.ctx, own.deps)).worker(1)).toEqual([2])
+  const input = { cluster: ref(testContainers(1, 2)), options: {}, kubeconfig: 'none' }
+  const { error } = await deleteNodes(
+    { ...input, leaving: { masters: [], nodes: [name] } },
+    own.ctx,
+    own.deps,
+  )
+  expect(error).toBeUndefined()
+  expect((await belongings(own.engine, 'dev')).filter((one) => one.includes('worker-1'))).toEqual([])
+  await expect(
+    deleteNodes({ ...input, leaving: { masters: [], nodes: [name] } }, own.ctx, own.deps),
+  ).rejects.toMatchObject({ exit: 2 })
 })
 
 it('asks only the engine where every node was seen ready', async () => {

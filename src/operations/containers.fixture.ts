@@ -29,6 +29,8 @@ export interface ContainerLab {
   readonly deps: OperationDeps
   /** Scripts that were run, as `CONTAINER: first words`; probes are left out. */
   readonly scripts: readonly string[]
+  /** Lets the cluster have no Node of a container any more. */
+  readonly forget: (container: string) => void
   /** Interrupts what runs. */
   readonly abort: () => void
 }
@@ -84,7 +86,14 @@ export function containerLab(options: LabOptions): ContainerLab {
     clock: { now: () => Date.now(), sleep: async () => {} },
   })
   const deps: OperationDeps = { secrets: undefined as never, connectEngine: async () => engine }
-  return { engine, ctx, deps, scripts, abort: () => controller.abort(new Error('interrupted')) }
+  return {
+    engine,
+    ctx,
+    deps,
+    scripts,
+    forget: (name) => ready.delete(name),
+    abort: () => controller.abort(new Error('interrupted')),
+  }
 }
 
 /** A home directory for each test of a file. */

@@ -1,3 +1,4 @@
+import { nodeOfVolume } from '../cluster/container-spec.js'
 import type { Filterable } from '../cluster/filters.js'
 import { machineKey } from '../cluster/host-conflicts.js'
 import { type NodeWords, otherRoleProblem, selectOfRole } from '../cluster/node-words.js'
@@ -38,7 +39,7 @@ export async function findLeaving(
 ): Promise<FoundLeaving> {
   let { spec, cluster } = await lookedAt(ref, words, ctx, deps)
   try {
-    const gone = goneContainers(spec, cluster.world)
+    const gone = goneContainers(spec, cluster.world, words)
     if (gone.length > 0) {
       await cluster[Symbol.asyncDispose]()
       spec = withNodes(spec, gone)
@@ -65,15 +66,23 @@ export async function findLeaving(
 
 /**
  * Nodes whose containers somebody removed. An engine tells for certain that they are gone: they leave like any other, and what
- * is left to clean are their volumes.
+ * is left to clean are their volumes. So do those that the cluster does not have any more, where they are named: a delete
+ * was killed before it had removed their volumes.
  */
-function goneContainers(spec: ClusterSpec, world: World): NodeSpec[] {
+function goneContainers({ name: cluster }: ClusterSpec, world: World, words: NodeWords): NodeSpec[] {
   if (!world.engine) return []
   const known = new Set(world.machines.map((machine) => machine.name))
   const nodes = world.machines.find(({ installed }) => installed.apiReady)?.installed.nodes ?? []
-  return nodes
-    .filter(({ name }) => name.startsWith(`airlift-${spec.name}-`) && !known.has(name))
-    .map(({ name, role }): NodeSpec => {
+  const named = new Set([...words.masters, ...words.nodes])
+  const gone = new Map<string, Role>()
+  for (const { name, role } of nodes) if (name.startsWith(`airlift-${cluster}-`)) gone.set(name, role)
+  for (const volume of world.engine.volumes) {
+    const node = nodeOfVolume(cluster, volume.name)
+    if (node && named.has(node.name)) gone.set(node.name, node.role)
+  }
+  return [...gone]
+    .filter(([name]) => !known.has(name))
+    .map(([name, role]): NodeSpec => {
       return { target: { kind: 'container', text: name, host: name }, role, labels: {}, taints: [] }
     })
 }

@@ -1,5 +1,6 @@
 import { joiningPlaces, keptPlaces, type Places } from '../cluster/container/container-targets.js'
 import { LABELS, nodeOfLabels } from '../cluster/container-labels.js'
+import { nodeOfVolume } from '../cluster/container-spec.js'
 import type { Role } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
@@ -18,7 +19,8 @@ interface Found {
 
 /**
  * Which containers `add` makes: first those that an earlier call began and that never became nodes, so that the same command
- * finishes them, then new ones. Indexes of nodes that have left are not given again while later ones are there.
+ * finishes them, then new ones. Indexes of nodes that have left are not given again while later ones are there, nor while volumes
+ * of them are: a new node does not begin on the data of another.
  */
 export async function nextPlaces(
   ref: Pick<ContainersWanted, 'name' | 'ssh'>,
@@ -27,13 +29,16 @@ export async function nextPlaces(
 ): Promise<Record<Role, Places>> {
   const engine = await connectToEngine(ctx, deps)
   try {
-    const containers = await engine.containers([`${LABELS.cluster}=${ref.name}`])
+    const labels = [`${LABELS.cluster}=${ref.name}`]
+    const [containers, volumes] = await Promise.all([engine.containers(labels), engine.volumes(labels)])
+    const left = volumes.flatMap((volume) => nodeOfVolume(ref.name, volume.name) ?? [])
     const nodes = nodeContainers(containers)
     const unmarked = await withoutMark(engine, nodes)
     const spec = specOfContainers(ref.name, ref.ssh, containers)
     const begun = unmarked.length > 0 ? await withoutNode(unmarked, spec, ctx, deps) : []
+    // A name of which volumes are left is not given to a new node.
     const of = (role: Role): Places =>
-      joiningPlaces(indexes(begun, role), Math.max(-1, ...indexes(nodes, role)) + 1)
+      joiningPlaces(indexes(begun, role), Math.max(-1, ...indexes([...nodes, ...left], role)) + 1)
     return { master: of('master'), worker: of('worker') }
   } finally {
     await engine.close()

@@ -4,6 +4,8 @@ import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import { clustersOf } from './engine-clusters.js'
 import type { Kept, Leftover } from './leftover.js'
 import { mayBeMaking } from './maker.js'
+import { findInLiving, isEmpty, type OwnedByCluster } from './prune-living.js'
+import type { OperationDeps } from './session.js'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -11,12 +13,13 @@ type Labels = Readonly<Record<string, string>>
 const HELPER_MS = 10 * 60_000
 
 /**
- * What dead runs left on a container engine: all that belongs to a cluster without a master container, and helpers whose
- * command is gone. Where a master exists, in whatever state, nothing is touched: `start`, `run` and `reset` know what to do.
+ * What dead runs left on a container engine: all that belongs to a cluster without a master container, or of which no master was
+ * ever started; helpers whose command is gone; and of other clusters the volumes of nodes that have left them.
  */
 export async function findOnEngine(
   engine: Engine,
   ctx: Context,
+  deps: OperationDeps,
 ): Promise<{ readonly found: readonly Leftover[]; readonly kept: readonly Kept[] }> {
   const [labelled, helpers, networks, volumes, images] = await Promise.all([
     engine.containers([LABELS.cluster]),
@@ -25,9 +28,18 @@ export async function findOnEngine(
     engine.volumes([LABELS.cluster]),
     engine.images([LABELS.temporary]),
   ])
-  const living = new Set(
-    clustersOf(labelled).flatMap(({ name, masters }) => (masters.length > 0 ? [name] : [])),
-  )
+  const isOf =
+    (name: string) =>
+    ({ labels }: { readonly labels: Labels }): boolean =>
+      labels[LABELS.cluster] === name
+  const withMaster = clustersOf(labelled)
+    .filter(({ masters }) => masters.length > 0)
+    .map(({ name, masters }): OwnedByCluster => {
+      const containers = labelled.filter(isOf(name)).filter(({ labels }) => !labels[LABELS.temporary])
+      return { name, masters, containers, volumes: volumes.filter(isOf(name)) }
+    })
+  const empty = new Set(withMaster.filter(isEmpty).map(({ name }) => name))
+  const living = new Set(withMaster.map(({ name }) => name).filter((name) => !empty.has(name)))
   const busy = helpers.filter((helper) => mayBeUsed(helper, ctx))
   // Whoever makes a network or fills a volume right now is about to make the cluster's containers.
   const making = new Set(
@@ -39,11 +51,14 @@ export async function findOnEngine(
   const dead = (cluster: string | undefined): cluster is string =>
     cluster !== undefined && !living.has(cluster) && !making.has(cluster)
   const found: Leftover[] = []
-  const noMaster = 'its cluster has no master container'
+  const why = (cluster: string): string =>
+    empty.has(cluster)
+      ? 'the command that made its cluster is gone, and no master was ever started'
+      : 'its cluster has no master container'
   for (const { name, labels } of labelled) {
     const cluster = labels[LABELS.cluster]
     if (labels[LABELS.temporary] === undefined && dead(cluster))
-      found.push({ kind: 'container', name, cluster, reason: noMaster })
+      found.push({ kind: 'container', name, cluster, reason: why(cluster) })
   }
   for (const helper of helpers) {
     if (busy.includes(helper)) continue
@@ -57,11 +72,11 @@ export async function findOnEngine(
   }
   for (const { name, labels } of networks) {
     const cluster = labels[LABELS.cluster]
-    if (dead(cluster)) found.push({ kind: 'network', name, cluster, reason: noMaster })
+    if (dead(cluster)) found.push({ kind: 'network', name, cluster, reason: why(cluster) })
   }
   for (const { name, labels } of volumes) {
     const cluster = labels[LABELS.cluster]
-    if (dead(cluster)) found.push({ kind: 'volume', name, cluster, reason: noMaster })
+    if (dead(cluster)) found.push({ kind: 'volume', name, cluster, reason: why(cluster) })
   }
   if (busy.length === 0) {
     for (const { id, tags } of images)
@@ -78,7 +93,14 @@ export async function findOnEngine(
       .map(({ name }) => ({ kind, name, reason: 'a command is still making its cluster' }))
   const isSpared = (cluster: string | undefined): boolean =>
     cluster !== undefined && making.has(cluster) && !living.has(cluster)
+  const within = await Promise.all(
+    withMaster
+      .filter(({ name }) => living.has(name) && !making.has(name))
+      .map((own) => findInLiving(own, engine, ctx, deps)),
+  )
+  found.push(...within.flatMap((one) => one.found))
   const kept = [
+    ...within.flatMap((one) => one.kept),
     ...busy.map(({ name }): Kept => ({ kind: 'container', name, reason: 'a command may still be using it' })),
     ...spared(
       'container',

@@ -14,6 +14,7 @@ import type { FakeEngine } from '../machine/docker/fake-engine-types.js'
 import { createLocalMachine } from '../machine/local/local-machine.js'
 import { testContainers } from '../runtime/k3d/world.fixture.js'
 import { containerLab, tinyRootfs } from './containers.fixture.js'
+import { makeOn, names } from './prune.fixture.js'
 import { findLeftovers, type PruneResult } from './prune.js'
 import { run } from './run.js'
 import type { OperationDeps } from './session.js'
@@ -53,29 +54,8 @@ async function prune(by: OperationDeps = deps()): Promise<PruneResult> {
   await using pruning = await findLeftovers(ctx, by)
   return pruning.remove()
 }
-const names = (items: readonly { kind: string; name: string }[]): string[] =>
-  items.map(({ kind, name }) => `${kind} ${name}`).sort()
-
-/** What a cluster has on an engine; `role` lb makes one without masters. */
-async function make(
-  cluster: string,
-  roles: readonly string[],
-  more: Record<string, string> = {},
-): Promise<void> {
-  const labels = { 'airlift.cluster': cluster, ...more }
-  const name = `airlift-${cluster}`
-  const octet = 20 + cluster.length
-  await engine.createNetwork({ name, subnet: `10.${octet}.0.0/24`, gateway: `10.${octet}.0.1`, labels })
-  await engine.createVolume(`${name}-images`, labels)
-  for (const [index, role] of roles.entries())
-    await engine.createContainer(
-      container({
-        name: `${name}-${role}-${index}`,
-        image: 'k3s',
-        labels: { ...labels, 'airlift.role': role },
-      }),
-    )
-}
+const make = (cluster: string, roles: readonly string[], more?: Record<string, string>): Promise<void> =>
+  makeOn(engine, cluster, roles, more)
 
 describe('on a container engine', () => {
   it('removes all of a cluster without a master, and nothing of others', async () => {

@@ -35,14 +35,14 @@ const ORDER: readonly Leftover['kind'][] = ['container', 'network', 'volume', 'i
 
 /**
  * Looks for what dead runs left: records of clusters that are gone, unfinished files, and on the container engine what
- * belongs to no living cluster. Removes nothing yet, and never looks at the data of hosts.
+ * belongs to no living cluster, or to a node that has left one. Removes nothing yet, and never looks at the data of hosts.
  */
 export async function findLeftovers(ctx: Context, deps: OperationDeps): Promise<Pruning> {
   const asked = await findEngine(ctx, deps)
   const { engine } = asked
   try {
     const [contained, records, files] = await Promise.all([
-      engine ? findOnEngine(engine, ctx) : { found: [], kept: [] },
+      engine ? findOnEngine(engine, ctx, deps) : { found: [], kept: [] },
       findRecords(engine, ctx, deps),
       findFiles(ctx),
     ])
@@ -58,7 +58,7 @@ export async function findLeftovers(ctx: Context, deps: OperationDeps): Promise<
     }
     return {
       result,
-      remove: () => removeAll(result, engine, ctx),
+      remove: () => removeAll(result, engine, ctx, deps),
       [Symbol.asyncDispose]: async () => engine?.close(),
     }
   } catch (error) {
@@ -73,9 +73,10 @@ async function removeAll(
   result: PruneResult,
   engine: Engine | undefined,
   ctx: Context,
+  deps: OperationDeps,
 ): Promise<PruneResult> {
   // Somebody may have begun to make a cluster of it while the question was open.
-  const now = engine && result.found.some(isOnEngine) ? (await findOnEngine(engine, ctx)).found : []
+  const now = engine && result.found.some(isOnEngine) ? (await findOnEngine(engine, ctx, deps)).found : []
   const isStill = (item: Leftover): boolean =>
     !isOnEngine(item) || now.some(({ kind, name }) => kind === item.kind && name === item.name)
   const removed: Leftover[] = []

@@ -183,4 +183,35 @@ describe.skipIf(labMissing())('containers that join', () => {
     },
     LONG,
   )
+
+  it(
+    'and leave take their volumes along, where the delete was killed when only they were left',
+    async () => {
+      const worker = `airlift-${NAME}-worker-1`
+      const gone = ['delete', '--name', NAME, '--nodes', worker, '--yes']
+      const ofWorker = async (): Promise<string[]> =>
+        (await left()).filter((one) => one.includes('worker-1')).map((one) => one.replace(/ .*/, ''))
+      const prune = async (...more: string[]) =>
+        (await json('prune', ...more)) as unknown as Record<'found' | 'kept', { name: string }[]>
+      expect(await json(...add('--nodes', '1'))).toMatchObject({ exit: 0, outcome: 'done' })
+      const volumes = (await ofWorker()).filter((one, i, all) => all.indexOf(one) === i)
+      // Cordon, drain, quiet, leave, remove.
+      expect(await killAt(gone, home, 'step.start', 5)).toMatchObject({ killed: true })
+      await execa('docker', ['rm', '-f', worker], { reject: false })
+      expect(await ofWorker()).toEqual(volumes)
+      expect((await prune('--dry-run')).found.map(({ name }) => name).sort()).toEqual(volumes)
+      // A new node does not begin on them.
+      expect(await json(...add('--nodes', '1'))).toMatchObject({ exit: 0, outcome: 'done' })
+      expect(await nodes()).toEqual(['master-0 true', 'worker-0 true', 'worker-2 true'])
+      const finished = await json(...gone)
+      expect(finished, finished.error?.message).toMatchObject({ exit: 0 })
+      expect(await ofWorker()).toEqual([])
+      // One whose container somebody removed is still a node: its data is for a run to bring back.
+      await docker('rm', '-f', `airlift-${NAME}-worker-2`)
+      const { found, kept } = await prune('--dry-run')
+      expect(found.filter(({ name }) => name.includes(NAME))).toEqual([])
+      expect(kept.map(({ name }) => name)).toContain(`airlift-${NAME}-worker-2`)
+    },
+    LONG,
+  )
 })

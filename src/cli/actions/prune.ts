@@ -42,9 +42,11 @@ function show(io: ActionIo, result: PruneResult, more: Readonly<Record<string, u
   if (io.json) io.printJson({ ...result, ...more })
   else if (result.outcome === 'unchanged')
     io.note(
-      result.unasked === null
-        ? 'nothing is left behind'
-        : 'no record and no file is left behind; containers were not looked for',
+      result.unasked !== null
+        ? 'no record and no file is left behind; containers were not looked for'
+        : result.kept.length === 0
+          ? 'nothing is left behind'
+          : 'nothing that can be removed for certain',
     )
   else if (result.outcome === 'found') io.print(table(result))
   else io.print(`${count(result.removed.length, 'thing')} removed`)

@@ -1,7 +1,7 @@
 import { LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
-import type { EngineContainer } from '../../machine/docker/engine.js'
+import { wasStarted } from '../../machine/docker/was-started.js'
 import { machineOf } from '../k3s/first-master.js'
 import type { World } from '../runtime.js'
 import { containerOf, engineOf } from './layout.js'
@@ -33,11 +33,6 @@ export function entryOf(spec: ClusterSpec, world: World): NodeSpec {
     spec.masters.find((node) => containerOf(world, node.target.host) !== undefined)
   if (entry) return entry
   throw new AirliftError('E_USAGE', 'a cluster needs a master', { hint: 'ask for one: --masters 1' })
-}
-
-/** Whether a container ran at any time; the engine gives the year 1 to one that did not. */
-export function wasStarted(container: EngineContainer): boolean {
-  return container.state === 'running' || !/^(0001-|$)/.test(container.startedAt)
 }
 
 /** Whether the cluster is only being created: no master of it was ever seen ready. */

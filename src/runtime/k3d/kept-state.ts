@@ -1,9 +1,9 @@
 import type { ClusterSpec } from '../../cluster/spec.js'
 import type { Engine } from '../../machine/docker/engine.js'
+import { wasStarted } from '../../machine/docker/was-started.js'
 import { KEPT_INITIALIZED } from '../../machine/state-paths.js'
 import type { EngineWorld } from '../runtime.js'
 import { CONTAINER } from './contract.js'
-import { wasStarted } from './first-master.js'
 
 /** What the probe would tell of a master that does not run, as far as the engine lets its files be seen; by container. */
 export type KeptState = ReadonlyMap<string, Readonly<Record<string, string>>>

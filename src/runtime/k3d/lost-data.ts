@@ -1,6 +1,7 @@
 import { nodeOfLabels, recordOfLabels } from '../../cluster/container-labels.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
+import { wasStarted } from '../../machine/docker/was-started.js'
 import type { Step } from '../../plan/plan.js'
 import { machineOf } from '../k3s/first-master.js'
 import { forgetScript } from '../k3s/leave-scripts.js'
@@ -9,7 +10,6 @@ import { isLeaderless, minorityOf } from '../k3s/lost-majority.js'
 import { isAsked, knownNode } from '../k3s/node-steps.js'
 import type { World } from '../runtime.js'
 import { objectNames } from './contract.js'
-import { wasStarted } from './first-master.js'
 import { containerOf, engineOf } from './layout.js'
 
 /**
