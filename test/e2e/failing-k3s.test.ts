@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CliResult, k3sUnderTest, labMissing } from '../lab/lab.js'
+import { airlift, type CliResult, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
 import { type Scenario, startScenario } from './cluster.js'
 import { hostOf, onHost } from './hosts.js'
 
@@ -50,4 +53,62 @@ describe.skipIf(labMissing() || k3sUnderTest().real)('a k3s that fails', () => {
     const again = await run()
     expect(again.json, again.stderr).toMatchObject({ outcome: 'done' })
   })
+})
+
+const ID = process.pid
+const IMAGE = `airlift-test-failing-${ID}:1`
+const NAME = `test-fk-${ID}`
+
+describe.skipIf(labMissing() || k3sUnderTest().real)('a k3s that fails in a container', () => {
+  let home = ''
+  const json = async (...args: string[]): Promise<CliResult & { told: Record<string, never> }> => {
+    const found = await airlift([...args, '--name', NAME, '-o', 'json'], { home })
+    return { ...found, told: found.json as Record<string, never> }
+  }
+  /** What the engine has of the cluster. */
+  const left = async (): Promise<string[]> => {
+    const filter = ['--filter', `label=airlift.cluster=${NAME}`, '--format']
+    const found = await Promise.all([
+      execa('docker', ['ps', '-a', ...filter, '{{.Names}}']),
+      execa('docker', ['volume', 'ls', ...filter, '{{.Name}}']),
+    ])
+    return found.flatMap(({ stdout }) => stdout.split('\n').filter(Boolean)).sort()
+  }
+  beforeAll(async () => {
+    home = mkdtempSync(`${tmpdir()}/airlift-failing-`)
+    await execa(`${ROOT}/lab/stand-in/image.sh`, [IMAGE])
+  }, 120_000)
+  afterAll(async () => {
+    await json('reset', '--yes')
+    await execa('docker', ['rmi', '-f', IMAGE], { reject: false })
+    rmSync(home, { recursive: true, force: true })
+  }, 120_000)
+
+  it('to be up in time is told with its last lines, and with a remedy that can be followed', async () => {
+    writeFileSync(`${home}/slow.json`, JSON.stringify({ boot_ms: 60_000 }))
+    const slow = ['--file', `${home}/slow.json:/etc/rancher/standin.json`]
+    const late = await json('run', '--image', IMAGE, '--masters', '1', '--timeout', '8s', ...slow)
+    expect(late.exitCode, late.stderr).toBe(4)
+    const error = late.told.error as unknown as { code: string; log: string[]; hint: string }
+    expect(error.code).toBe('E_TIMEOUT')
+    expect(error.log.length).toBeGreaterThan(0)
+    expect(error.hint).toMatch(/^--timeout lets it wait longer\n.*--keep .*: docker logs airlift-/)
+    expect(await left()).toEqual([])
+  })
+
+  it('again and again, and joins so, is taken back, with all that it had', async () => {
+    const run = await json(...['run', '--image', IMAGE, '--masters', '1', '--set', 'cluster-init=true'])
+    expect(run.exitCode, run.stderr).toBe(0)
+    const before = await left()
+    const crash = ['--k3s-arg=--no-such-flag']
+    for (const role of ['--masters', '--nodes']) {
+      const failed = await json('add', role, '1', ...crash)
+      expect(failed.exitCode, failed.stdout).toBe(1)
+      expect(failed.told.error, failed.stdout).toMatchObject({ code: 'E_START' })
+      expect(failed.stdout).toContain('what this add made was removed')
+      expect(await left()).toEqual(before)
+    }
+    const status = await json('status')
+    expect(status.told, status.stdout).toMatchObject({ health: 'ready', nodes: [{ ready: true }] })
+  }, 240_000)
 })

@@ -179,6 +179,19 @@ describe('connectEngine', () => {
     await expect(engine.startContainer('a')).rejects.toMatchObject({ code: 'E_ENGINE_UNREACHABLE' })
   })
 
+  it('changes a container that is just ending once that is known', async () => {
+    let asked = 0
+    const update: Handler = (request, response) => {
+      request.resume()
+      const message = 'Cannot update container a: runc did not terminate successfully: container not running'
+      if (++asked < 3) response.writeHead(500).end(JSON.stringify({ message }))
+      else response.writeHead(200).end('{}')
+    }
+    const engine = await connect((await serve({ 'POST /containers/a/update': update })).url)
+    await engine.setRestart('a', 'no')
+    expect(asked).toBe(3)
+  })
+
   it('starts at most six containers at once', async () => {
     const held: (() => void)[] = []
     let most = 0

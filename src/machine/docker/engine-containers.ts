@@ -42,6 +42,10 @@ type ContainerMethods = Pick<
   | 'execInteractive'
 >
 
+/** So often, and so long apart, a change is asked for while a container ends. */
+const UPDATES = 20
+const UPDATE_PAUSE_MS = 150
+
 /** The methods of an engine that are about containers. */
 export function containerMethods(http: EngineHttp, sleep: (ms: number) => Promise<void>): ContainerMethods {
   const starts = pLimit(STARTS_AT_ONCE)
@@ -106,8 +110,17 @@ export function containerMethods(http: EngineHttp, sleep: (ms: number) => Promis
     },
     async setRestart(name, policy) {
       const body = { RestartPolicy: { Name: policy } }
-      // 404 is also what an engine says that cannot do it.
-      await http.json('POST', path(name, '/update'), { ...about(name, 'change'), body, absent: 404 })
+      for (let tries = 1; ; tries++) {
+        try {
+          // 404 is also what an engine says that cannot do it.
+          await http.json('POST', path(name, '/update'), { ...about(name, 'change'), body, absent: 404 })
+          return
+        } catch (error) {
+          // It has just ended, and the engine does not know that yet.
+          if (tries >= UPDATES || !isAirliftError(error) || !/not running/.test(error.message)) throw error
+          await sleep(UPDATE_PAUSE_MS)
+        }
+      }
     },
     async removeContainer(name, { force }) {
       try {
