@@ -40,7 +40,7 @@ describe('of a cluster that has masters', () => {
     await lab.engine.removeContainer('airlift-dev-worker-1', { force: true })
     return lab
   }
-  const volumes = ['volume airlift-dev-worker-1', 'volume airlift-dev-worker-1-kubelet']
+  const volumes = ['', '-cni', '-kubelet', '-log'].map((part) => `volume airlift-dev-worker-1${part}`)
 
   it('removes volumes of a node that has left it, and no others', async () => {
     const lab = await worn()

@@ -14,7 +14,7 @@ import type { ContainerConfig } from '../../machine/docker/engine.js'
 import { secretRef } from '../../plan/fill-secrets.js'
 import { apiPort } from '../k3s/config.js'
 import type { World } from '../runtime.js'
-import { CONTAINER, objectNames } from './contract.js'
+import { CONTAINER, nodeVolumes, objectNames } from './contract.js'
 import { listArg } from './k3s-args.js'
 import { MODULES } from './kernel-modules.js'
 import { containersOf, engineOf, type Layout } from './layout.js'
@@ -73,8 +73,7 @@ export function nodeContainer(
     sysctls: layout.network.subnet6 === undefined ? {} : IPV6_SYSCTLS,
     tmpfs: { '/run': '', '/var/run': '' },
     mounts: [
-      { kind: 'volume', source: objectNames.data(name), target: CONTAINER.dataDir, readOnly: false },
-      { kind: 'volume', source: objectNames.kubelet(name), target: CONTAINER.kubelet, readOnly: false },
+      ...ownMounts(node),
       { kind: 'volume', source: objectNames.images(spec.name), target: CONTAINER.images, readOnly: false },
       ...modulesOf(world, own),
       ...mountsOf(own),
@@ -112,10 +111,7 @@ export function lbContainer(spec: ClusterSpec, world: World, layout: Layout, nam
     // The image of the nodes declares these as volumes: nothing of them is to be left behind.
     tmpfs: {
       '/run': '',
-      [CONTAINER.dataDir]: '',
-      [CONTAINER.kubelet]: '',
-      '/var/lib/cni': '',
-      '/var/log': '',
+      ...Object.fromEntries(nodeVolumes(name).map(({ target }) => [target, ''])),
     },
     mounts: mountsOf(own),
     extraHosts: [],
@@ -163,6 +159,14 @@ function baseOf(spec: ClusterSpec, layout: Layout, name: string): Base {
     // stop by hand (moby#41302). A cluster that is stopped on purpose gets another policy: see stop.ts.
     restart: 'always',
   }
+}
+
+/** The volumes of a node. What the user mounts there counts. */
+export function ownMounts(node: NodeSpec): ContainerConfig['mounts'] {
+  const taken = new Set(nodeOptions(node).mounts.map(({ target }) => target))
+  return nodeVolumes(node.target.host)
+    .filter(({ target }) => !taken.has(target))
+    .map(({ source, target }) => ({ kind: 'volume', source, target, readOnly: false }))
 }
 
 /**

@@ -8,6 +8,10 @@ export const CONTAINER = {
   images: IMAGES_DIR,
   dataDir: '/var/lib/rancher/k3s',
   kubelet: '/var/lib/kubelet',
+  /** Logs of k3s and of pods. */
+  log: '/var/log',
+  /** Which addresses pods have. */
+  cni: '/var/lib/cni',
   /** Ports of the load balancer and where each leads to; read again whenever it changes. */
   lbConfig: '/etc/airlift/lb',
   /** What a master remembers of the load balancer. */
@@ -24,9 +28,23 @@ export const objectNames = {
   images: (cluster: string): string => `airlift-${cluster}-images`,
   data: (container: string): string => container,
   kubelet: (container: string): string => `${container}-kubelet`,
+  log: (container: string): string => `${container}-log`,
+  cni: (container: string): string => `${container}-cni`,
   /** The load balancer that takes the place of another one, until it has. */
   lbNext: (cluster: string): string => `airlift-${cluster}-lb-next`,
 } as const
 
 /** The machine that steps of the engine itself belong to. */
 export const ENGINE = 'engine'
+
+/** The volumes of one node: what has to be there again when its container is replaced. */
+export function nodeVolumes(
+  container: string,
+): readonly { readonly source: string; readonly target: string }[] {
+  return [
+    { source: objectNames.data(container), target: CONTAINER.dataDir },
+    { source: objectNames.kubelet(container), target: CONTAINER.kubelet },
+    { source: objectNames.log(container), target: CONTAINER.log },
+    { source: objectNames.cni(container), target: CONTAINER.cni },
+  ]
+}

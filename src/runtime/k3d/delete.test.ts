@@ -49,7 +49,9 @@ describe('volumes of a node that leaves', () => {
     expect(removals(planDeleteNodes(spec, world, [last])).sort()).toEqual([
       'airlift-dev-scratch',
       'airlift-dev-worker-1',
+      'airlift-dev-worker-1-cni',
       'airlift-dev-worker-1-kubelet',
+      'airlift-dev-worker-1-log',
       'airlift-dev-worker-1-mount-data',
     ])
   })
@@ -62,12 +64,16 @@ describe('volumes of a node that leaves', () => {
     const without = { ...world, engine: { ...engine, containers } }
     expect(removals(planDeleteNodes(spec, without, [last])).sort()).toEqual([
       'airlift-dev-worker-1',
+      'airlift-dev-worker-1-cni',
       'airlift-dev-worker-1-kubelet',
+      'airlift-dev-worker-1-log',
       'airlift-dev-worker-1-mount-data',
     ])
     expect(removedNodeProblems([{ name: last.target.host }], without)).toMatchObject([
       { message: 'volume airlift-dev-worker-1 is left' },
       { message: 'volume airlift-dev-worker-1-kubelet is left' },
+      { message: 'volume airlift-dev-worker-1-log is left' },
+      { message: 'volume airlift-dev-worker-1-cni is left' },
       { message: 'volume airlift-dev-worker-1-mount-data is left' },
     ])
   })

@@ -11,8 +11,8 @@ import { STARTED, waitFreshNode } from '../k3s/start-waits.js'
 import { checkImages, waitApi, waitJoinable, waitMasterReady, waitWorkerReady } from '../k3s/waits.js'
 import type { MachineWorld, World } from '../runtime.js'
 import type { Joining } from './config.js'
-import { clusterLabels, nodeContainer, nodeOptions } from './container-config.js'
-import { CONTAINER, objectNames } from './contract.js'
+import { clusterLabels, nodeContainer, nodeOptions, ownMounts } from './container-config.js'
+import { CONTAINER } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { containerOf, engineOf, type Layout } from './layout.js'
 import { hasData } from './lost-data.js'
@@ -139,8 +139,9 @@ function createStep(
     ],
     effect: made ? 'change' : 'create',
     actions: [
-      { kind: 'volume', op: 'create', name: objectNames.data(name), labels },
-      { kind: 'volume', op: 'create', name: objectNames.kubelet(name), labels },
+      ...ownMounts(node).map(
+        ({ source }): Action => ({ kind: 'volume', op: 'create', name: source, labels }),
+      ),
       // Labelled, so that they go with the cluster; the engine makes other volumes itself, and they stay.
       ...clusterVolumes(spec.name, node).map(
         (volume): Action => ({ kind: 'volume', op: 'create', name: volume, labels }),

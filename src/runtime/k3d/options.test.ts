@@ -83,7 +83,9 @@ it('labels the volumes that are to go with the cluster, and leaves others to the
   const spec = testContainers(1, 0)
   const [master] = spec.masters
   if (!master) throw new Error('no master')
-  const mounts = [mount('airlift-dev-shared'), mount('airlift-dev-master-0-mount-data'), mount('cache')]
+  // What the user has for the logs counts.
+  const logs = { ...mount('mine'), target: '/var/log' }
+  const mounts = [mount('airlift-dev-shared'), mount('airlift-dev-master-0-mount-data'), logs]
   const plan = planOf({ ...spec, masters: [{ ...master, container: { ...PLAIN_CONTAINER, mounts } }] })
   const made = plan.steps
     .flatMap((step) => step.actions)
@@ -92,6 +94,7 @@ it('labels the volumes that are to go with the cluster, and leaves others to the
     'airlift-dev-images',
     'airlift-dev-master-0',
     'airlift-dev-master-0-kubelet',
+    'airlift-dev-master-0-cni',
     'airlift-dev-shared',
     'airlift-dev-master-0-mount-data',
   ])

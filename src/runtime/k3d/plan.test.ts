@@ -12,12 +12,12 @@ describe('a new cluster', () => {
       'engine/network [volume.create network.create]',
       'engine/image [image.build]',
       'engine/images [image.fill] after engine/network, engine/image',
-      'master-0/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'master-0/create [volume.create volume.create volume.create volume.create container.create] after engine/network, engine/image',
       'master-0/start [container.start wait] after master-0/create, engine/images',
       'master-0/ready [wait script wait wait] after master-0/start',
-      'worker-0/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'worker-0/create [volume.create volume.create volume.create volume.create container.create] after engine/network, engine/image',
       'worker-0/start [container.start wait wait script] after worker-0/create, engine/images, master-0/start',
-      'worker-1/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'worker-1/create [volume.create volume.create volume.create volume.create container.create] after engine/network, engine/image',
       'worker-1/start [container.start wait wait script] after worker-1/create, engine/images, master-0/start',
     ])
     await expect(JSON.stringify(plan, null, 2)).toMatchFileSnapshot('golden/one-master-two-workers.json')
@@ -96,10 +96,10 @@ describe('a new cluster', () => {
     expect(outline(plan)).toEqual([
       'engine/network [volume.create network.create]',
       'engine/image [image.pull]',
-      'master-0/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'master-0/create [volume.create volume.create volume.create volume.create container.create] after engine/network, engine/image',
       'master-0/start [container.start wait] after master-0/create',
       'master-0/ready [wait script wait] after master-0/start',
-      'worker-0/create [volume.create volume.create container.create] after engine/network, engine/image',
+      'worker-0/create [volume.create volume.create volume.create volume.create container.create] after engine/network, engine/image',
       'worker-0/start [container.start wait script] after worker-0/create, master-0/start',
     ])
     expect(creations(plan).map(({ config }) => config.labels['airlift.version'])).toEqual([
@@ -202,7 +202,7 @@ describe('run again', () => {
       config.name.endsWith('worker-0') ? { state: 'exited' } : {},
     )
     expect(outline(planAll(spec, world))).toEqual([
-      'worker-0/create [volume.create volume.create container.create]',
+      'worker-0/create [volume.create volume.create volume.create volume.create container.create]',
       'worker-0/start [container.start wait wait wait script] after worker-0/create',
     ])
   })
@@ -217,7 +217,7 @@ describe('run again', () => {
     })
     const plan = planAll(spec, world)
     expect(outline(plan)).toEqual([
-      'worker-1/create [volume.create volume.create container.create]',
+      'worker-1/create [volume.create volume.create volume.create volume.create container.create]',
       'worker-1/start [container.start wait wait script] after worker-1/create',
     ])
     expect(creations(plan)[0]?.config.address).toBe('10.118.154.5')

@@ -16,7 +16,8 @@ describe('reset', () => {
       'master-2/remove [container.remove]',
       'worker-0/remove [container.remove]',
       ...['master-0', 'master-1', 'master-2', 'worker-0'].map(
-        (name) => `${name}/volumes [volume.remove volume.remove] after ${name}/remove`,
+        (name) =>
+          `${name}/volumes [volume.remove volume.remove volume.remove volume.remove] after ${name}/remove`,
       ),
       'engine/network [network.remove]',
       `engine/network-gone [network.remove] after ${all}, engine/network`,

@@ -3,7 +3,7 @@ import type { ClusterSpec } from '../../cluster/spec.js'
 import { containerId } from '../../machine/container-id.js'
 import { type Action, type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { World } from '../runtime.js'
-import { ENGINE, objectNames } from './contract.js'
+import { ENGINE, nodeVolumes } from './contract.js'
 import { engineOf } from './layout.js'
 
 /**
@@ -25,7 +25,7 @@ export function planReset(spec: ClusterSpec, world: World): Plan {
   const volumes = new Set(engine.volumes.map(({ name }) => name))
   const steps = [...containers]
   for (const { name } of engine.containers) {
-    const own = [objectNames.data(name), objectNames.kubelet(name)].filter((volume) => volumes.delete(volume))
+    const own = nodeVolumes(name).flatMap(({ source }) => (volumes.delete(source) ? [source] : []))
     steps.push(...removal(`${name}/volumes`, 'remove its volumes', [`${name}/remove`], removeVolumes(own)))
   }
   const networks = engine.networks.filter((network) => network.labels[LABELS.cluster] === spec.name)
