@@ -149,6 +149,7 @@ function compileWait(action: Extract<Action, { kind: 'wait' }>, secrets: Secrets
   return [
     `try() { ( ${fillSecrets(action.script, secrets, quote)}\n) 2>&1; }`,
     recover ? `lost() { ( ${recover.when}\n) >/dev/null 2>&1; }` : 'lost() { false; }',
+    action.before ? `before=$(\n${action.before}\n)` : 'before=',
     `recovered=no; end=$(( $(date +%s) + ${seconds} )); n=0`,
     'while :; do',
     '  out=$(try); rc=$?',

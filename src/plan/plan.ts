@@ -92,6 +92,8 @@ export type Action =
       /** For people, after "waiting for": `the API server of bare1`. */
       readonly what: string
       readonly script: string
+      /** Runs once, before the first poll; what it prints is `$before` in the script: how things stood then. */
+      readonly before?: string
       readonly timeoutMs: number
       readonly diagnose: string
       /** Runs at most once, as soon as its condition holds; then the wait goes on with a fresh deadline. */

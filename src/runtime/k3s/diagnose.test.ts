@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { explainLog, fatalScript } from './diagnose.js'
+import { SHELLS } from '../../machine/shells.fixture.js'
+import { beforeScript, explainLog, fatalScript } from './diagnose.js'
 
 // Lines as k3s, its kubelet, containerd and etcd write them.
 
@@ -143,6 +144,62 @@ describe('the script that looks for it on a machine', () => {
       expect(said).toContain('@@log ')
     }
     expect(judge(HARMLESS)).toBe('fine\n')
+  })
+})
+
+describe.each(SHELLS)('the script on a host with OpenRC, under %s', (shell, ...args) => {
+  const TAKEN = 'level=fatal msg="listen tcp :6443: bind: address already in use"\n'
+  let dir = ''
+  beforeAll(() => {
+    dir = mkdtempSync(join(tmpdir(), 'diagnose-openrc-'))
+    writeFileSync(join(dir, 'init'), '', { mode: 0o755 })
+  })
+  afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+  const sh = (script: string): string =>
+    execFileSync(
+      shell,
+      [
+        ...args,
+        '-c',
+        `set -u\n${script}`
+          .replaceAll('/run/systemd/system', join(dir, 'no-systemd'))
+          .replaceAll('/etc/init.d/k3s', join(dir, 'init'))
+          .replaceAll('/run/openrc/options/k3s/start_count', join(dir, 'count'))
+          .replaceAll('/var/log/k3s.log', join(dir, 'k3s.log')),
+      ],
+      { encoding: 'utf8' },
+    )
+  const write = (log: string, starts: number): void => {
+    writeFileSync(join(dir, 'k3s.log'), log)
+    writeFileSync(join(dir, 'count'), `${starts}\n`)
+  }
+  const judge = (before: string): string =>
+    sh(`before='${before}'\n${fatalScript('k3s')}\nfatal || echo fine`)
+
+  it('judges only what was logged since the wait began', () => {
+    write(TAKEN, 9)
+    const before = sh(beforeScript('k3s')).trim()
+    expect(before).toBe(`${TAKEN.length} 9`)
+    expect(judge(before)).toBe('fine\n')
+    appendFileSync(join(dir, 'k3s.log'), TAKEN)
+    expect(runFailing(() => judge(before))).toContain('a port that k3s needs is taken')
+  })
+
+  it('knows a log that was rotated or begun anew', () => {
+    write(TAKEN, 0)
+    expect(runFailing(() => judge('4000 0'))).toContain('a port that k3s needs is taken')
+  })
+
+  it('counts the starts since the wait began, and tells the last words, or the last lines where there are none', () => {
+    write('level=error msg="of old"\n', 9)
+    expect(judge('0 5')).toBe('fine\n')
+    const said = runFailing(() => judge('0 4'))
+    expect(said).toContain('@@fail E_START k3s has ended 5 times since it was started')
+    expect(said).toContain(`@@hint its last words are below; the whole log: ${join(dir, 'k3s.log')}`)
+    expect(said).toContain('@@log level=error msg="of old"')
+    write('Traceback\nValueError: port\n', 5)
+    expect(runFailing(() => judge('0 '))).toContain('@@log Traceback\n@@log ValueError: port\n')
   })
 })
 

@@ -107,22 +107,51 @@ const FATAL: readonly {
 ]
 
 /**
+ * Prints how a service stands when a wait for it begins, for {@link fatalScript}. What made it end before may have been mended
+ * since, so neither its old log lines nor its old restarts count. systemd: the start that has ended, where the next one is
+ * still to come. OpenRC: the size of the log and the number of starts. Containers have one log for one start.
+ */
+export function beforeScript(unit: string): string {
+  return [
+    'if [ -d /run/systemd/system ]; then',
+    `  [ "$(systemctl show -p SubState --value ${unit} 2>/dev/null)" != auto-restart ] || systemctl show -p InvocationID --value ${unit} 2>/dev/null`,
+    `  systemctl reset-failed ${unit} 2>/dev/null`,
+    `elif [ -x /etc/init.d/${unit} ]; then`,
+    `  echo "$(stat -c %s /var/log/${unit}.log 2>/dev/null || echo 0) $(cat ${startCount(unit)} 2>/dev/null)"`,
+    'fi',
+  ].join('\n')
+}
+
+/**
  * A script that looks at what the service has logged since its last start and fails with the cause when k3s will never
  * succeed. k3s itself retries most of these for ever. Looks at most once in two seconds: reading a journal is not free.
+ * `$before` is what {@link beforeScript} printed.
  */
 export function fatalScript(unit: string): string {
   const cases = FATAL.map(
     ({ pattern, code, message, hint, times = 1 }) =>
       `if [ "$(printf '%s\\n' "$log" | grep -cE '${pattern}')" -ge ${times} ]; then printf '%s\\n' "$log" | grep -E '${pattern}' | tail -n 2 | sed 's/^/@@log /'; printf '@@fail ${code} %s\\n@@hint %s\\n' ${JSON.stringify(message)} '${hint}'; exit 11; fi`,
   )
+  const file = `/var/log/${unit}.log`
   return [
     'fatal() {',
     // Only the log of this start: an older one may tell of what was mended since.
-    `  if [ -d /run/systemd/system ]; then id=$(systemctl show -p InvocationID --value ${unit} 2>/dev/null); if [ -n "$id" ]; then log=$(journalctl _SYSTEMD_INVOCATION_ID="$id" -n 60 --no-pager -o cat 2>/dev/null); else log=; fi`,
-    `  else log=$(tail -n 40 /var/log/${unit}.log 2>/dev/null); fi`,
+    '  log= again=0 all=',
+    '  if [ -d /run/systemd/system ]; then',
+    `    id=$(systemctl show -p InvocationID --value ${unit} 2>/dev/null)`,
+    '    if [ -n "$id" ] && [ "$id" != "${before:-}" ]; then log=$(journalctl _SYSTEMD_INVOCATION_ID="$id" -n 60 --no-pager -o cat 2>/dev/null); fi',
+    `    again=$(systemctl show -p NRestarts --value ${unit} 2>/dev/null) all='journalctl -u ${unit}'`,
+    '  elif [ -n "${before:-}" ]; then',
+    '    size=${before%% *} starts=${before#* }',
+    // A log that is shorter than it was has been rotated.
+    `    if [ "$(stat -c %s ${file} 2>/dev/null || echo 0)" -lt "$size" ]; then size=0; fi`,
+    `    log=$(tail -c +$((size + 1)) ${file} 2>/dev/null | tail -n 60)`,
+    `    now=$(cat ${startCount(unit)} 2>/dev/null) all=${file}`,
+    '    again=$(( ${now:-0} - ${starts:-0} ))',
+    `  else log=$(tail -n 40 ${file} 2>/dev/null); fi`,
     ...cases.map((line) => `  ${line}`),
     // A service that ends again and again will not heal by being waited for, whatever its reason.
-    `  if [ -d /run/systemd/system ]; then again=$(systemctl show -p NRestarts --value ${unit} 2>/dev/null); if [ "\${again:-0}" -ge ${CRASHES} ]; then ${lastWords(unit)} | sed 's/^/@@log /'; printf '@@fail E_START %s\\n@@hint %s\\n' "k3s has ended $again times since it was started" 'its last words are below; the whole log: journalctl -u ${unit}'; exit 11; fi; fi`,
+    `  if [ "\${again:-0}" -ge ${CRASHES} ]; then { ${lastWords(unit)}; } | sed 's/^/@@log /'; printf '@@fail E_START %s\\n@@hint %s\\n' "k3s has ended $again times since it was started" "its last words are below; the whole log: $all"; exit 11; fi`,
     '  return 1',
     '}',
   ].join('\n')
@@ -131,14 +160,24 @@ export function fatalScript(unit: string): string {
 /** So many restarts of its service mean that k3s cannot start; a joining node may need one or two. */
 const CRASHES = 5
 
+/** Where supervise-daemon of OpenRC notes how often it has started a service anew. */
+function startCount(unit: string): string {
+  return `/run/openrc/options/${unit}/start_count`
+}
+
 /** The lines of a log that tell why k3s ended. */
-function lastWords(unit: string): string {
+function causes(unit: string): string {
   return `{ ${logScript(unit, 300)}; } | grep -E 'level=(fatal|error)|^panic|^[EF][0-9]{4} |unknown flag' | tail -n 5 | cut -c1-300`
+}
+
+/** The same, or the end of the log where k3s was ended without a word of its own, as by the kernel. */
+function lastWords(unit: string): string {
+  return `words=$(${causes(unit)}); [ -n "$words" ] || words=$({ ${logScript(unit, 10)}; } | cut -c1-300); printf '%s\\n' "$words"`
 }
 
 /** What is shown when a wait ends without success: the state of the unit and the end of its log. */
 export function diagnoseScript(unit: string): string {
-  return `systemctl show -p ActiveState,SubState,NRestarts ${unit} 2>/dev/null | tr '\\n' ' '; echo; ${lastWords(unit)}; ${logScript(unit, 10)}`
+  return `systemctl show -p ActiveState,SubState,NRestarts ${unit} 2>/dev/null | tr '\\n' ' '; echo; ${causes(unit)}; ${logScript(unit, 10)}`
 }
 
 /** The same judgement of a log that was read already; undefined where nothing in it is hopeless. Pure. */

@@ -26,7 +26,7 @@ export function waitJoinableAgain(node: string, timeoutMs: number): Wait {
   return {
     kind: 'wait',
     what: 'the master to take nodes in',
-    script: poll('k3s', `${askJoinable(node)}\njoinable && exit 0`),
+    ...poll('k3s', `${askJoinable(node)}\njoinable && exit 0`),
     timeoutMs,
     diagnose: diagnoseScript('k3s'),
   }
@@ -50,7 +50,7 @@ export function waitFreshNode(input: {
   return {
     kind: 'wait',
     what: `node ${input.node} to be Ready again`,
-    script: poll(
+    ...poll(
       unit,
       [
         input.role === 'master' ? ASK_AS_ADMIN : ASK_AS_KUBELET,

@@ -3,7 +3,7 @@ import { quote } from '../../machine/quote.js'
 import { INITIALIZED } from '../../machine/state-paths.js'
 import type { Action } from '../../plan/plan.js'
 import { ASK_AS_ADMIN, ASK_AS_KUBELET, askJoinable, CONDITION } from './ask-api.js'
-import { diagnoseScript, fatalScript } from './diagnose.js'
+import { beforeScript, diagnoseScript, fatalScript } from './diagnose.js'
 import { kubectl } from './kubectl.js'
 import { K3S } from './paths.js'
 import { VOTE } from './vote-script.js'
@@ -11,13 +11,14 @@ import { VOTE } from './vote-script.js'
 type Wait = Extract<Action, { kind: 'wait' }>
 
 /**
- * The script of a wait. Looks for a hopeless log every fourth poll, which costs less than the polls themselves, and once more when
+ * The scripts of a wait. Looks for a hopeless log every fourth poll, which costs less than the polls themselves, and once more when
  * time is up (`late`).
  */
-export function poll(unit: string, check: string): string {
-  // Restarts are counted from here: what made the service end before may have been mended since.
-  const anew = `[ $n -gt 0 ] || systemctl reset-failed ${unit} 2>/dev/null`
-  return `${fatalScript(unit)}\n${anew}\n${check}\nif [ $((n % 4)) = 3 ] || [ -n "\${late:-}" ]; then fatal; fi\nexit 1`
+export function poll(unit: string, check: string): Required<Pick<Wait, 'script' | 'before'>> {
+  return {
+    before: beforeScript(unit),
+    script: `${fatalScript(unit)}\n${check}\nif [ $((n % 4)) = 3 ] || [ -n "\${late:-}" ]; then fatal; fi\nexit 1`,
+  }
 }
 
 /**
@@ -42,7 +43,7 @@ export function waitJoinable(node: string, timeoutMs: number): Wait {
   return {
     kind: 'wait',
     what: 'the master to take nodes in',
-    script: poll('k3s', `${askJoinable(node)}\njoinable && exit 0`),
+    ...poll('k3s', `${askJoinable(node)}\njoinable && exit 0`),
     timeoutMs,
     diagnose: diagnoseScript('k3s'),
     recover: recoverBootstrap('k3s'),
@@ -54,7 +55,7 @@ export function waitApi(timeoutMs: number): Wait {
   return {
     kind: 'wait',
     what: 'the API server to be ready',
-    script: poll('k3s', `${ASK_AS_ADMIN}\n[ "$(api /readyz)" = ok ] && exit 0`),
+    ...poll('k3s', `${ASK_AS_ADMIN}\n[ "$(api /readyz)" = ok ] && exit 0`),
     timeoutMs,
     diagnose: diagnoseScript('k3s'),
     recover: recoverBootstrap('k3s'),
@@ -69,7 +70,7 @@ export function waitMasterReady(node: string, voter: boolean, timeoutMs: number)
   return {
     kind: 'wait',
     what: `node ${node} to be Ready${voter ? ' and a voting member of etcd' : ''}`,
-    script: poll(
+    ...poll(
       'k3s',
       `${ASK_AS_ADMIN}\n${CONDITION}\n${voter ? `${VOTE}\n` : ''}json=$(api /api/v1/nodes/${node}) && printf '%s' "$json" | condition Ready${member} && exit 0`,
     ),
@@ -83,7 +84,7 @@ export function waitWorkerReady(node: string, timeoutMs: number): Wait {
   return {
     kind: 'wait',
     what: `node ${node} to be Ready`,
-    script: poll(
+    ...poll(
       'k3s-agent',
       `${ASK_AS_KUBELET}\n${CONDITION}\napi /api/v1/nodes/${node} | condition Ready && exit 0`,
     ),
@@ -163,7 +164,7 @@ export function checkImages(names: readonly string[], unit: string, timeoutMs: n
   return {
     kind: 'wait',
     what: `${names.length} images of the rootfs to be imported`,
-    script: poll(
+    ...poll(
       unit,
       `have=$(timeout 20 ${K3S.binary} ctr -n k8s.io images ls -q 2>/dev/null) && {\n  for image in ${names.map(quote).join(' ')}; do printf '%s\\n' "$have" | grep -qxF "$image" || { echo "missing: $image"; have=; break; }; done\n  [ -z "$have" ] || exit 0\n}`,
     ),
