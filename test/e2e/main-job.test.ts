@@ -16,10 +16,14 @@ describe.skipIf(labMissing())('from a bundle to a cluster on three hosts, and ba
   let planned: string[]
   const bundle = (): string => `${home}/k3s.airlift`
 
+  const onThird = (script: string): Promise<string> => lab('exec', `${NAME}-3`, '--', 'sh', '-c', script)
+
   beforeAll(async () => {
     home = mkdtempSync(`${tmpdir()}/airlift-e2e-`)
     machines = await labUp(NAME, 3)
     const [master, ...workers] = machines.hosts.map((host) => `root@${host.ip}`)
+    // A usual way to put the data onto another disk.
+    await onThird('mkdir -p /var/lib/disk/rancher && ln -s /var/lib/disk/rancher /var/lib/rancher')
     where = ['--masters', master ?? '', '--nodes', workers.join(','), ...sshFlags(machines)]
   })
   afterAll(async () => {
@@ -238,30 +242,51 @@ describe.skipIf(labMissing())('from a bundle to a cluster on three hosts, and ba
   })
 
   it('does not wipe a mount that is not its own, nor anything else of that host', async () => {
-    const disk = '/var/lib/rancher/k3s/storage/disk'
-    const on = (script: string): Promise<string> => lab('exec', `${NAME}-3`, '--', 'sh', '-c', script)
-    await on(`mkdir -p ${disk} && mount -t tmpfs none ${disk} && echo precious > ${disk}/data`)
+    // What reset would wipe, each with the real path of the mount.
+    const disks = [
+      ['/var/lib/rancher/k3s/storage/my disk', '/var/lib/disk/rancher/k3s/storage/my disk'],
+      ['/var/lib/cni/disk', '/var/lib/cni/disk'],
+      ['/var/log/pods/disk', '/var/log/pods/disk'],
+    ] as const
+    for (const [disk, real] of disks) {
+      await onThird(`mkdir -p '${disk}' && mount -t tmpfs none '${disk}' && echo precious > '${disk}/data'`)
+      const refused = await airlift(['reset', '--yes', '-o', 'json'], { home })
+      expect(refused.exitCode, refused.stdout).toBe(3)
+      expect(refused.json).toMatchObject({ outcome: 'partial', steps: { failed: 1 } })
+      expect(refused.stdout).toContain('E_MOUNT')
+      expect(refused.stdout).toContain(`refusing to wipe ${real}: `)
+      expect(refused.stdout).toContain(`umount '${real}'`)
+      expect(await onThird(`cat '${disk}/data'; systemctl is-active k3s-agent`)).toBe('precious\nactive')
+      await onThird(`umount '${disk}'`)
+    }
+  })
+
+  it('does not wipe through a link', async () => {
+    await onThird(
+      'mkdir -p /srv/logs && touch /srv/logs/precious && rm -rf /var/log/pods && ln -s /srv/logs /var/log/pods',
+    )
     const refused = await airlift(['reset', '--yes', '-o', 'json'], { home })
-    expect(refused.exitCode, refused.stdout).not.toBe(0)
     expect(refused.stdout).toContain('E_MOUNT')
-    expect(refused.stdout).toContain(`refusing to wipe ${disk}`)
-    expect(await on(`cat ${disk}/data; systemctl is-active k3s-agent`)).toBe('precious\nactive')
-    await on(`umount ${disk}`)
+    expect(refused.stdout).toContain('refusing to wipe through /var/log/pods: it is a link to /srv/logs')
+    expect(await onThird('ls /srv/logs; systemctl is-active k3s-agent')).toBe('precious\nactive')
+    await onThird('rm -r /var/log/pods /srv/logs')
   })
 
   it('removes everything but what the user wrote, and the proof finds nothing', async () => {
-    const on = (script: string): Promise<string> => lab('exec', `${NAME}-1`, '--', 'sh', '-c', script)
-    const own = '/etc/default/k3s /etc/systemd/system/k3s.service.d/proxy.conf'
-    await on(
-      `mkdir -p /etc/systemd/system/k3s.service.d; for file in ${own}; do echo '# mine' >"$file"; done`,
+    const own = '/etc/default/k3s-agent /etc/systemd/system/k3s-agent.service.d/proxy.conf'
+    await onThird(
+      `mkdir -p /etc/systemd/system/k3s-agent.service.d; for file in ${own}; do echo '# mine' >"$file"; done`,
     )
-    await on('for table in kube-proxy flannel-ipv4; do nft add table ip "$table"; done')
+    await onThird('for table in kube-proxy flannel-ipv4; do nft add table ip "$table"; done')
     const result = await airlift(['reset', '--yes', '-o', 'json'], { home })
-    expect(await on(`cat ${own}; rm -r ${own}`)).toBe('# mine\n# mine')
+    expect(await onThird(`cat ${own}; rm -r ${own}`)).toBe('# mine\n# mine')
     expect(result.stderr).not.toContain('error:')
     expect(result.json).toMatchObject({ operation: 'reset', outcome: 'done' })
     const clean = await airlift(['doctor', '--clean', ...where, '-o', 'json'], { home })
-    expect(clean.exitCode).toBe(0)
+    expect(clean.exitCode, clean.stdout).toBe(0)
+    expect(await onThird('readlink /var/lib/rancher; ls -A /var/lib/disk/rancher')).toBe(
+      '/var/lib/disk/rancher',
+    )
     expect(readFileSync(`${home}/kubeconfig`, 'utf8')).not.toContain('airlift-default')
     expect((await airlift(['status', '-o', 'json'], { home })).exitCode).toBe(6)
     const again = await airlift(['reset', '--yes', ...where, '-o', 'json'], { home })

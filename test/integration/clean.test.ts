@@ -38,6 +38,24 @@ const PLANTS: readonly [what: string, plant: string, remove: string, found: RegE
     /mount \/var\/lib\/kubelet\/pods\/x/,
   ],
   [
+    'a mount behind a link',
+    'mkdir -p /srv/kubelet/pods/x && ln -s /srv/kubelet /var/lib/kubelet && mount -t tmpfs none /srv/kubelet/pods/x',
+    'umount /srv/kubelet/pods/x; rm -r /var/lib/kubelet /srv/kubelet',
+    /mount \/srv\/kubelet\/pods\/x/,
+  ],
+  [
+    'a volume of a pod behind a link that is gone',
+    'dir=/srv/kubelet/pods/x/volumes/kubernetes.io~projected/token; mkdir -p $dir && mount -t tmpfs none $dir',
+    'umount /srv/kubelet/pods/x/volumes/kubernetes.io~projected/token; rm -r /srv/kubelet',
+    /mount \/srv\/kubelet\/pods\/x\/volumes/,
+  ],
+  [
+    'a program of k3s behind a link that is gone, whatever it calls itself',
+    `dir=/srv/k3s/data/$(printf %064d 0)/bin; mkdir -p $dir && cp /usr/bin/sleep $dir/shim && (exec -a pause $dir/shim 300) >/dev/null 2>&1 & sleep 0.2`,
+    `pkill -f '^pause 300'; rm -r /srv/k3s`,
+    /process \d+ \/srv\/k3s\/data\/0+\/bin\/shim/,
+  ],
+  [
     'a network namespace',
     'ip netns add cni-1234',
     'ip netns delete cni-1234',
@@ -144,6 +162,26 @@ describe.skipIf(labMissing())('doctor on real hosts', () => {
       await lab('exec', host.name, '--', 'bash', '-c', remove)
     }
     expect(await checkClean(machine, ctx)).toEqual([])
+  })
+
+  it('leaves links that lead to nothing of k3s to the host', async () => {
+    const [machine] = connected
+    const [host] = machines.hosts
+    if (!machine || !host) throw new Error('a host')
+    const links = '/var/lib/rancher /var/lib/kubelet'
+    await lab(
+      'exec',
+      host.name,
+      '--',
+      'sh',
+      '-c',
+      `mkdir /srv/disk; ln -s /srv/disk /var/lib/rancher; ln -s /srv/gone /var/lib/kubelet`,
+    )
+    try {
+      expect(await checkClean(machine, ctx)).toEqual([])
+    } finally {
+      await lab('exec', host.name, '--', 'sh', '-c', `rm ${links}; rmdir /srv/disk`)
+    }
   })
 
   it('looks at hosts without leaving a trace, one round trip each', async () => {

@@ -4,7 +4,7 @@ set -u
 export LC_ALL=C
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 [ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
-data=${K3S_DATA_DIR:-/var/lib/rancher/k3s}
+{{mounts}}
 for d in "$data"/data/*/bin "$data"/data/*/bin/aux; do [ -d "$d" ] && PATH="$PATH:$d"; done
 
 for unit in k3s k3s-agent; do
@@ -23,17 +23,17 @@ roots=''
 for exe in /proc/[0-9]*/exe; do
   target=$(readlink "$exe" 2>/dev/null) || continue
   pid=${exe#/proc/}; pid=${pid%/exe}
-  case $target in "$data"/data/*) roots="$roots $pid"; continue ;; esac
-  case $(tr '\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null) in *"$data"/data/*/bin/*) [ "$pid" = $$ ] || roots="$roots $pid" ;; esac
+  case $target in "$programs"/*) roots="$roots $pid"; continue ;; esac
+  case $(tr '\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null) in
+    *"$programs"/*/bin/* | *"$named"/data/*/bin/*) [ "$pid" = $$ ] || roots="$roots $pid" ;;
+  esac
 done
 all=$(family $roots | sort -un)
 [ -n "$all" ] && kill -9 $all 2>/dev/null
 
-# Children of k3s' mounts come first, so that parents are free when their turn comes.
-awk '{ print $2 }' /proc/mounts | sort -r | while read -r mount; do
-  mount=$(printf '%b' "$mount")
+mounts | while read -r mount; do
   case $mount in
-    /run/k3s/* | /var/lib/kubelet/pods/* | /var/lib/kubelet/plugins/* | /run/netns/cni-*)
+    /run/k3s/* | "$kubelet"/pods/* | "$kubelet"/plugins/* | /run/netns/cni-*)
       umount -f "$mount" 2>/dev/null || umount -l "$mount" 2>/dev/null
       ;;
   esac
@@ -47,7 +47,7 @@ ip -o link show master cni0 2>/dev/null | awk '{ sub(/[@:].*/, "", $2); print $2
 for link in cni0 flannel.1 flannel-v6.1 kube-ipvs0 flannel-wg flannel-wg-v6 kube-dummy-if; do
   ip link show "$link" >/dev/null 2>&1 && ip link delete "$link"
 done
-rm -rf /var/lib/cni
+empty /var/lib/cni
 
 # Every flavour that is there: rules of one are not seen by the other.
 for tables in iptables ip6tables iptables-legacy ip6tables-legacy iptables-nft ip6tables-nft; do

@@ -31,8 +31,10 @@ LC_ALL=C; export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 left() { printf 'left\t%s\t%s\n' "$1" "$2"; }
 has() { command -v "$1" >/dev/null 2>&1; }
-# A mount point that is empty belongs to the host.
-bare_mount() { grep -q " $1 " /proc/self/mounts 2>/dev/null && [ -z "$(ls -A "$1" 2>/dev/null)" ]; }
+# /proc knows mounts and programs by their real paths, whatever links lead there.
+real() { readlink -f "$1" 2>/dev/null || printf '%s\n' "$1"; }
+# A mount point, or a link, that holds nothing belongs to the host.
+spared() { [ -z "$(ls -A "$1/" 2>/dev/null)" ] && { [ -L "$1" ] || grep -q " $(real "$1") " /proc/self/mounts 2>/dev/null; }; }
 check() {
   for item in /etc/systemd/system/k3s*.service /etc/systemd/system/k3s*.service.env \
     /etc/systemd/system/*.wants/k3s*.service /etc/init.d/k3s /etc/init.d/k3s-* /etc/runlevels/*/k3s /etc/runlevels/*/k3s-*; do
@@ -44,20 +46,30 @@ check() {
     done
   fi
 
-  own=$(readlink /proc/self/ns/pid 2>/dev/null)
+  own=$(readlink /proc/self/ns/pid 2>/dev/null) told=
   for file in $(grep -l -a -e k3s -e containerd-shim /proc/[0-9]*/cmdline 2>/dev/null); do
     pid=${'${file#/proc/}'}; pid=${'${pid%/cmdline}'}
     if [ "$(readlink "/proc/$pid/ns/pid" 2>/dev/null)" != "$own" ]; then continue; fi
     words=$(tr '\0' ' ' <"$file" 2>/dev/null)
     case $words in
       'k3s server'* | 'k3s agent'* | /usr/local/bin/k3s\ * | *' /usr/local/bin/k3s '* | *'/var/lib/rancher/k3s/data/'* | *containerd-shim*/run/k3s/*)
+        told="$told $pid "
         case $words in 'sh '* | 'grep '* | 'vi '* | 'less '*) ;; *) left process "$pid $(printf %s "$words" | cut -c 1-100)" ;; esac ;;
     esac
   done
+  ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n 's#.* /proc/\([0-9]*\)/exe -> \(/.*/k3s/data/[0-9a-f]\{64\}/bin/.*\)#\1 \2#p' | while read -r pid program; do
+    if [ "$(readlink "/proc/$pid/ns/pid" 2>/dev/null)" != "$own" ]; then continue; fi
+    case $told in *" $pid "*) ;; *) left process "$pid $(printf %s "$program" | cut -c 1-100)" ;; esac
+  done
 
+  data=$(real /var/lib/rancher/k3s) kubelet=$(real /var/lib/kubelet) state=$(real ${STATE_DIR})
   while read -r device mount rest; do
     case $mount in
-      /run/k3s/* | /var/lib/kubelet/* | /var/lib/rancher/k3s/* | ${STATE_DIR}/* | /run/netns/cni-*) left mount "$mount" ;;
+      /run/k3s/* | "$kubelet"/* | "$data"/* | "$state"/* | /run/netns/cni-*) left mount "$mount" ;;
+      # Of another kubelet, as far as it is known where those are.
+      /var/lib/k0s/* | /var/snap/* | /var/lib/docker/* | /var/lib/containers/*) ;;
+      # The directory of the kubelet was elsewhere, and the link to it is gone.
+      */kubelet/pods/*/volumes/kubernetes.io~*) left mount "$mount" ;;
     esac
   done </proc/self/mounts
 
@@ -94,8 +106,8 @@ check() {
 
   for item in /etc/rancher/k3s /etc/rancher/node /etc/rancher /var/lib/rancher/k3s /var/lib/rancher /var/lib/kubelet ${STATE_DIR} \
     /var/lib/cni /run/k3s /run/flannel /var/log/pods /var/log/containers; do
-    if [ ! -d "$item" ]; then if [ -e "$item" ] || [ -L "$item" ]; then left path "$item"; fi; continue; fi
-    if bare_mount "$item"; then continue; fi
+    if [ -d "$item" ] || [ -L "$item" ]; then if spared "$item"; then continue; fi
+    elif [ ! -e "$item" ]; then continue; fi
     case $item in
       # Shared with RKE2, or holding only what was named already: what else is in them is not ours.
       /etc/rancher | /var/lib/rancher) if [ -n "$(ls -A "$item" 2>/dev/null)" ]; then continue; fi ;;

@@ -2,6 +2,7 @@ import { INITIALIZED, STATE_DIR } from '../../machine/state-paths.js'
 import { ASK_AS_ADMIN } from './ask-api.js'
 import { logScript } from './diagnose.js'
 import { ETCD_HEALTH } from './lost-majority.js'
+import { OWN_PROGRAMS } from './own-programs.js'
 import { K3S, STARTING } from './paths.js'
 
 /**
@@ -26,7 +27,7 @@ export function k3sFragments(): Record<string, string> {
     'k3s-datastore': `[ -d ${K3S.dataDir}/server/db/etcd ] && echo etcd; [ -f ${K3S.dataDir}/server/db/state.db ] && echo sqlite; :`,
     'k3s-etcd': ETCD_HEALTH,
     // Pods outlive the service: a cluster is stopped only when these have ended too.
-    'k3s-pods': `ls -l /proc/[0-9]*/exe 2>/dev/null | grep -q -- '-> ${K3S.dataDir}/data/' && echo running; :`,
+    'k3s-pods': `${OWN_PROGRAMS}\nown_programs | grep -q . && echo running; :`,
     'k3s-starting': `cat ${STARTING} 2>/dev/null`,
     // What a removal that was cut short may have left when the service is gone already.
     'k3s-remains': `ls -d ${STATE_DIR} /etc/rancher/k3s ${K3S.dataDir} /usr/local/bin/k3s*-uninstall.sh 2>/dev/null`,

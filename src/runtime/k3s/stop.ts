@@ -3,7 +3,8 @@ import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { MachineWorld, StopOptions, World } from '../runtime.js'
 import { nodeName } from './config.js'
 import { drainSteps } from './drain-steps.js'
-import { K3S, STARTING, unitName } from './paths.js'
+import { OWN_PROGRAMS } from './own-programs.js'
+import { STARTING, unitName } from './paths.js'
 import { isMember } from './start.js'
 import { killallScript } from './template.js'
 
@@ -66,7 +67,8 @@ function stopService(unit: string): string {
  */
 function endPods(): string {
   return [
-    `shims=$(ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n 's#.* /proc/\\([0-9]*\\)/exe -> ${K3S.dataDir}/data/.*/containerd-shim.*#\\1#p')`,
+    OWN_PROGRAMS,
+    "shims=$(own_programs | sed -n 's/ .*containerd-shim.*//p')",
     '[ -n "$shims" ] || exit 0',
     'below() { for p in "$@"; do for c in $(cat "/proc/$p/task/$p/children" 2>/dev/null || pgrep -P "$p" 2>/dev/null); do echo "$c"; below "$c"; done; done; }',
     // The fourth digit from the end of SigCgt holds signals 13 to 16: 15 is its bit of value 4.
@@ -87,7 +89,8 @@ function endPods(): string {
 function stillThere(unit: string): string {
   return [
     `if [ -d /run/systemd/system ]; then case $(systemctl show -p ActiveState --value ${unit}.service 2>/dev/null) in inactive | failed | '') ;; *) fail E_COMMAND 'the service ${unit} does not stop' 'see journalctl -u ${unit} there, then run the same command again' ;; esac; fi`,
-    `left=$(ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n 's#.* /proc/\\([0-9]*\\)/exe -> ${K3S.dataDir}/data/.*#\\1#p' | head -n 1)`,
+    OWN_PROGRAMS,
+    "left=$(own_programs | sed -n 's/ .*//p' | head -n 1)",
     `[ -z "$left" ] || fail E_COMMAND "process $left of k3s does not end" 'see what it waits for, then run the same command again'`,
   ].join('\n')
 }

@@ -2,7 +2,7 @@ import { AirliftError } from '../../core/errors.js'
 
 /**
  * Fills `{{name}}` in a template of the rootfs. `{{killall}}` is the body of that script, so that uninstalling works even
- * where a half-done installation left no script behind. @throws AirliftError E_BUNDLE_INVALID when the template is missing
+ * where a half-done installation left no script behind; `{{mounts}}` is what both need. @throws AirliftError E_BUNDLE_INVALID when the template is missing
  */
 export function fillTemplate(
   templates: Readonly<Record<string, string>>,
@@ -17,6 +17,7 @@ export function fillTemplate(
   }
   return text.replace(/\{\{(\w+)\}\}/g, (whole, key: string) => {
     if (key === 'killall') return killallScript(templates)
+    if (key === 'mounts') return fillTemplate(templates, 'k3s-mounts.sh').trimEnd()
     return values[key] ?? whole
   })
 }

@@ -1,6 +1,6 @@
 import type { FilesystemFact } from '../../machine/facts/facts.js'
 import { STATE_DIR as STORE } from '../../machine/state-paths.js'
-import { type CheckInput, filesFor, isJoined, sizeText } from './machine-under-test.js'
+import { type CheckInput, filesFor, isJoined, isOurs, sizeText } from './machine-under-test.js'
 import { type Problem, problem } from './problem.js'
 
 const DATA = '/var/lib/rancher'
@@ -21,7 +21,15 @@ export function checkDisk(input: CheckInput): Problem[] {
     ...checkRoom(input),
     ...filesystems.flatMap((fs) => checkWritable(machine.name, fs)),
     ...filesystems.flatMap((fs) => checkType(machine.name, fs)),
+    ...checkLinks(machine),
   ]
+}
+
+/** A reset wipes what is below these paths: a link there may lead to more than k3s' data. What runs so is told only. */
+function checkLinks(machine: CheckInput['machine']): Problem[] {
+  const links = machine.facts.leftovers.filter(({ what }) => what === 'link')
+  const graver = isOurs(machine) ? { severity: 'warning' as const } : {}
+  return links.map(({ evidence }) => problem('data-link', machine.name, evidence, graver))
 }
 
 /** Bytes that will be written below each of the paths. Missing blobs only; a node that was ready has unpacked its images. */

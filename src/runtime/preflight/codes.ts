@@ -155,6 +155,10 @@ export const PREFLIGHT_CODES = {
     'root cannot write to a directory that k3s needs.',
     'Mount it writable: `mount -o remount,rw MOUNTPOINT`.',
   ),
+  'data-link': error(
+    'A directory that `reset` wipes is a symbolic link, and what it leads to may hold more than k3s puts there; `reset` refuses it. A link higher up, such as `/var/lib/rancher`, is none of these.',
+    'Mount the disk or the directory there instead: `rm LINK && mkdir LINK && mount --bind DIRECTORY LINK`, and write it into /etc/fstab.',
+  ),
   noexec: error(
     'A directory that programs are started from is mounted noexec.',
     '`mount -o remount,exec MOUNTPOINT`, and change /etc/fstab.',

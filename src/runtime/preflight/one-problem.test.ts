@@ -173,6 +173,13 @@ const ROWS: readonly [string, Partial<Facts>, Severity, PreflightCode, RegExp][]
     'container-engine',
     /docker/,
   ],
+  [
+    'a link where a reset wipes',
+    { leftovers: [{ what: 'link', evidence: '/var/lib/kubelet, a link to /data/kubelet' }] },
+    'error',
+    'data-link',
+    /\/var\/lib\/kubelet, a link to \/data\/kubelet/,
+  ],
   ['a CNI', { leftovers: [{ what: 'cni', evidence: '/etc/cni/net.d/x' }] }, 'info', 'foreign-cni', /net\.d/],
   [
     'no iptables, whose rules nothing could then look for',

@@ -1,4 +1,9 @@
-/** What other Kubernetes distributions, container engines and earlier k3s installations left, with the path that shows it. */
+import { STATE_DIR } from '../../state-paths.js'
+
+/**
+ * What other Kubernetes distributions, container engines and earlier k3s installations left, with the path that shows it; and
+ * links in the place of directories that a reset wipes.
+ */
 export const leftoversSection = String.raw`
 left() { printf 'leftover\t%s\t%s\n' "$1" "$2"; }
 found() { what=$1; shift; for item in "$@"; do if [ -e "$item" ] || [ -L "$item" ]; then left "$what" "$item"; return 0; fi; done; return 1; }
@@ -28,5 +33,8 @@ for unit in k3s k3s-agent; do
   done
 done
 filled k3s-data /var/lib/rancher/k3s/server/db /var/lib/rancher/k3s/agent/containerd || :
+for item in /var/lib/rancher/k3s /var/lib/kubelet ${STATE_DIR} /var/lib/cni /var/log/pods /var/log/containers /etc/rancher/k3s /etc/rancher/node; do
+  if [ -L "$item" ]; then left link "$item, a link to $(readlink -f "$item" 2>/dev/null || echo nothing)"; fi
+done
 found node-password /etc/rancher/node/password || :
 `
