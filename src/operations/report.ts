@@ -30,8 +30,8 @@ export interface OperationReport {
   readonly machines: readonly MachineReport[]
 }
 
-/** Verbs for which each machine stands for itself: the cluster is there without them. */
-const SINGLE: ReadonlySet<string> = new Set(['add', 'delete'])
+/** Verbs for which each machine stands for itself: the others are what they are to be without it. */
+const SINGLE: ReadonlySet<string> = new Set(['add', 'delete', 'reset', 'stop'])
 
 /** Sums up what a plan did. Pure. */
 export function reportOf(input: {

@@ -2,14 +2,15 @@ import { readRecord, removeRecord } from '../cluster/record.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
-import { executePlan } from '../plan/execute.js'
+import type { Machine } from '../machine/machine.js'
+import { executePlan, type PlanResult } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
 import { removedProblems } from '../runtime/clean/check-removed.js'
 import type { Problem } from '../runtime/preflight/problem.js'
 import type { World } from '../runtime/runtime.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { refuseForeign } from './ownership.js'
-import { leftError, proveClean } from './prove-clean.js'
+import { leftError, proveClean, withLeft } from './prove-clean.js'
 import { type OperationReport, reportOf } from './report.js'
 import { checkResetScope, isWholeRecord, withoutMoved } from './reset-scope.js'
 import { observeWhole } from './resolve-cluster.js'
@@ -77,27 +78,28 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
     ctx,
   )
   const failed = result.steps.find((step) => step.outcome === 'failed')
-  const touched = new Set(plan.steps.map((step) => step.machine))
-  const left =
-    result.interrupted || failed
-      ? []
-      : cluster.engine
-        ? removedProblems(spec, await cluster.lookFromOutside(ctx))
-        : await proveClean(
-            [...session.byId.values()].filter((machine) => touched.has(machine.id)),
-            ctx,
-          )
+  // An engine is asked for the whole cluster, hosts each for themselves.
+  const proves = !result.interrupted && !(cluster.engine && failed)
+  const left = !proves
+    ? []
+    : cluster.engine
+      ? removedProblems(spec, await cluster.lookFromOutside(ctx))
+      : await proveClean(cleanedMachines(result, session.byId), ctx)
   const { report, error: lost } = withUntouched(
     'reset',
     world,
-    reportOf({
-      plan,
-      result,
-      machines: world.machines,
-      connections: session.byId.values(),
-      seconds: (ctx.clock.now() - started) / 1000,
-      nodeName: (machine) => machine.facts.hostname.toLowerCase(),
-    }),
+    withLeft(
+      reportOf({
+        plan,
+        result,
+        machines: world.machines,
+        connections: session.byId.values(),
+        seconds: (ctx.clock.now() - started) / 1000,
+        nodeName: (machine) => machine.facts.hostname.toLowerCase(),
+      }),
+      left,
+      world.machines,
+    ),
   )
   if (result.interrupted) {
     throw new AirliftError(
@@ -120,6 +122,13 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
   }
   const error = failed?.error ?? leftError(left, 'reset') ?? (lost && withHint(lost, whenBack(spec, world)))
   return { plan, report, left, ...(error ? { error } : {}) }
+}
+
+/** The machines on which everything was done: where a removal failed, what is left is no news. */
+function cleanedMachines(result: PlanResult, connected: ReadonlyMap<string, Machine>): Machine[] {
+  const ids = new Set(result.steps.map(({ step }) => step.machine))
+  for (const { step, outcome } of result.steps) if (outcome !== 'done') ids.delete(step.machine)
+  return [...connected.values()].filter(({ id }) => ids.has(id))
 }
 
 /** What removes a cluster needs all of its machines, unless it is told to go on without. @throws AirliftError E_SSH_… */
