@@ -93,6 +93,8 @@ export interface InstalledState {
   readonly active: boolean
   /** Whether the node has ever been seen ready by airlift. */
   readonly initialized: boolean
+  /** It is so by the word of its cluster alone: no run has waited for it, and nothing on the machine tells. */
+  readonly unmarked?: true
   /** On a master: the API server answered ready. */
   readonly apiReady: boolean
   /** On a master whose API answers: all nodes. */

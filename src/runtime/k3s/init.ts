@@ -22,13 +22,18 @@ export function planInit(spec: ClusterSpec, world: World): Plan {
     return { operation: 'run', name: spec.name, runtime: 'k3s', steps: [], summary: summarize([]) }
   const steps = nodeSteps(
     { spec, world, node: machine.node, machine },
-    { needs: [], waits: [], warmUp: false },
+    { needs: [], waits: [], warmUp: false, awaited: alone(spec) ? false : !world.secrets.has('join-token') },
   )
   const start = steps.find((step) => step.id === stepId.start(machine))
   const all = start
     ? [...steps.filter((step) => step !== start), ...startSteps(spec, world, machine, start)]
     : steps
   return { operation: 'run', name: spec.name, runtime: 'k3s', steps: all, summary: summarize(all) }
+}
+
+/** Whether the cluster is one node. */
+function alone({ masters, nodes }: ClusterSpec): boolean {
+  return masters.length + nodes.length === 1
 }
 
 /**
@@ -43,12 +48,12 @@ function startSteps(spec: ClusterSpec, world: World, machine: MachineWorld, star
   const launch = split < 0 ? start.actions : start.actions.slice(0, split)
   const rest = split < 0 ? [] : start.actions.slice(split)
   const joinable =
-    spec.wait === 'none' && spec.masters.length + spec.nodes.length === 1
+    spec.wait === 'none' && alone(spec)
       ? []
       : [waitJoinable(nodeName(machine), spec.timeoutMs)]
   const steps: Step[] = [{ ...start, actions: [...launch, ...joinable] }]
   const known = world.secrets.has('join-token')
-  if (!known && spec.masters.length + spec.nodes.length > 1) {
+  if (!known && !alone(spec)) {
     steps.push({
       id: ANSWERS,
       machine: machine.id,

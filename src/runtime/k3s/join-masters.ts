@@ -5,7 +5,7 @@ import { nodeName, usesEtcd } from './config.js'
 import { entryOf, founderOf, machineOf, mastersOf } from './first-master.js'
 import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
-import { firstUpload, joinThrough, knownNode, nodeSteps, stepId } from './node-steps.js'
+import { firstUpload, isAsWanted, joinThrough, nodeSteps, stepId } from './node-steps.js'
 import { refuseSharingSqlite } from './require-join.js'
 import { voteSteps } from './vote-script.js'
 import { waitApi, waitMasterReady } from './waits.js'
@@ -23,7 +23,8 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
   const uploadAfter = firstUpload(spec, world, founder)
   const steps: Step[] = []
   const together = isNew(spec, world)
-  const answers = founder === entry ? (together ? answering(world, entry) : gate(spec, world, entry)) : []
+  const answers =
+    founder === entry ? (together ? answering(spec, world, entry) : gate(spec, world, entry)) : []
   let before = answers
   const joining: string[] = []
   for (const node of masters.filter((candidate) => candidate !== founder?.node)) {
@@ -67,16 +68,15 @@ function isNew(spec: ClusterSpec, world: World): boolean {
 }
 
 /** Steps after which others can join through the entry. */
-function answering(world: World, entry: MachineWorld): string[] {
-  return [world.secrets.has('join-token') ? stepId.start(entry) : ANSWERS]
+function answering(spec: ClusterSpec, world: World, entry: MachineWorld): string[] {
+  if (!world.secrets.has('join-token')) return [ANSWERS]
+  return isAsWanted({ spec, world, node: entry.node, machine: entry }) ? [] : [stepId.start(entry)]
 }
 
 /** Steps of the entry that must be done before another master starts; none where it is ready already. */
 function gate(spec: ClusterSpec, world: World, entry: MachineWorld): string[] {
-  const ready =
-    entry.installed.apiReady &&
-    knownNode(world, nodeName(entry))?.ready === true &&
-    entry.installed.initialized
-  const needs = ready ? [] : [spec.wait === 'none' ? stepId.start(entry) : stepId.ready(entry)]
+  const needs = isAsWanted({ spec, world, node: entry.node, machine: entry })
+    ? []
+    : [spec.wait === 'none' ? stepId.start(entry) : stepId.ready(entry)]
   return world.secrets.has('join-token') ? needs : [...needs, ANSWERS]
 }

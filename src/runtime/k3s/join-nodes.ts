@@ -6,7 +6,7 @@ import { nodeName } from './config.js'
 import { entryOf, founderOf, machineOf } from './first-master.js'
 import { ANSWERS } from './init.js'
 import { forgetStep } from './leftover-node.js'
-import { firstUpload, isForgotten, joinThrough, nodeSteps, stepId } from './node-steps.js'
+import { firstUpload, isAsWanted, isForgotten, joinThrough, nodeSteps, stepId } from './node-steps.js'
 import { waitWorkerReady } from './waits.js'
 
 /**
@@ -16,7 +16,7 @@ import { waitWorkerReady } from './waits.js'
 export function planJoinNodes(spec: ClusterSpec, world: World, nodes: readonly NodeSpec[]): Plan {
   const entry = entryOf(spec, world)
   const needs = world.secrets.has('join-token')
-    ? entry.installed.apiReady
+    ? entry.installed.apiReady || isAsWanted({ spec, world, node: entry.node, machine: entry })
       ? []
       : [stepId.start(entry)]
     : [ANSWERS]

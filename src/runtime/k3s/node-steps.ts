@@ -44,6 +44,8 @@ export interface StartOptions {
   readonly uploadAfter?: readonly string[]
   /** Restarts a service that runs already: the cluster has forgotten its node, and only a start registers it again. */
   readonly restart?: boolean
+  /** Others cannot join before it has been waited for, however it is itself. */
+  readonly awaited?: boolean
 }
 
 /** The steps that bring one node from what it is to what it must be; none where it is so already. */
@@ -52,7 +54,6 @@ export function nodeSteps(plan: NodePlan, options: StartOptions): Step[] {
   const found = difference(desired, plan.machine, plan.world)
   const diff: Difference =
     options.restart && found.service === 'none' ? { ...found, service: 'restart' } : found
-  const ready = isReady(plan)
   const steps: Step[] = []
   const { machine } = plan
   if (diff.missingBlobs.length > 0) steps.push(stageStep(machine, diff, options.uploadAfter ?? []))
@@ -67,7 +68,7 @@ export function nodeSteps(plan: NodePlan, options: StartOptions): Step[] {
       actions: install,
     })
   }
-  if (diff.service !== 'none' || !ready || isStarting(machine))
+  if (diff.service !== 'none' || options.awaited || !isAsWanted(plan))
     steps.push(startStep(plan, desired, diff, options, steps))
   return steps
 }
@@ -129,11 +130,31 @@ export function isForgotten({ spec, world, machine, node }: NodePlan): boolean {
   )
 }
 
+/** Whether nothing of a node that runs is left to be waited for, as far as the user wants to wait. */
+export function isAsWanted(plan: Pick<NodePlan, 'spec' | 'world' | 'machine' | 'node'>): boolean {
+  const { spec, machine, node } = plan
+  if (!machine.installed.active) return false
+  if (waitsForNodes(spec)) return isReady(plan) && !isStarting(machine)
+  return spec.wait === 'none' || node.role === 'worker' || machine.installed.apiReady
+}
+
 /** Whether a node is what its start was to make of it: Ready, seen so before, and on a master with an API that answers. */
 export function isReady({ world, machine, node }: Pick<NodePlan, 'world' | 'machine' | 'node'>): boolean {
-  if (knownNode(world, nodeName(machine))?.ready !== true || !machine.installed.initialized) return false
+  if (knownNode(world, nodeName(machine))?.ready !== true || !isMarked(machine)) return false
   return node.role === 'worker' || machine.installed.apiReady
 }
+
+/** Whether a run has waited for the node to the end. */
+function isMarked({ installed }: MachineWorld): boolean {
+  return installed.initialized && !installed.unmarked
+}
+
+/** Marks a node that has been ready and does not tell, before its service ends: what it holds is then not begun anew. */
+export function markReady({ installed }: MachineWorld): Action[] {
+  return installed.unmarked ? [{ kind: 'script', script: MARK_READY }] : []
+}
+
+const MARK_READY = `: > ${INITIALIZED}`
 
 /** Whether a node that the cluster knows was started again, and nobody has seen it report since. */
 export function isStarting({ facts }: MachineWorld): boolean {
@@ -223,19 +244,19 @@ function startStep(
   before: readonly Step[],
 ): Step {
   const token = diff.files.find((file) => file.path === K3S.tokenFile)
-  const actions: Action[] = []
+  const actions: Action[] = diff.service === 'none' ? [] : [...markReady(machine)]
   const again = machine.installed.initialized && waitsForNodes(spec)
   if (token) actions.push(writeAction(token))
   if (again && diff.service !== 'none') actions.push({ kind: 'script', script: MARK_START })
   if (diff.service !== 'none')
     actions.push({ kind: 'service', unit: desired.unit, op: diff.service, init: desired.init })
-  if (spec.wait !== 'none') {
-    // A worker's wait for Ready is part of the wait for its report; masters have more to wait for.
-    if (!again || node.role === 'master') actions.push(...options.waits)
+  // A worker's wait for Ready is part of the wait for its report; masters have more to wait for.
+  if (spec.wait !== 'none' && (!again || node.role === 'master')) actions.push(...options.waits)
+  if (waitsForNodes(spec)) {
     if (again) actions.push(waitReport(machine, node, spec.timeoutMs))
     const names = imagesFor(world.rootfs?.manifest, machine)
     if (names.length > 0) actions.push(checkImages(names, desired.unit, spec.timeoutMs))
-    actions.push({ kind: 'script', script: `: > ${INITIALIZED}` })
+    actions.push({ kind: 'script', script: MARK_READY })
     if (again) actions.push({ kind: 'remove', paths: [STARTING] })
   }
   const verb = diff.service === 'none' ? 'wait for' : diff.service

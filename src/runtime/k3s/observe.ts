@@ -8,7 +8,7 @@ import { RECORD } from '../../machine/state-paths.js'
 import type { InstalledState, MachineWorld, ObserveInput, World } from '../runtime.js'
 import { USER_FILES, USER_FILES_SCRIPT } from '../user-files.js'
 import { clusterToken } from './cluster-token.js'
-import { configSecrets } from './config.js'
+import { configSecrets, nodeName } from './config.js'
 import { k3sFragments } from './fragments.js'
 import { parseNodes } from './nodes.js'
 import { K3S, uninstallPath, unitName, unitPath } from './paths.js'
@@ -42,7 +42,7 @@ export async function observeK3s(spec: ClusterSpec, input: ObserveInput, ctx: Co
     )
   ).filter((machine) => machine !== undefined)
   return {
-    machines,
+    machines: seenReady(machines),
     unreachable,
     secrets: worldSecrets(spec, machines),
     ...(input.rootfs ? { rootfs: input.rootfs } : {}),
@@ -75,6 +75,24 @@ export function watchedFiles(spec: ClusterSpec, input: Pick<ObserveInput, 'rootf
     if (file.role === 'images') files.push(`${K3S.images}/${file.path.split('/').at(-1)}`)
   }
   return files
+}
+
+/**
+ * A node that nobody waited for (`--wait none`, `--wait api`) has no mark of having been ready. Where its cluster calls it so,
+ * and it runs with the password that the cluster knows it by, it holds data as any other. Pure.
+ */
+export function seenReady(machines: readonly MachineWorld[]): MachineWorld[] {
+  const ready = new Set(
+    machines
+      .flatMap(({ installed }) => (installed.nodes ?? []).filter((node) => node.ready))
+      .map(({ name }) => name),
+  )
+  return machines.map((machine) => {
+    const { facts, installed } = machine
+    const known = facts.managed.fragments['k3s-node-password']?.trim() === 'kept'
+    if (installed.initialized || !installed.active || !known || !ready.has(nodeName(machine))) return machine
+    return { ...machine, installed: { ...installed, initialized: true, unmarked: true } }
+  })
 }
 
 /** Reads what is installed from the facts of a machine. Pure. */

@@ -3,6 +3,7 @@ import { type Plan, type Step, summarize } from '../../plan/plan.js'
 import type { MachineWorld, StopOptions, World } from '../runtime.js'
 import { nodeName } from './config.js'
 import { drainSteps } from './drain-steps.js'
+import { markReady } from './node-steps.js'
 import { OWN_PROGRAMS } from './own-programs.js'
 import { STARTING, unitName } from './paths.js'
 import { isMember } from './start.js'
@@ -42,6 +43,7 @@ function stopStep(machine: MachineWorld, world: World, needs: readonly string[])
     needs,
     effect: 'change',
     actions: [
+      ...markReady(machine),
       { kind: 'script', script: stopService(unit), timeoutMs: 60_000 },
       { kind: 'script', script: endPods(), timeoutMs: (GRACE_SECONDS + 20) * 1000 },
       { kind: 'script', script: killallScript(world.templates), timeoutMs: 90_000 },

@@ -122,7 +122,7 @@ export function waitSystem(timeoutMs: number, wanted?: readonly string[]): Wait 
   return {
     kind: 'wait',
     what: 'the Deployments of kube-system',
-    script: poll(
+    ...poll(
       'k3s',
       [
         'available() {',
