@@ -13,6 +13,7 @@ import type { MachineWorld, World } from '../runtime.js'
 import { hostConfig, type JoinPoint, nodeAddress, nodeName } from './config.js'
 import { K3S, uninstallPath, unitName, unitPath } from './paths.js'
 import { fillTemplate } from './template.js'
+import { watchesImages } from './versions.js'
 
 /** A small file that must be on a machine. */
 export interface DesiredFile {
@@ -39,6 +40,8 @@ export interface Desired {
   readonly links: readonly DesiredLink[]
   readonly files: readonly DesiredFile[]
   readonly binary: RootfsFile
+  /** Files of an earlier registries.yaml, private keys among them, that the one of today does not name. */
+  readonly stale: readonly string[]
 }
 
 /** Decides what one machine must hold. Pure. */
@@ -73,7 +76,16 @@ export function desiredState(
     links,
     files: desiredFiles(spec, world, node, machine, join),
     binary,
+    stale: staleRegistryFiles(spec, machine),
   }
+}
+
+/** Only where the user gives a registries.yaml, and only files as airlift names them. */
+function staleRegistryFiles({ registries }: ClusterSpec, { facts }: MachineWorld): string[] {
+  if (!registries) return []
+  const named = new Set(registries.files.map(({ path }) => path))
+  const there = (facts.managed.fragments['k3s-registry-files'] ?? '').split('\n')
+  return there.filter((path) => /\/registries\.d\/[^/]+\/(ca|cert|key)\.pem$/.test(path) && !named.has(path))
 }
 
 function desiredFiles(
@@ -245,7 +257,10 @@ export function difference(desired: Desired, machine: MachineWorld, world: World
   ]
   const files = changedFiles(desired.files, machine, world)
   const unit = machine.facts.managed.units.find((entry) => entry.unit === desired.unit)
-  const changed = files.some((file) => file.restart) || links.some((link) => link.path === K3S.binary)
+  const unseen =
+    links.some((link) => link.file.role === 'images') && !watchesImages(world.rootfs?.manifest.version ?? '')
+  const changed =
+    unseen || files.some((file) => file.restart) || links.some((link) => link.path === K3S.binary)
   const running = machine.installed.active
   return {
     missingBlobs,

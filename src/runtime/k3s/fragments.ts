@@ -28,6 +28,7 @@ export function k3sFragments(): Record<string, string> {
     'k3s-etcd': ETCD_HEALTH,
     // Pods outlive the service: a cluster is stopped only when these have ended too.
     'k3s-pods': `${OWN_PROGRAMS}\nown_programs | grep -q . && echo running; :`,
+    'k3s-registry-files': 'find /etc/rancher/k3s/registries.d -type f 2>/dev/null',
     'k3s-starting': `cat ${STARTING} 2>/dev/null`,
     // What a removal that was cut short may have left when the service is gone already.
     'k3s-remains': `ls -d ${STATE_DIR} /etc/rancher/k3s ${K3S.dataDir} /usr/local/bin/k3s*-uninstall.sh 2>/dev/null`,

@@ -197,6 +197,7 @@ function installActions({ world }: NodePlan, desired: Desired, diff: Difference,
     mode: link.mode,
   }))
   for (const file of diff.files) if (file.path !== K3S.tokenFile) actions.push(writeAction(file))
+  if (desired.stale.length > 0) actions.push({ kind: 'remove', paths: desired.stale })
   if (diff.links.some((link) => link.path === K3S.binary))
     actions.push({ kind: 'script', script: linkTools() })
   if (

@@ -5,23 +5,21 @@ export interface K3sRelease {
   readonly minor: string
   /** First patch release whose image import remembers what it imported, so that restarts are quick. */
   readonly imageCacheFrom: number
+  /** First patch release that imports images which are put into its directory while it runs; before, it looks at its start only. */
+  readonly watchesImagesFrom: number
   /** The kubelet refuses cgroup v1 unless told otherwise. */
   readonly refusesCgroupV1: boolean
-  /** New masters get the label `node-role.kubernetes.io/master` too. */
-  readonly masterLabel: boolean
-  /** Kubelet settings can be put beside k3s' own as drop-ins (agent/etc/kubelet.conf.d). */
-  readonly kubeletDropIns: boolean
 }
 
 /** Releases that airlift installs. Sources: the release notes of each minor. */
 export const K3S_RELEASES: readonly K3sRelease[] = [
-  { minor: '1.30', imageCacheFrom: 13, refusesCgroupV1: false, masterLabel: true, kubeletDropIns: false },
-  { minor: '1.31', imageCacheFrom: 9, refusesCgroupV1: false, masterLabel: true, kubeletDropIns: false },
-  { minor: '1.32', imageCacheFrom: 5, refusesCgroupV1: false, masterLabel: true, kubeletDropIns: true },
-  { minor: '1.33', imageCacheFrom: 1, refusesCgroupV1: false, masterLabel: true, kubeletDropIns: true },
-  { minor: '1.34', imageCacheFrom: 0, refusesCgroupV1: false, masterLabel: false, kubeletDropIns: true },
-  { minor: '1.35', imageCacheFrom: 0, refusesCgroupV1: true, masterLabel: false, kubeletDropIns: true },
-  { minor: '1.36', imageCacheFrom: 0, refusesCgroupV1: true, masterLabel: false, kubeletDropIns: true },
+  { minor: '1.30', imageCacheFrom: 13, watchesImagesFrom: 9, refusesCgroupV1: false },
+  { minor: '1.31', imageCacheFrom: 9, watchesImagesFrom: 5, refusesCgroupV1: false },
+  { minor: '1.32', imageCacheFrom: 5, watchesImagesFrom: 0, refusesCgroupV1: false },
+  { minor: '1.33', imageCacheFrom: 1, watchesImagesFrom: 0, refusesCgroupV1: false },
+  { minor: '1.34', imageCacheFrom: 0, watchesImagesFrom: 0, refusesCgroupV1: false },
+  { minor: '1.35', imageCacheFrom: 0, watchesImagesFrom: 0, refusesCgroupV1: true },
+  { minor: '1.36', imageCacheFrom: 0, watchesImagesFrom: 0, refusesCgroupV1: true },
 ]
 
 /** A release as k3s writes it, `v1.33.1+k3s1`. */
@@ -56,4 +54,10 @@ export function k3sRelease(version: string): K3sRelease {
 export function hasImageCache(version: string): boolean {
   const parsed = parseK3sVersion(version)
   return parsed !== undefined && parsed.patch >= k3sRelease(version).imageCacheFrom
+}
+
+/** Whether this release imports images that are put into its directory while it runs. */
+export function watchesImages(version: string): boolean {
+  const parsed = parseK3sVersion(version)
+  return parsed !== undefined && parsed.patch >= k3sRelease(version).watchesImagesFrom
 }
