@@ -4,7 +4,7 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { airlift, type CliResult, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
 import { type Scenario, startScenario } from './cluster.js'
-import { hostOf, onHost } from './hosts.js'
+import { hostOf, named, onHost } from './hosts.js'
 
 const KNOBS = '/etc/rancher/standin.json'
 
@@ -111,4 +111,46 @@ describe.skipIf(labMissing() || k3sUnderTest().real)('a k3s that fails in a cont
     const status = await json('status')
     expect(status.told, status.stdout).toMatchObject({ health: 'ready', nodes: [{ ready: true }] })
   }, 240_000)
+})
+
+/** OpenRC keeps one log over all starts, and its supervisor counts them. */
+describe.skipIf(labMissing() || k3sUnderTest().real)('a k3s that fails on a host with OpenRC', () => {
+  let scene: Scenario
+  beforeAll(async () => {
+    scene = await startScenario('test-failing-rc', 1, '--openrc', '1')
+    expect(hostOf(scene, 1).kind).toBe('openrc')
+  })
+  afterAll(() => scene?.end())
+
+  const on = (script: string): Promise<string> => onHost(hostOf(scene, 1), script)
+  const run = (...more: string[]): Promise<CliResult> =>
+    scene.cli([
+      'run',
+      '--rootfs',
+      scene.bundle,
+      ...named(scene, [`root@${hostOf(scene, 1).ip}`]),
+      '-o',
+      'json',
+      ...more,
+    ])
+
+  it('again and again is told after a few crashes, with its last words', async () => {
+    await on(`mkdir -p /etc/rancher && echo '{"crash_at": "boot", "boot_ms": 10}' > ${KNOBS}`)
+    const began = Date.now()
+    const failed = await run('--timeout', '170s')
+    expect(Date.now() - began).toBeLessThan(150_000)
+    expect(failed.exitCode, failed.stdout).toBe(1)
+    expect(failed.json).toMatchObject({ outcome: 'failed', error: { code: 'E_START' } })
+    expect(failed.stdout).toMatch(/k3s has ended \d+ times since it was started/)
+    expect(failed.stdout).toContain('the whole log: /var/log/k3s.log')
+    expect(failed.stderr).toMatch(/crash/)
+    await on(`rm ${KNOBS}`)
+  })
+
+  it('for a cause that was mended since does not fail the next run', async () => {
+    const line = 'level=fatal msg="listen tcp :6443: bind: address already in use"'
+    await on(`for i in 1 2 3; do echo '${line}' >> /var/log/k3s.log; done`)
+    const again = await run()
+    expect(again.json, again.stderr).toMatchObject({ outcome: 'done' })
+  })
 })

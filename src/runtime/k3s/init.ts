@@ -48,9 +48,7 @@ function startSteps(spec: ClusterSpec, world: World, machine: MachineWorld, star
   const launch = split < 0 ? start.actions : start.actions.slice(0, split)
   const rest = split < 0 ? [] : start.actions.slice(split)
   const joinable =
-    spec.wait === 'none' && alone(spec)
-      ? []
-      : [waitJoinable(nodeName(machine), spec.timeoutMs)]
+    spec.wait === 'none' && alone(spec) ? [] : [waitJoinable(nodeName(machine), spec.timeoutMs)]
   const steps: Step[] = [{ ...start, actions: [...launch, ...joinable] }]
   const known = world.secrets.has('join-token')
   if (!known && !alone(spec)) {
