@@ -199,6 +199,24 @@ describe('details', () => {
     expect(facts.defaultRoute).toEqual({ device: 'eth0' })
   })
 
+  it('finds a default route with several next hops, and networks behind such', () => {
+    const many = (network: string, ...gateways: string[]): string =>
+      [
+        `${network} proto static `,
+        ...gateways.map((via, at) => `\tnexthop via ${via} dev eth${at} weight 1 `),
+      ].join('\n')
+    const four = parseLines([], {
+      ipRoute: `${many('default', '10.0.0.1', '10.1.0.1')}\n${many('10.9.0.0/16', '10.0.0.2', '10.1.0.2')}\n10.0.0.0/24 dev eth0 proto kernel`,
+    })
+    expect(four.defaultRoute).toEqual({ device: 'eth0' })
+    expect(four.routes).toEqual([
+      { destination: '10.9.0.0/16', device: 'eth0' },
+      { destination: '10.0.0.0/24', device: 'eth0' },
+    ])
+    const six = parseLines([], { ipRoute: '', ipRoute6: many('default', 'fe80::1', 'fe80::2') })
+    expect(six.defaultRoute).toEqual({ device: 'eth0' })
+  })
+
   it('knows how long the packets of each device may be, and says nothing where there is no /sys', () => {
     const mtus = '/sys/class/net/eth0/mtu:9000\n/sys/class/net/lo/mtu:65536'
     expect(parseLines([], { mtus }).mtus).toEqual({ eth0: 9000, lo: 65536 })

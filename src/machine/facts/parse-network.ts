@@ -26,9 +26,21 @@ function parseAddressLine(line: string): Address[] {
   return [{ device, address, prefix: bits, ...(temporary ? { temporary } : {}) }]
 }
 
+/**
+ * Routes of `ip route`, one a line. One with several next hops has a line of its own for each of them below; of these the first
+ * is the way that counts here, as in /proc/net/route, which Kubernetes reads.
+ */
+function routeLines(output: ProbeOutput, block: 'ipRoute' | 'ipRoute6'): readonly string[] {
+  const text = output.blocks.get(block) ?? ''
+  return text
+    .replaceAll(/\n(?=\s+nexthop\s)/g, '')
+    .split('\n')
+    .filter(Boolean)
+}
+
 /** Routes to networks (not the default ones), from `ip route` or /proc/net/route. */
 export function parseRoutes(output: ProbeOutput): readonly RouteFact[] {
-  const lines = [...linesOf(output, 'ipRoute'), ...linesOf(output, 'ipRoute6')]
+  const lines = [...routeLines(output, 'ipRoute'), ...routeLines(output, 'ipRoute6')]
   if (lines.length === 0) return parseProcRoutes(output).filter((route) => route.destination !== '0.0.0.0/0')
   return lines.flatMap((line) => {
     const words = line.trim().split(/\s+/)
@@ -54,8 +66,8 @@ export function parseMtus(output: ProbeOutput): Facts['mtus'] {
 
 /** The default route: IPv4 first, then IPv6. */
 export function parseDefaultRoute(output: ProbeOutput): Facts['defaultRoute'] {
-  for (const block of ['ipRoute', 'ipRoute6']) {
-    for (const line of linesOf(output, block)) {
+  for (const block of ['ipRoute', 'ipRoute6'] as const) {
+    for (const line of routeLines(output, block)) {
       const words = line.trim().split(/\s+/)
       if (words[0] !== 'default') continue
       const device = after(words, 'dev')
