@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { AirliftError } from '../../core/errors.js'
 import { STATE_DIR } from '../state-paths.js'
+import { firewallSection } from './probe/firewall.js'
 import { hostSection } from './probe/host.js'
 import { leftoversSection } from './probe/leftovers.js'
 import { fragmentsSection, managedSection } from './probe/managed.js'
@@ -48,6 +49,7 @@ export function buildProbeScript(options: ProbeOptions = {}): string {
   return probeOf(options, paths, [
     hostSection,
     networkSection(options.routeTo),
+    firewallSection,
     storageSection(paths),
     leftoversSection,
   ])

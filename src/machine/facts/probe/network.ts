@@ -1,6 +1,6 @@
 import { quote } from '../../quote.js'
 
-/** Addresses, routes, lengths of packets, listeners, name servers, firewalls, proxies. Where `ip` or `ss` is missing, /proc says it. */
+/** Addresses, routes, lengths of packets, listeners, name servers, proxies. Where `ip` or `ss` is missing, /proc says it. */
 export function networkSection(routeTo: string | undefined): string {
   return String.raw`
 if has ip && addresses=$(ip -o addr show 2>/dev/null); then
@@ -32,37 +32,7 @@ fi
 send resolv /etc/resolv.conf
 kv resolvPath "$(readlink -f /etc/resolv.conf 2>/dev/null || echo /etc/resolv.conf)"
 send resolved /run/systemd/resolve/resolv.conf
-# One question for all services: each costs the machine as much as ten files.
-running=' ' enabled=' '
-if has systemctl; then
-  unit=
-  services=$(limit 5 systemctl show -p Id -p ActiveState -p UnitFileState firewalld.service nftables.service nm-cloud-setup.service nm-cloud-setup.timer 2>/dev/null)
-  for entry in $services; do
-    case $entry in
-      Id=*) unit=${'${entry#Id=}'} ;;
-      ActiveState=active | ActiveState=reloading) running="$running$unit " ;;
-      UnitFileState=enabled | UnitFileState=enabled-runtime | UnitFileState=static | UnitFileState=indirect | UnitFileState=generated) enabled="$enabled$unit " ;;
-    esac
-  done
-fi
-case "$running$daemons" in *firewalld*) kv firewall firewalld ;; esac
-if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then kv firewall ufw; fi
-version=$(limit 3 iptables -V 2>/dev/null)
-kv iptables "$version"
-nf_tables=0
-if [ -d /sys/module/nf_tables ] || [ -d /proc/sys/net/netfilter ]; then nf_tables=1; fi
-if [ "$nf_tables" = 1 ] && has nft && [ "${'${running#* nftables.service }'}" != "$running" ]; then
-  if limit 3 nft list ruleset 2>/dev/null | grep -q 'hook input.*policy drop\|hook input.*policy reject'; then kv firewall nftables; fi
-fi
-case $version in
-  *nf_tables*) look=$nf_tables ;;
-  *) look=0; if [ -s /proc/net/ip_tables_names ]; then look=1; fi ;;
-esac
-if [ "$look" = 1 ] && limit 3 iptables -w 2 -S INPUT 2>/dev/null | grep -q '^-P INPUT DROP\|^-A INPUT.*-j \(DROP\|REJECT\)$'; then
-  kv firewall iptables
-fi
 { env; cat /etc/environment /etc/default/k3s /etc/sysconfig/k3s 2>/dev/null; } |
   sed -n 's/^\(export \)\{0,1\}\([Hh][Tt][Tt][Pp][Ss]\{0,1\}_[Pp][Rr][Oo][Xx][Yy]\|[Nn][Oo]_[Pp][Rr][Oo][Xx][Yy]\|ALL_PROXY\|all_proxy\)=..*/proxy	\2/p'
-case $enabled in *' nm-cloud-setup'*) kv nmCloudSetup yes ;; esac
 `
 }
