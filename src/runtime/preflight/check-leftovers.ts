@@ -61,7 +61,7 @@ export function checkLeftovers(input: CheckInput): Problem[] {
         machine.name,
         `a k3s that airlift did not make is installed (${unit.evidence})`,
         {
-          fix: 'take another machine, or remove it first: k3s-uninstall.sh or k3s-agent-uninstall.sh',
+          fix: `take another machine, or remove it first: ${unit.evidence.replace(/^.*\/|\.service$/g, '')}-uninstall.sh`,
         },
       ),
     )

@@ -273,4 +273,14 @@ describe('one thing wrong with a worker', () => {
     expect(problems[0]).toMatchObject({ severity, code, machine: 'root@10.0.0.2' })
     expect(problems[0]?.message).toMatch(message)
   })
+  it('that is a k3s of somebody else is removed by the script of its own name', () => {
+    const wanted = spec(1, 0)
+    const leftovers = [{ what: 'k3s-unit', evidence: '/etc/systemd/system/k3s-agent.service' }]
+    const [found] = checkMachines(
+      wanted,
+      machines(wanted, () => ({ leftovers })),
+      rootfs,
+    )
+    expect(found?.fix).toMatch(/: k3s-agent-uninstall\.sh$/)
+  })
 })

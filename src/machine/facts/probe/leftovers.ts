@@ -18,7 +18,15 @@ found docker /run/docker.sock /var/run/docker.sock || :
 found containerd /run/containerd/containerd.sock || :
 found crio /run/crio/crio.sock || :
 for item in /etc/cni/net.d/*; do if [ -f "$item" ]; then left cni "$item"; break; fi; done
-found k3s-unit /etc/systemd/system/k3s*.service /etc/init.d/k3s* /usr/lib/systemd/system/k3s*.service || :
+# The names of airlift's own services are k3s' in any case; others that begin so only where they run k3s: k3s-backup.service may not.
+for item in /etc/systemd/system/k3s*.service /etc/init.d/k3s* /usr/lib/systemd/system/k3s*.service; do
+  case ${'${item##*/}'} in
+    k3s | k3s.service | k3s-agent | k3s-agent.service) [ -e "$item" ] || [ -L "$item" ] || continue ;;
+    *) [ -f "$item" ] && tr '\n\\' '  ' <"$item" | grep -Eq '(ExecStart|command)=[^ ]*/k3s["'\'']?( +-[^ ]+)* +(command_args=["'\''] *)?(server|agent)' || continue ;;
+  esac
+  left k3s-unit "$item"
+  break
+done
 found k3s-binary /usr/local/bin/k3s /opt/bin/k3s /usr/bin/k3s || :
 found k3s-config /etc/rancher/k3s/config.yaml || :
 # Each is told: k3s reads all of them beside config.yaml, and what they say wins over it.
