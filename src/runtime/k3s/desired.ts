@@ -96,7 +96,7 @@ function desiredFiles(
   join: JoinPoint | undefined,
 ): DesiredFile[] {
   const resolv = chooseResolvConf(machine.facts)
-  const resolvConf = resolv === 'write-own' ? K3S.resolvConf : resolv
+  const resolvConf = resolv && ('path' in resolv ? resolv.path : K3S.resolvConf)
   const config = hostConfig({
     spec,
     node,
@@ -111,8 +111,9 @@ function desiredFiles(
     tokenFile(join !== undefined),
     ...serviceFiles(world, node, machine),
   ]
-  if (resolv === 'write-own') {
-    files.push({ path: K3S.resolvConf, mode: '0644', content: ownResolvConf(machine), restart: true })
+  if (resolv && 'nameservers' in resolv) {
+    const content = ownResolvConf(machine, resolv.nameservers)
+    files.push({ path: K3S.resolvConf, mode: '0644', content, restart: true })
   }
   return [...files, ...clusterFiles(spec, node, join === undefined)]
 }
@@ -158,11 +159,18 @@ export function tokenFile(joins: boolean): DesiredFile {
 }
 
 /**
- * Where only loopback resolvers are configured, k3s would give pods public ones, and an air-gapped cluster waits for them in
- * vain. The node's own address refuses at once where nothing listens, and answers where a resolver listens on all addresses.
+ * Where a resolver is configured that pods cannot reach, k3s would give them public ones, and an air-gapped cluster waits for
+ * these in vain. Where there is no other, the node's own address refuses at once if nothing listens, and answers if a resolver
+ * listens on all addresses.
  */
-function ownResolvConf(machine: MachineWorld): string {
-  return `# Written by airlift: this host names only resolvers that pods cannot reach.\nnameserver ${nodeAddress(machine)}\n`
+function ownResolvConf(machine: MachineWorld, nameservers: readonly string[]): string {
+  const { search } = machine.facts.resolv
+  const lines = (nameservers.length > 0 ? nameservers : [nodeAddress(machine)]).map(
+    (server) => `nameserver ${server}`,
+  )
+  if (nameservers.length > 0 && search.length > 0) lines.unshift(`search ${search.join(' ')}`)
+  const which = nameservers.length > 0 ? 'resolvers' : 'only resolvers'
+  return `# Written by airlift: this host names ${which} that pods cannot reach.\n${lines.join('\n')}\n`
 }
 
 function serviceFiles(world: World, node: NodeSpec, machine: MachineWorld): DesiredFile[] {

@@ -5,7 +5,7 @@ import { backendPorts } from './check-ports.js'
 import { type CheckInput, configFlag, configList, configText, wantsEtcd } from './machine-under-test.js'
 import { nodeDevice, nodeIpOf, nodeIpsOf } from './node-ip.js'
 import { type Problem, problem } from './problem.js'
-import { chooseResolvConf } from './resolv-conf.js'
+import { chooseResolvConf, isForPods } from './resolv-conf.js'
 
 /** Devices that a running k3s made itself. */
 const OWN_DEVICES = /^(cni0|flannel|kube-|veth|nodelocaldns)/
@@ -151,14 +151,19 @@ function checkResolv({ spec, machine }: CheckInput): Problem[] {
   if (resolv.nameservers.length === 0)
     return [problem('resolv-missing', machine.name, `${resolv.path} names no resolver`)]
   const choice = chooseResolvConf(machine.facts)
-  if (choice === undefined) return []
-  const shown = `${resolv.path} names only ${resolv.nameservers.join(', ')}`
-  if (choice === 'write-own') return [problem('loopback-resolv', machine.name, shown)]
+  const strange = resolv.nameservers.filter((server) => !isForPods(server)).join(', ')
+  if (choice === undefined || strange === '') return []
+  const own = 'nameservers' in choice
+  if (own && choice.nameservers.length === 0)
+    return [problem('loopback-resolv', machine.name, `${resolv.path} names only ${strange}`)]
+  const given = own ? choice.nameservers.join(', ') : choice.path
   return [
-    problem('loopback-resolv', machine.name, `${shown}; the pods get ${choice}`, {
-      severity: 'info',
-      fix: 'nothing: airlift sets resolv-conf',
-    }),
+    problem(
+      'loopback-resolv',
+      machine.name,
+      `${resolv.path} names ${strange}, which pods cannot reach; they get ${given}`,
+      { severity: 'info', fix: 'nothing: airlift sets resolv-conf' },
+    ),
   ]
 }
 

@@ -188,7 +188,7 @@ export const PREFLIGHT_CODES = {
     '`--set cluster-cidr=…` and `--set service-cidr=…` with networks that are free.',
   ),
   'loopback-resolv': warning(
-    'resolv.conf names only resolvers on the machine itself, which pods cannot reach. Pods resolve names of the cluster only.',
+    'resolv.conf names resolvers on the machine itself, which pods cannot reach. They get the others that it or systemd-resolved names; where there is none, they resolve names of the cluster only.',
     'Put a resolver that pods can reach into /etc/resolv.conf, or `--set resolv-conf=FILE`.',
   ),
   'resolv-missing': warning(

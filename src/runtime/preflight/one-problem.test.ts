@@ -99,6 +99,13 @@ const ROWS: readonly [string, Partial<Facts>, Severity, PreflightCode, RegExp][]
     /127\.0\.0\.53/,
   ],
   [
+    'a loopback resolver beside another one',
+    { resolv: { path: '/etc/resolv.conf', nameservers: ['127.0.0.53', '10.0.0.254'], search: [] } },
+    'info',
+    'loopback-resolv',
+    /names 127\.0\.0\.53, which pods cannot reach; they get 10\.0\.0\.254/,
+  ],
+  [
     'no resolver',
     { resolv: { path: '/etc/resolv.conf', nameservers: [], search: [] } },
     'warning',
