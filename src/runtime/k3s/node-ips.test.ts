@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Facts } from '../../machine/facts/facts.js'
 import type { MachineWorld } from '../runtime.js'
-import { hostConfig } from './config.js'
+import { hostConfig, nodeAddress } from './config.js'
 import { isAt, parseNodes } from './nodes.js'
 import { testMachine, testNode, testSpec } from './world.fixture.js'
 
@@ -62,6 +62,41 @@ describe('node-ip of a host', () => {
     expect(() => configOf(pairs('4'), host(six('fd00:1::9', { device: 'eth1' })))).toThrow(
       expect.objectContaining({ code: 'E_PREFLIGHT', hint: expect.stringContaining('node-ip-family') }),
     )
+  })
+})
+
+describe('the address of a host with IPv6 alone', () => {
+  const alone = (source: string, ...addresses: Facts['addresses']): MachineWorld => {
+    const machine = host()
+    const route = { to: '2001:db8::1', address: source, device: 'eth0' }
+    return { ...machine, facts: { ...machine.facts, addresses, routeSource: route } }
+  }
+  const temporary = { temporary: true } as const
+
+  it('is a lasting one of the network from which the kernel sends with a temporary one', () => {
+    const machine = alone(
+      '2001:db8::77',
+      six('2001:db8::77', temporary),
+      six('2001:aaaa::5'),
+      six('2001:db8::5'),
+      six('2001:db8::2', { device: 'eth1' }),
+    )
+    expect(nodeAddress(machine)).toBe('2001:db8::5')
+  })
+
+  it('is one of the same device where that network has none, and never a temporary one', () => {
+    expect(nodeAddress(alone('2001:db8::77', six('2001:db8::77', temporary), six('fd00:1::5')))).toBe(
+      'fd00:1::5',
+    )
+    expect(() => nodeAddress(alone('2001:db8::77', six('2001:db8::77', temporary)))).toThrow(
+      expect.objectContaining({ code: 'E_PREFLIGHT' }),
+    )
+  })
+
+  it('is a lasting one of the device of the default route where no route has a source', () => {
+    const { facts, ...machine } = alone('::', six('2001:db8::77', temporary), six('2001:db8::5'))
+    const { routeSource: _, ...others } = facts
+    expect(nodeAddress({ ...machine, facts: others })).toBe('2001:db8::5')
   })
 })
 

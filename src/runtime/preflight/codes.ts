@@ -173,7 +173,7 @@ export const PREFLIGHT_CODES = {
   ),
   'node-ip-unknown': refused(
     'No address of the machine can be chosen for the node.',
-    'Give the machine a route to the first master.',
+    'Give the machine a lasting address and a route to the first master.',
   ),
   'node-ip-mismatch': error(
     'The address that the node would use is not one of the machine, or is of another family than the first master.',

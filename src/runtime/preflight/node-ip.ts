@@ -1,15 +1,23 @@
-import { familyOf, type IpFamily, ipNumber } from '../../core/cidr.js'
+import { cidrsOverlap, familyOf, type IpFamily, ipNumber } from '../../core/cidr.js'
 import type { Facts } from '../../machine/facts/facts.js'
 
 /**
  * The address under which the other nodes reach a machine: the source of its route to the first master, else that of its
- * default route. Undefined when none of them is usable. Pure.
+ * default route. A kernel with privacy addresses sends from one that it gives up within days: then it is a lasting one of the
+ * same device. Undefined when none of them is usable. Pure.
  */
 export function nodeIpOf(facts: Facts): string | undefined {
-  const { routeSource, defaultRoute, addresses } = facts
-  if (usable(routeSource?.address)) return routeSource.address
-  if (usable(defaultRoute?.source)) return defaultRoute.source
-  return addresses.find((entry) => entry.device === defaultRoute?.device && usable(entry.address))?.address
+  const { routeSource, defaultRoute } = facts
+  const source = [routeSource?.address, defaultRoute?.source].find(usable)
+  if (source !== undefined)
+    return isTemporary(facts, source) ? besides(facts, source, familyOf(source)) : source
+  return facts.addresses.find(
+    (entry) => entry.device === defaultRoute?.device && usable(entry.address) && !entry.temporary,
+  )?.address
+}
+
+function isTemporary({ addresses }: Facts, address: string): boolean {
+  return addresses.some((entry) => entry.address === address && entry.temporary)
 }
 
 /**
@@ -33,18 +41,22 @@ export function nodeDevice(facts: Facts): string | undefined {
   return facts.addresses.find((entry) => entry.address === own)?.device
 }
 
-/** Of several the lowest: the order in which a kernel lists them is another one after the next boot. */
+/**
+ * A lasting address of the device that has `own`. One of the same network first, else of several the lowest: the order in which
+ * a kernel lists them is another one after the next boot.
+ */
 function besides(facts: Facts, own: string, family: IpFamily): string | undefined {
-  const device = facts.addresses.find((entry) => entry.address === own)?.device
+  const entryOfOwn = facts.addresses.find((entry) => entry.address === own)
   const found = facts.addresses.filter(
     (entry) =>
-      entry.device === device &&
+      entry.device === entryOfOwn?.device &&
       familyOf(entry.address) === family &&
       usable(entry.address) &&
       !entry.temporary,
   )
+  const near = found.filter((entry) => cidrsOverlap(entry.address, `${own}/${entry.prefix}`))
   const order = (entry: Facts['addresses'][number]): bigint => ipNumber(entry.address) ?? 0n
-  return found.sort((a, b) => (order(a) < order(b) ? -1 : 1))[0]?.address
+  return (near.length > 0 ? near : found).sort((a, b) => (order(a) < order(b) ? -1 : 1))[0]?.address
 }
 
 function usable(address: string | undefined): address is string {
