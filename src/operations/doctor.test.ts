@@ -6,6 +6,7 @@ import { recordOf, writeRecord } from '../cluster/record.js'
 import { type Context, createContext } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
 import { createFakeEngine } from '../machine/docker/fake-engine.js'
+import { createFakeMachine } from '../machine/fake/fake-machine.js'
 import { CLEAN_END } from '../runtime/clean/clean-script.js'
 import { node, rootfs, spec } from '../runtime/preflight/preflight.fixture.js'
 import { containersNamed } from './containers.fixture.js'
@@ -42,6 +43,24 @@ describe('doctor', () => {
     expect(codes).toContain('root@10.0.0.2 clock-skew')
     expect(codes).toContain('root@10.0.0.2 duplicate-address')
     expect(report.machines[1]?.ok).toBe(false)
+  })
+
+  it('asks machines for their route to what ssh makes of the first master’s alias', async () => {
+    const aliases: OperationDeps = {
+      ...deps({}),
+      createConnector: () => ({
+        engine: () => Promise.reject(new Error('no engine is expected')),
+        connect: async ({ host, text }) =>
+          createFakeMachine({
+            id: `ssh://root@${host.replace('10.0', '10.99')}:22`,
+            name: text,
+            on: [{ match: 'for name in 10.99.0.1; do', reply: answer(host) }],
+          }),
+        close: async () => {},
+      }),
+    }
+    const report = await doctor({ spec: spec(1, 1) }, ctx, aliases)
+    expect(report.machines.map(({ hostname }) => hostname)).toEqual(['10.0.0.1', '10.0.0.2'])
   })
 
   it('is content where only ignored errors are found', async () => {

@@ -2,6 +2,7 @@ import type { NodeSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { toAirliftError } from '../core/errors.js'
 import { collectFacts } from '../machine/facts/collect-facts.js'
+import { routeTo } from '../machine/facts/route-to.js'
 import type { Machine } from '../machine/machine.js'
 import { INITIALIZED } from '../machine/state-paths.js'
 import { checkClean } from '../runtime/clean/check-clean.js'
@@ -14,7 +15,7 @@ import { doctorContainers } from './doctor-containers.js'
 import type { DoctorInput, DoctorMachine, DoctorReport } from './doctor-report.js'
 import type { LookedAt } from './recorded-nodes.js'
 import { unusableProblem } from './require-usable.js'
-import { type OperationDeps, openSession, type Session } from './session.js'
+import { idInSession, type OperationDeps, openSession, type Session } from './session.js'
 import { findTakenName } from './taken-name.js'
 import { checkThisComputer } from './this-computer.js'
 
@@ -61,11 +62,11 @@ interface Findings {
 
 async function findProblems(input: DoctorInput, session: Session, ctx: Context): Promise<Findings> {
   const { spec, rootfs } = input
-  const first = (spec.masters[0] ?? spec.nodes[0])?.target
+  const first = spec.masters[0] ?? spec.nodes[0]
   const options = {
     files: [INITIALIZED],
     units: ['k3s', 'k3s-agent'],
-    ...(first?.kind === 'ssh' ? { routeTo: first.host } : {}),
+    ...(first ? { routeTo: await routeTo(first.target, idInSession(session, first)) } : {}),
   }
   const looked = await eachMachine(session, ctx, async (machine, node) => ({
     name: machine.name,

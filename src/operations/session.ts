@@ -30,6 +30,12 @@ export function idOfLost(node: NodeSpec, { data }: AirliftError): string {
   return typeof data?.id === 'string' ? data.id : `ssh://${node.target.text}`
 }
 
+/** The id of a node's machine, connected or not; undefined where the node is none of the session's. */
+export function idInSession({ machines, failures }: Session, node: NodeSpec): string | undefined {
+  const lost = failures.find((entry) => entry.node === node)
+  return machines.find((entry) => entry.node === node)?.machine.id ?? (lost && idOfLost(node, lost.error))
+}
+
 /**
  * Connects every node's machine at once. Two names for one machine are refused.
  * @throws AirliftError E_HOST_INVALID, E_INTERRUPTED; E_LOCAL_FILE where a file of this computer cannot be read

@@ -36,7 +36,7 @@ function options(): ProbeOptions {
     paths: [dir, join(dir, 'not', 'yet', 'there'), '/proc/sys'],
     files: [join(dir, "it's a file"), join(dir, 'big'), join(dir, 'absent')],
     units: ['k3s'],
-    routeTo: '127.0.0.1',
+    routeTo: ['no-such-name.invalid', '127.0.0.1'],
     fragments: {
       plain: 'printf "two\\nlines"',
       stdin: 'cat; echo done',
@@ -90,6 +90,7 @@ describe('the probe', { timeout: 60_000 }, () => {
     })
     for (const facts of all) expect(steady(facts)).toEqual(steady(all[0] as Facts))
     for (const facts of all) {
+      if (facts.tools.ip) expect(facts.routeSource).toMatchObject({ to: '127.0.0.1', address: '127.0.0.1' })
       expect(Math.abs(facts.clockSkewMs)).toBeLessThan(Math.max(5000, facts.clockErrorMs + 1000))
       expect(facts.hostname).not.toBe('evil')
       expect(facts.mtus?.lo).toBeGreaterThan(1000)

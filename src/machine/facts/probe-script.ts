@@ -23,8 +23,11 @@ export const DEFAULT_PATHS = [
 export interface ProbeOptions extends ManagedOptions {
   /** Absolute paths whose file systems are reported. Default {@link DEFAULT_PATHS}. */
   readonly paths?: readonly string[]
-  /** Host name or IP of the first master: the source address of the route to it is reported. */
-  readonly routeTo?: string
+  /**
+   * Host names or IPs of the first master: the source address of the route to the first of them that the machine can resolve is
+   * reported.
+   */
+  readonly routeTo?: readonly string[]
 }
 
 /** What of airlift's and the runtime's own is looked at. */
@@ -48,7 +51,7 @@ export function buildProbeScript(options: ProbeOptions = {}): string {
   const paths = options.paths ?? DEFAULT_PATHS
   return probeOf(options, paths, [
     hostSection,
-    networkSection(options.routeTo),
+    networkSection(options.routeTo ?? []),
     firewallSection,
     storageSection(paths),
     leftoversSection,

@@ -4,6 +4,7 @@ import { toAirliftError } from '../../core/errors.js'
 import { Secret } from '../../core/secret.js'
 import { collectFacts } from '../../machine/facts/collect-facts.js'
 import type { Facts } from '../../machine/facts/facts.js'
+import { routeTo } from '../../machine/facts/route-to.js'
 import { RECORD } from '../../machine/state-paths.js'
 import type { InstalledState, MachineWorld, ObserveInput, World } from '../runtime.js'
 import { USER_FILES, USER_FILES_SCRIPT } from '../user-files.js'
@@ -15,13 +16,16 @@ import { K3S, uninstallPath, unitName, unitPath } from './paths.js'
 
 /** Looks at every machine at once, one round trip each. A machine that cannot be looked at is in `unreachable`. */
 export async function observeK3s(spec: ClusterSpec, input: ObserveInput, ctx: Context): Promise<World> {
-  const first = spec.masters[0]?.target
+  const [first] = spec.masters
   const unreachable = [...(input.unreachable ?? [])]
+  const firstId =
+    input.machines.find(({ node }) => node === first)?.machine.id ??
+    unreachable.find(({ node }) => node === first)?.id
   const options = {
     files: watchedFiles(spec, input),
     units: ['k3s', 'k3s-agent'],
     fragments: { ...k3sFragments(), ...(input.toJoin ? { [USER_FILES]: USER_FILES_SCRIPT } : {}) },
-    ...(first && first.kind === 'ssh' ? { routeTo: first.host } : {}),
+    ...(first ? { routeTo: await routeTo(first.target, firstId) } : {}),
   }
   const machines = (
     await Promise.all(

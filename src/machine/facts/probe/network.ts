@@ -1,7 +1,7 @@
 import { quote } from '../../quote.js'
 
 /** Addresses, routes, lengths of packets, listeners, name servers, proxies. Where `ip` or `ss` is missing, /proc says it. */
-export function networkSection(routeTo: string | undefined): string {
+export function networkSection(routeTo: readonly string[]): string {
   return String.raw`
 if has ip && addresses=$(ip -o addr show 2>/dev/null); then
   text ipAddr "$addresses"
@@ -18,12 +18,17 @@ for protocol in tcp tcp6 udp udp6; do
   if [ -r "/proc/net/$protocol" ]; then open "sockets.$protocol"; grep "$listens" "/proc/net/$protocol"; shut; fi
 done
 if has ss; then open ss; limit 5 ss -H -lntup 2>/dev/null; shut; fi
-routeTo=${quote(routeTo ?? '')}
-if [ -n "$routeTo" ] && has ip; then
-  address=$routeTo
-  case $routeTo in
-    *:* | *[!0-9.]*) case $routeTo in *:*) ;; *) address=$(limit 5 getent ahosts "$routeTo" 2>/dev/null | sed -n '1s/[ 	].*//p') ;; esac ;;
-  esac
+if has ip; then
+  address=
+  for name in ${routeTo.map(quote).join(' ')}; do
+    case $name in
+      *:*) address=$name ;;
+      # Debian's /etc/hosts gives the machine itself 127.0.1.1.
+      *[!0-9.]*) address=$(limit 5 getent ahosts "$name" 2>/dev/null | sed -n -e '/^127\./d' -e '/^::1/d' -e '/^fe80:/d' -e 's/[[:space:]].*//p' -e q) ;;
+      *) address=$name ;;
+    esac
+    if [ -n "$address" ]; then break; fi
+  done
   if [ -n "$address" ]; then
     kv routeTo "$address"
     open routeGet; ip -o route get "$address" 2>/dev/null; shut
