@@ -22,7 +22,7 @@ import { checkThisComputer } from './this-computer.js'
 /**
  * Looks for everything that would go wrong, on all machines at once, and changes nothing. Machines that cannot be reached are
  * problems, not exceptions: the others are looked at all the same.
- * @throws AirliftError E_USAGE for an unknown code in `spec.ignore`, E_INTERRUPTED, E_SSH_CONFIG
+ * @throws AirliftError E_USAGE for a code in `spec.ignore` that is unknown or cannot be ignored, E_INTERRUPTED, E_SSH_CONFIG
  */
 export async function doctor(input: DoctorInput, ctx: Context, deps: OperationDeps): Promise<DoctorReport> {
   const { spec } = input

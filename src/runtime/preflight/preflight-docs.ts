@@ -7,8 +7,8 @@ of all machines at once. Errors refuse with exit code 5; warnings are shown and 
 same check alone, and shows what is only worth knowing as well; \`airlift doctor --clean\` proves instead that nothing of
 airlift and k3s is left on the machines.
 
-\`--ignore CODE[,CODE]\` lets an error pass, where the table says that it can. With \`-o json\` every problem has \`code\`,
-\`severity\`, \`machine\`, \`message\`, \`fix\` and \`ignorable\`; the codes do not change between releases.
+\`--ignore CODE[,CODE]\` lets an error pass; a code that cannot be ignored is refused there (exit 2). With \`-o json\` every
+problem has \`code\`, \`severity\`, \`machine\`, \`message\`, \`fix\` and \`ignorable\`; the codes do not change between releases.
 
 What the probe does: it reads, runs as root, and writes one empty file into the nearest directory that exists of each place
 where k3s needs to write, and removes it at once. That is how a read-only or immutable directory is found.

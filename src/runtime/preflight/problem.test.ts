@@ -45,7 +45,7 @@ describe('refuse', () => {
 
   it('lets an ignored error pass, but not one that cannot be ignored', () => {
     expect(() => refuse([noDisk], ['disk-space'])).not.toThrow()
-    expect(thrown([noDisk, noInit], ['disk-space', 'no-init']).message).toMatch(/neither systemd nor OpenRC/)
+    expect(thrown([noDisk, noInit], ['disk-space']).message).toMatch(/neither systemd nor OpenRC/)
     expect(refusals([noDisk, noInit], ['disk-space'])).toEqual([noInit])
   })
 
@@ -66,6 +66,17 @@ describe('refuse', () => {
       expect(error).toMatchObject({ code: 'E_USAGE', exit: 2, hint: expect.stringContaining('disk-space') })
     }
   })
+})
+
+it('refuses to ignore what nothing lets pass, and takes codes of warnings', () => {
+  expect(() => checkIgnore(['disk-space', 'firewall', 'swap'])).not.toThrow()
+  expect(() => checkIgnore(['disk-space', 'no-init'])).toThrow(
+    expect.objectContaining({
+      code: 'E_USAGE',
+      message: expect.stringContaining('"no-init" cannot be ignored'),
+      hint: expect.not.stringContaining('no-init'),
+    }),
+  )
 })
 
 describe('codes', () => {

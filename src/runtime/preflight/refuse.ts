@@ -1,18 +1,27 @@
 import { AirliftError } from '../../core/errors.js'
-import { PREFLIGHT_CODES, preflightCodes } from './codes.js'
+import { PREFLIGHT_CODES, type PreflightCode, preflightCodes } from './codes.js'
 import type { Problem } from './problem.js'
 import { problemLines } from './problem-lines.js'
 
 /**
- * Checks the values of `--ignore`.
- * @throws AirliftError E_USAGE for a code that does not exist, listing those that do
+ * Checks the values of `--ignore`. Codes of warnings are taken: a check may become stricter.
+ * @throws AirliftError E_USAGE for a code that does not exist or that nothing lets pass, listing those that can be ignored
  */
 export function checkIgnore(ignore: readonly string[]): void {
-  const unknown = ignore.filter((code) => !Object.hasOwn(PREFLIGHT_CODES, code))
-  if (unknown.length === 0) return
-  throw new AirliftError('E_USAGE', `--ignore does not know "${unknown.join('", "')}"`, {
-    hint: `codes that can be ignored: ${preflightCodes.filter((code) => PREFLIGHT_CODES[code].ignorable && PREFLIGHT_CODES[code].severity === 'error').join(', ')}`,
-  })
+  const known = (code: string): code is PreflightCode => Object.hasOwn(PREFLIGHT_CODES, code)
+  const hint = `codes that can be ignored: ${preflightCodes.filter((code) => PREFLIGHT_CODES[code].ignorable && PREFLIGHT_CODES[code].severity === 'error').join(', ')}`
+  const unknown = ignore.filter((code) => !known(code))
+  if (unknown.length > 0)
+    throw new AirliftError('E_USAGE', `--ignore does not know "${unknown.join('", "')}"`, { hint })
+  const firm = ignore.find((code) => known(code) && !PREFLIGHT_CODES[code].ignorable)
+  if (firm !== undefined)
+    throw new AirliftError(
+      'E_USAGE',
+      `"${firm}" cannot be ignored: going on could not work, or would destroy something`,
+      {
+        hint,
+      },
+    )
 }
 
 /** The problems that refuse: errors which were not ignored, or cannot be. */
@@ -25,7 +34,7 @@ export function refusals(problems: readonly Problem[], ignore: readonly string[]
 /**
  * Refuses when any error is left that was not ignored. All problems of all machines are in the error's log and data.
  * @throws AirliftError E_PREFLIGHT or E_ENGINE_PRIVILEGE (exit 5); E_SPEC_INVALID (exit 2) where all that is wrong is a network
- * that was named; E_USAGE for an unknown code in `ignore`
+ * that was named; E_USAGE as {@link checkIgnore}
  */
 export function refuse(problems: readonly Problem[], ignore: readonly string[]): void {
   checkIgnore(ignore)
