@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { Parser } from 'tar'
+import { parseTar } from './parse-tar.js'
 
 /** What a member of a small archive is. */
 export interface ArchiveMember {
@@ -22,28 +22,19 @@ export async function readMembers(
 ): Promise<ArchiveMember[]> {
   const members: ArchiveMember[] = []
   let bytes = 0
-  const parser = new Parser({
-    onReadEntry: (entry) => {
-      if (entry.size > maxMember && maxMember < MAX_BYTES) return void entry.resume()
-      const chunks: Buffer[] = []
-      entry.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes > MAX_BYTES) tar.destroy(new RangeError('the archive is too big to be read into memory'))
-        else chunks.push(chunk)
-      })
-      entry.on('end', () => {
-        if (entry.type === 'Directory') return
-        const mode = ((entry.mode ?? 0o600) & 0o7777).toString(8).padStart(4, '0')
-        members.push({ path: entry.path, mode, content: Buffer.concat(chunks) })
-      })
-    },
+  await parseTar(tar, (entry) => {
+    if (entry.size > maxMember && maxMember < MAX_BYTES) return void entry.resume()
+    const chunks: Buffer[] = []
+    entry.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > MAX_BYTES) tar.destroy(new RangeError('the archive is too big to be read into memory'))
+      else chunks.push(chunk)
+    })
+    entry.on('end', () => {
+      if (entry.type === 'Directory') return
+      const mode = ((entry.mode ?? 0o600) & 0o7777).toString(8).padStart(4, '0')
+      members.push({ path: entry.path, mode, content: Buffer.concat(chunks) })
+    })
   })
-  const ended = new Promise<void>((resolve, reject) => {
-    parser.on('end', resolve)
-    parser.on('error', reject)
-    tar.on('error', reject)
-  })
-  tar.pipe(parser as unknown as NodeJS.WritableStream)
-  await ended
   return members
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { Parser } from 'tar'
+import { parseTar } from './parse-tar.js'
 
 /** The newest part of a file. */
 export interface FileTail {
@@ -16,26 +16,17 @@ export async function readTail(tar: Readable, maxBytes: number): Promise<FileTai
   let chunks: Buffer[] = []
   let held = 0
   let size: number | undefined
-  const parser = new Parser({
-    onReadEntry: (entry) => {
-      if (size !== undefined || entry.type === 'Directory') return void entry.resume()
-      size = entry.size
-      entry.on('data', (chunk: Buffer) => {
-        chunks.push(chunk)
-        held += chunk.length
-        if (held <= 2 * maxBytes) return
-        chunks = [Buffer.concat(chunks).subarray(-maxBytes)]
-        held = maxBytes
-      })
-    },
+  await parseTar(tar, (entry) => {
+    if (size !== undefined || entry.type === 'Directory') return void entry.resume()
+    size = entry.size
+    entry.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      held += chunk.length
+      if (held <= 2 * maxBytes) return
+      chunks = [Buffer.concat(chunks).subarray(-maxBytes)]
+      held = maxBytes
+    })
   })
-  const ended = new Promise<void>((resolve, reject) => {
-    parser.on('end', resolve)
-    parser.on('error', reject)
-    tar.on('error', reject)
-  })
-  tar.pipe(parser as unknown as NodeJS.WritableStream)
-  await ended
   if (size === undefined) return undefined
   return { content: Buffer.concat(chunks).subarray(-maxBytes), whole: size <= maxBytes }
 }
