@@ -6,7 +6,6 @@ import type { Context } from '../core/context.js'
 import type { Engine, EngineContainer } from '../machine/docker/engine.js'
 import { KEPT_INITIALIZED } from '../machine/state-paths.js'
 import { connectToEngine } from './container-session.js'
-import { engineIfAny } from './engine-clusters.js'
 import { observeKnownCluster } from './resolve-cluster.js'
 import { type ContainersWanted, specOfContainers } from './resolve-containers.js'
 import type { OperationDeps } from './session.js'
@@ -51,7 +50,11 @@ export async function existingPlaces(
   ctx: Context,
   deps: OperationDeps,
 ): Promise<Record<Role, Places>> {
-  const engine = await engineIfAny(ctx, deps)
+  // Why an engine cannot be asked is told by what is done next.
+  const engine = await connectToEngine(ctx, deps).catch((error: unknown) => {
+    if (ctx.signal.aborted) throw error
+    return undefined
+  })
   try {
     const nodes = nodeContainers((await engine?.containers([`${LABELS.cluster}=${name}`])) ?? [])
     return { master: keptPlaces(indexes(nodes, 'master')), worker: keptPlaces(indexes(nodes, 'worker')) }
