@@ -141,6 +141,11 @@ describe('downloadFile', () => {
     const proxied = createContext({ env: { http_proxy: server.url } })
     await downloadFile({ url, target, sha256: SUM }, proxied)
     expect(server.requests).toEqual(['http://release.invalid/k3s -'])
+    // A login goes in a header: the line of a request is what proxies log.
+    const login = new URL('http://bob:s3cr3t@release.invalid/k3s')
+    await downloadFile({ url: login, target: join(dir, 'login'), sha256: SUM }, proxied)
+    expect(server.requests[1]).toBe('http://release.invalid/k3s -')
+    expect(server.logins).toEqual(['Basic Ym9iOnMzY3IzdA=='])
     const direct = createContext({ env: { http_proxy: server.url, no_proxy: '.invalid' } })
     const request = { url, target: join(dir, 'x'), sha256: SUM, pausesMs: [] }
     await expect(downloadFile(request, direct)).rejects.toMatchObject({ code: 'E_DOWNLOAD' })

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { dirname } from 'node:path'
 import type { Context } from '../../core/context.js'
 import { AirliftError, isAirliftError } from '../../core/errors.js'
+import { shownUrl } from '../../core/shown-url.js'
 import { digestOfFile } from './digest-file.js'
 import { withFileLock } from './file-lock.js'
 import { type GetResponse, httpGet } from './http-get.js'
@@ -34,7 +35,7 @@ export async function downloadFile(request: DownloadRequest, ctx: Context): Prom
     ctx.events.emit({
       level: 'info',
       code: 'download.wait',
-      message: `another airlift downloads ${request.url.href}; waiting`,
+      message: `another airlift downloads ${shownUrl(request.url)}; waiting`,
     })
   return withFileLock(`${target}.lock`, ctx, onWait, async () => {
     // The one that we waited for may have brought it.
@@ -48,7 +49,7 @@ export async function downloadFile(request: DownloadRequest, ctx: Context): Prom
       ctx.events.emit({
         level: 'warn',
         code: 'download.mismatch',
-        message: `${request.url.href} is not what its sum says; once more`,
+        message: `${shownUrl(request.url)} is not what its sum says; once more`,
       })
     }
     await rename(`${target}.part`, target)
@@ -90,7 +91,7 @@ async function fetchAll(request: DownloadRequest, ctx: Context): Promise<void> {
       ctx.events.emit({
         level: 'warn',
         code: 'download.retry',
-        message: `${request.url.href}: ${(error as Error).message}; trying again`,
+        message: `${shownUrl(request.url)}: ${(error as Error).message}; trying again`,
       })
       await ctx.clock.sleep(error instanceof RetryLater ? Math.max(pause, error.afterMs) : pause, ctx.signal)
     }
@@ -108,6 +109,7 @@ class RetryLater extends Error {
 
 /** What is known of a part: from which version of the file it is. */
 interface PartInfo {
+  /** As it may be shown: the file lies in a cache. */
   readonly url: string
   readonly validator: string
 }
@@ -130,7 +132,7 @@ async function fetchOnce(request: DownloadRequest, ctx: Context): Promise<void> 
   // A weak validator does not promise equal bytes, so it cannot continue a file.
   const validator = etag !== undefined && !etag.startsWith('W/') ? etag : response.headers['last-modified']
   if (validator !== undefined) {
-    const next: PartInfo = { url: request.url.href, validator }
+    const next: PartInfo = { url: shownUrl(request.url), validator }
     await writeFile(`${request.target}.part.json`, JSON.stringify(next))
   } else await rm(`${request.target}.part.json`, { force: true })
   const length = response.headers['content-length']
@@ -167,7 +169,7 @@ async function receive(
         level: 'debug',
         code: 'download.progress',
         message: `downloading ${request.url.pathname.split('/').at(-1)}`,
-        data: { url: request.url.href, bytes: position, ...(total === undefined ? {} : { total }) },
+        data: { url: shownUrl(request.url), bytes: position, ...(total === undefined ? {} : { total }) },
       })
     }
   }
@@ -201,7 +203,7 @@ async function refuse(request: DownloadRequest, response: GetResponse): Promise<
 async function readInfo(request: DownloadRequest): Promise<PartInfo | undefined> {
   try {
     const info = JSON.parse(await readFile(`${request.target}.part.json`, 'utf8')) as PartInfo
-    return info.url === request.url.href && typeof info.validator === 'string' ? info : undefined
+    return info.url === shownUrl(request.url) && typeof info.validator === 'string' ? info : undefined
   } catch {
     return undefined
   }
@@ -211,17 +213,8 @@ async function sizeOf(path: string): Promise<number> {
   return (await stat(path).catch(() => undefined))?.size ?? 0
 }
 
-/** The URL without a password that it may hold. */
-function shown(url: URL): string {
-  const clean = new URL(url)
-  clean.username = ''
-  clean.password = ''
-  clean.search = ''
-  return clean.href
-}
-
 function failed(request: DownloadRequest, why: string, cause?: unknown): AirliftError {
-  return new AirliftError('E_DOWNLOAD', `cannot download ${shown(request.url)}: ${why}`, {
+  return new AirliftError('E_DOWNLOAD', `cannot download ${shownUrl(request.url)}: ${why}`, {
     ...(cause === undefined ? {} : { cause }),
     hint: 'check the version and the network (HTTPS_PROXY is honoured), or give the files with --binary and --images, or --from',
   })
@@ -230,7 +223,7 @@ function failed(request: DownloadRequest, why: string, cause?: unknown): Airlift
 function wrongSum(request: DownloadRequest, found: string): AirliftError {
   return new AirliftError(
     'E_DOWNLOAD',
-    `${shown(request.url)} has the sha256 ${found}, and ${request.sha256} was published`,
+    `${shownUrl(request.url)} has the sha256 ${found}, and ${request.sha256} was published`,
     {
       hint: 'the mirror or a proxy gives another file: use another one with --from',
       data: { sha256: found, published: request.sha256 },

@@ -23,6 +23,8 @@ export interface FaultServer {
   readonly files: Map<string, ServedFile>
   /** `PATH RANGE` of every request, in order. */
   readonly requests: string[]
+  /** The `Authorization` of the requests that had one. */
+  readonly logins: string[]
   close(): Promise<void>
 }
 
@@ -30,10 +32,12 @@ export interface FaultServer {
 export async function startFaultServer(): Promise<FaultServer> {
   const files = new Map<string, ServedFile>()
   const requests: string[] = []
+  const logins: string[] = []
   const server = createServer((request, response) => {
     // A proxy is asked for a whole URL.
     const path = new URL(request.url ?? '/', 'http://x').pathname
     requests.push(`${request.url} ${request.headers.range ?? '-'}`)
+    if (request.headers.authorization) logins.push(request.headers.authorization)
     const file = files.get(path)
     if (file) serve(file, request, response)
     else response.writeHead(404).end('not found')
@@ -43,6 +47,7 @@ export async function startFaultServer(): Promise<FaultServer> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     files,
     requests,
+    logins,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections()

@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createContext } from '../../core/context.js'
@@ -9,7 +10,8 @@ import { dockerArchive, elf } from '../archives.fixture.js'
 import { buildBundle } from '../build-bundle.js'
 import { sha256 } from '../digest.js'
 import { type FaultServer, startFaultServer } from './fault-server.fixture.js'
-import { fetchReleaseFiles } from './fetch-release.js'
+import { fetchReleaseFiles, missingReleaseFiles } from './fetch-release.js'
+import { resolveVersion } from './resolve-version.js'
 
 const VERSION = 'v1.33.1+k3s1'
 const BINARY = elf('arm', 'release')
@@ -72,6 +74,7 @@ describe('fetchReleaseFiles', () => {
     writeFileSync(join(from, 'k3s-airgap-images-arm.tar.gz'), IMAGES)
     codes.length = 0
     expect(await fetchAll(from)).toMatchObject({ binary: join(from, 'k3s-armhf') })
+    expect(await fetchAll(pathToFileURL(from).href)).toMatchObject({ binary: join(from, 'k3s-armhf') })
     expect(codes).toContain('rootfs.unchecked')
     writeFileSync(join(from, 'sha256sum-arm.txt'), SUMS)
     await fetchAll(from)
@@ -82,6 +85,46 @@ describe('fetchReleaseFiles', () => {
     })
     rmSync(join(from, 'k3s-armhf'))
     await expect(fetchAll(from)).rejects.toMatchObject({ message: `${from} has no k3s-armhf` })
+  })
+
+  it('shows and keeps nowhere the password of a mirror', async () => {
+    const told: unknown[] = []
+    const env = { XDG_CACHE_HOME: join(dir, 'cache') }
+    const events = createEvents([(event) => told.push(event)])
+    const clock = { now: () => Date.now(), sleep: async () => {} }
+    const ctx = createContext({ env, events, clock })
+    const from = `${server.url.replace('//', '//bob:s3cr3t@')}/mirror`
+    const request = { version: VERSION, arch: 'arm' as const, binary: true, images: true, from }
+    const failure = async (attempt: Promise<unknown>): Promise<unknown> =>
+      attempt.then(
+        () => expect.fail('it succeeded'),
+        (error: { code: string; message: string; hint: string; data: unknown }) => [
+          [error.code, error.message, error.hint, error.data],
+        ],
+      )
+    Object.assign(server.files.get('/mirror/k3s-armhf') ?? {}, {
+      etag: '"1"',
+      noRange: true,
+      cutAfter: 10,
+      cuts: 99,
+    })
+    told.push(await missingReleaseFiles(request, ctx))
+    told.push(await failure(fetchReleaseFiles(request, ctx)))
+    const kept = readdirSync(join(dir, 'cache'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => [entry.name, readFileSync(join(entry.parentPath, entry.name), 'utf8')])
+    expect(kept.map(([name]) => name)).toContain('k3s-armhf.part.json')
+    told.push(kept)
+    Object.assign(server.files.get('/mirror/k3s-armhf') ?? {}, { content: elf('arm', 'wrong'), cuts: 0 })
+    told.push(await failure(fetchReleaseFiles(request, ctx)))
+    server.files.set('/mirror/sha256sum-arm.txt', { content: Buffer.from('') })
+    rmSync(join(dir, 'cache'), { recursive: true })
+    told.push(await failure(fetchReleaseFiles(request, ctx)))
+    told.push(await failure(resolveVersion('stable', { from }, ctx)))
+    const text = JSON.stringify(told)
+    for (const part of ['download.retry', 'download.mismatch', 'has no sum of', 'cannot ask', '.part.json'])
+      expect(text).toContain(part)
+    expect(text).not.toMatch(/s3cr3t|bob/)
   })
 
   it('completes what a build was not given', async () => {

@@ -1,14 +1,16 @@
 import { access, readFile, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Context } from '../../core/context.js'
 import { AirliftError, isAirliftError } from '../../core/errors.js'
+import { shownUrl } from '../../core/shown-url.js'
 import { canReadZstd } from '../decompress.js'
 import { sha256 } from '../digest.js'
 import type { Arch } from '../manifest.js'
 import { parseSums, releaseFiles, releaseUrl } from '../release.js'
 import { digestOfFile } from './digest-file.js'
 import { type DownloadRequest, downloadFile, isDownloaded } from './download-file.js'
+import { type ReleasePlace, releasePlace } from './release-place.js'
 
 /** What is wanted of a release. */
 export interface FetchRequest {
@@ -16,7 +18,7 @@ export interface FetchRequest {
   readonly arch: Arch
   readonly binary: boolean
   readonly images: boolean
-  /** URL of a mirror, or a directory; with the file names of the release. */
+  /** URL of a mirror, or a directory (also as `file://`); with the file names of the release. */
   readonly from?: string
 }
 
@@ -31,40 +33,36 @@ const IMAGE_SUFFIXES = ['.zst', '.gz', ''] as const
 
 /**
  * Brings files of a k3s release, from where it is published, a mirror or a directory, and checks them against its sums.
- * @throws AirliftError E_DOWNLOAD, E_LOCAL_FILE, E_OFFLINE
+ * @throws AirliftError E_DOWNLOAD, E_LOCAL_FILE, E_OFFLINE, E_USAGE
  */
 export async function fetchReleaseFiles(request: FetchRequest, ctx: Context): Promise<FetchedFiles> {
   if (!request.binary && !request.images) return {}
-  const directory = directoryOf(request)
-  if (directory !== undefined) return fromDirectory(request, directory, ctx)
-  return fromUrl(request, baseOf(request), ctx)
+  const place = placeOf(request)
+  return 'url' in place ? fromUrl(request, place.url, ctx) : fromDirectory(request, place.directory, ctx)
 }
 
-/** URLs of what would have to be downloaded: none for a directory, or where earlier commands have brought all of it. */
+/** URLs, as they may be shown, of what would have to be downloaded: none for a directory, or where earlier commands have brought all of it. */
 export async function missingReleaseFiles(request: FetchRequest, ctx: Context): Promise<string[]> {
-  if ((!request.binary && !request.images) || directoryOf(request) !== undefined) return []
+  const place = placeOf(request)
+  if ((!request.binary && !request.images) || !('url' in place)) return []
   const names = releaseFiles(request.arch)
-  const at = requestsAt(request, baseOf(request), ctx)
+  const at = requestsAt(request, place.url, ctx)
   const text = await readFile(at(names.sums).target, 'utf8').catch(() => undefined)
   const sums = parseSums(text ?? '')
   const wanted = [
     ...(request.binary ? [names.binary] : []),
     ...(request.images ? [imagesNamed(names.images, sums)] : []),
   ]
-  const lacking = text === undefined ? [at(names.sums).url.href] : []
+  const lacking = text === undefined ? [shownUrl(at(names.sums).url)] : []
   for (const name of wanted) {
     const sum = sums.get(name)
-    if (sum === undefined || !(await isDownloaded(at(name, sum)))) lacking.push(at(name).url.href)
+    if (sum === undefined || !(await isDownloaded(at(name, sum)))) lacking.push(shownUrl(at(name).url))
   }
   return lacking
 }
 
-function directoryOf({ from }: FetchRequest): string | undefined {
-  return from === undefined || /^https?:\/\//.test(from) ? undefined : resolve(from)
-}
-
-function baseOf({ from, version }: FetchRequest): string {
-  return from === undefined ? releaseUrl(version) : from.replace(/\/+$/, '')
+function placeOf({ from, version }: FetchRequest): ReleasePlace {
+  return from === undefined ? { url: releaseUrl(version) } : releasePlace(from)
 }
 
 /** How each file of a release is downloaded, and where it is kept. */
@@ -96,7 +94,7 @@ async function fromUrl(request: FetchRequest, base: string, ctx: Context): Promi
     const sumOf = (name: string): string => {
       const sum = sums.get(name)
       if (sum !== undefined) return sum
-      throw new AirliftError('E_DOWNLOAD', `${base}/${names.sums} has no sum of ${name}`, {
+      throw new AirliftError('E_DOWNLOAD', `${shownUrl(at(names.sums).url)} has no sum of ${name}`, {
         hint: 'use a mirror that holds the complete release',
       })
     }

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import * as tls from 'node:tls'
 import type { Context } from '../../core/context.js'
 import { AirliftError } from '../../core/errors.js'
-import { proxyFor, proxyHeaders } from './proxy.js'
+import { loginHeader, proxyFor, proxyHeaders } from './proxy.js'
 
 /** What a GET is told. */
 export interface GetOptions {
@@ -68,10 +68,14 @@ async function getOnce(
     const secure = tls.connect({ socket, servername: url.hostname })
     request = https.request(url, { headers, signal, agent: false, createConnection: () => secure })
   } else if (proxy) {
+    // The line of the request is what proxies log: no login stands in it.
+    const asked = new URL(url)
+    asked.username = ''
+    asked.password = ''
     request = clientOf(proxy).request({
       ...address(proxy),
-      path: url.href,
-      headers: { ...headers, host: url.host, ...proxyHeaders(proxy) },
+      path: asked.href,
+      headers: { ...headers, host: url.host, ...loginHeader('authorization', url), ...proxyHeaders(proxy) },
       signal,
       agent: false,
     })

@@ -29,7 +29,12 @@ function isExcluded(url: URL, list: string): boolean {
 
 /** The header that logs in at a proxy, where its URL holds a user. */
 export function proxyHeaders(proxy: URL): Record<string, string> {
-  if (proxy.username === '') return {}
-  const login = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`
-  return { 'proxy-authorization': `Basic ${Buffer.from(login).toString('base64')}` }
+  return loginHeader('proxy-authorization', proxy)
+}
+
+/** The header of that name which logs in as the user of a URL; none where it holds no user. */
+export function loginHeader(name: string, url: URL): Record<string, string> {
+  if (url.username === '') return {}
+  const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  return { [name]: `Basic ${Buffer.from(login).toString('base64')}` }
 }

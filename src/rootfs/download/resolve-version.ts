@@ -1,11 +1,13 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Context } from '../../core/context.js'
 import { AirliftError } from '../../core/errors.js'
+import { shownUrl } from '../../core/shown-url.js'
 import { sha256 } from '../digest.js'
 import { k3sVersion } from '../release.js'
 import { cacheDir } from './fetch-release.js'
 import { httpGet } from './http-get.js'
+import { releasePlace } from './release-place.js'
 
 /** Where the releases of each channel are told. Source: https://docs.k3s.io/upgrades/manual#release-channels */
 const CHANNELS_URL = 'https://update.k3s.io/v1-release/channels'
@@ -58,8 +60,10 @@ export async function resolveVersion(text: string, source: VersionSource, ctx: C
 }
 
 async function channelsOf(channel: string, { from }: VersionSource, ctx: Context): Promise<Channels> {
-  if (from !== undefined && !/^https?:\/\//.test(from)) return fromDirectory(resolve(from))
-  const url = from === undefined ? CHANNELS_URL : `${from.replace(/\/+$/, '')}/channels`
+  const place = from === undefined ? undefined : releasePlace(from)
+  if (place && 'directory' in place) return fromDirectory(place.directory)
+  const url = place ? `${place.url}/channels` : CHANNELS_URL
+  const shown = shownUrl(url)
   const kept = join(cacheDir(ctx.env), 'channels', `${sha256(url).slice(0, 16)}.json`)
   try {
     const releases = readAnswer(await download(url, ctx))
@@ -73,7 +77,7 @@ async function channelsOf(channel: string, { from }: VersionSource, ctx: Context
     const before = await readKept(kept)
     if (before?.releases[channel] === undefined) {
       const code = ctx.offline ? 'E_OFFLINE' : 'E_DOWNLOAD'
-      throw new AirliftError(code, `cannot ask ${url} which release "${channel}" is: ${reason}`, {
+      throw new AirliftError(code, `cannot ask ${shown} which release "${channel}" is: ${reason}`, {
         hint: 'name the release, such as --version v1.33.1+k3s1, or a bundle: --rootfs k3s.airlift',
         cause: error,
       })
@@ -81,8 +85,8 @@ async function channelsOf(channel: string, { from }: VersionSource, ctx: Context
     ctx.events.emit({
       level: 'warn',
       code: 'channel.cached',
-      message: `cannot ask ${url} (${reason}): "${channel}" is taken as it was ${ageOf(before, ctx)} ago`,
-      data: { url, fetched: before.fetched },
+      message: `cannot ask ${shown} (${reason}): "${channel}" is taken as it was ${ageOf(before, ctx)} ago`,
+      data: { url: shown, fetched: before.fetched },
     })
     return before
   }
