@@ -264,6 +264,18 @@ describe('buildBundle', () => {
       /begins with x/,
     ],
     [
+      'an archive whose list is none',
+      () => ({ images: [write(path('d.tar'), tar({ 'manifest.json': '[' }))] }),
+      'E_LOCAL_FILE',
+      /d\.tar is damaged: manifest\.json cannot be read/,
+    ],
+    [
+      'an archive whose list is of another shape',
+      () => ({ images: [write(path('e.tar'), tar({ 'manifest.json': '{}' }))] }),
+      'E_LOCAL_FILE',
+      /e\.tar is damaged: manifest\.json cannot be read/,
+    ],
+    [
       'an image without a name',
       () => ({ images: [write(path('n.tar'), dockerArchive([{ names: [] }]))] }),
       'E_LOCAL_FILE',

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createContext } from '../core/context.js'
 import { dockerArchive, elf, layer, ociArchive, tar, write } from './archives.fixture.js'
 import { buildBundle } from './build-bundle.js'
+import { sha256 } from './digest.js'
 import { inspectRootfs } from './inspect-rootfs.js'
 import { openRootfs } from './open-rootfs.js'
 import { type BundleProblem, verifyRootfs } from './verify-rootfs.js'
@@ -200,30 +201,63 @@ describe('openRootfs', () => {
       message: expect.stringContaining('it is a pipe'),
     })
   })
-  it('refuses paths that leave the rootfs', async () => {
-    const evil = unpack('evil')
-    const config = JSON.stringify({
-      runtime: 'k3s',
-      version: 'v1.33.1+k3s1',
-      arch: ['amd64'],
-      files: [{ path: '../../etc/passwd', sha256: 'a'.repeat(64), size: 1, mode: '0644', role: 'file' }],
-      images: [],
-    })
-    const put = (content: string): { digest: string; size: number } => {
-      const hex = execFileSync('sha256sum', { input: content }).toString().slice(0, 64)
-      write(join(evil, 'blobs/sha256', hex), content)
-      return { digest: `sha256:${hex}`, size: content.length }
+
+  /** An unpacked rootfs whose blobs have the digests that name them, and hold what is given. */
+  function forged(name: string, config: unknown, manifest: object = {}): string {
+    const dir = unpack(name)
+    const put = (value: unknown): { digest: string; size: number } => {
+      const content = JSON.stringify(value)
+      write(join(dir, 'blobs/sha256', sha256(Buffer.from(content))), content)
+      return { digest: `sha256:${sha256(Buffer.from(content))}`, size: content.length }
     }
-    const artifact = put(
-      JSON.stringify({ schemaVersion: 2, config: { mediaType: 'x', ...put(config) }, layers: [] }),
-    )
+    const artifact = put({
+      schemaVersion: 2,
+      config: { mediaType: 'x', ...put(config) },
+      layers: [],
+      ...manifest,
+    })
     const entry = { mediaType: 'x', artifactType: 'application/vnd.airlift.rootfs.v1+json', ...artifact }
-    write(join(evil, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [entry] }))
-    await expect(openRootfs(evil)).rejects.toMatchObject({
+    write(join(dir, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [entry] }))
+    return dir
+  }
+  const rootfsOf = (files: unknown, images: unknown = []): object => ({
+    runtime: 'k3s',
+    version: 'v1.33.1+k3s1',
+    arch: ['amd64'],
+    files,
+    images,
+  })
+
+  it('refuses paths that leave the rootfs', async () => {
+    const file = { path: '../../etc/passwd', sha256: 'a'.repeat(64), size: 1, mode: '0644', role: 'file' }
+    await expect(openRootfs(forged('evil', rootfsOf([file])))).rejects.toMatchObject({
       code: 'E_BUNDLE_INVALID',
       message: expect.stringContaining('"../../etc/passwd"'),
     })
   })
+
+  it.each<[string, (name: string) => string]>([
+    ['a manifest without a config', (name) => forged(name, rootfsOf([]), { config: undefined })],
+    ['a manifest whose layers are no list', (name) => forged(name, rootfsOf([]), { layers: {} })],
+    ['a list of files that is none', (name) => forged(name, rootfsOf([null]))],
+    ['an image without names', (name) => forged(name, rootfsOf([], [{ arch: 'amd64' }]))],
+    ['no rootfs', (name) => forged(name, [])],
+    ['an index without a list', (name) => indexed(name, { manifests: {} })],
+    ['an index of nothing', (name) => indexed(name, { manifests: [null] })],
+  ])('refuses %s, however right its digests are', async (what, make) => {
+    const path = make(what.replaceAll(' ', '-'))
+    for (const attempt of [openRootfs, inspectRootfs, (given: string) => verifyRootfs(given, ctx)])
+      await expect(attempt(path)).rejects.toMatchObject({
+        code: 'E_BUNDLE_INVALID',
+        message: expect.stringContaining(path),
+      })
+  })
+
+  function indexed(name: string, index: object): string {
+    const dir = unpack(name)
+    write(join(dir, 'index.json'), JSON.stringify(index))
+    return dir
+  }
 })
 
 describe('verifyRootfs', () => {

@@ -4,7 +4,8 @@ import { type BlobStore, openBlobStore } from './blob-store.js'
 import { type BundleIndex, readBundleIndex } from './bundle-index.js'
 import { digestOf, sha256 } from './digest.js'
 import type { RootfsManifest } from './manifest.js'
-import type { Descriptor, OciIndex, OciManifest } from './oci/types.js'
+import { isDescriptor, isOciIndex, isRecord, parseAs } from './oci/read-json.js'
+import type { Descriptor } from './oci/types.js'
 import { hexOf } from './oci/types.js'
 
 /** One thing that is wrong with a bundle. */
@@ -80,17 +81,11 @@ async function reachable(store: BlobStore, index: BundleIndex): Promise<Set<stri
       return
     const chunks: Buffer[] = []
     for await (const chunk of store.chunks(hex)) chunks.push(chunk)
-    let parsed: Partial<OciManifest & OciIndex>
-    try {
-      parsed = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Partial<OciManifest & OciIndex>
-    } catch {
-      return
-    }
-    const children = [parsed.config, ...(parsed.layers ?? []), ...(parsed.manifests ?? [])]
-    for (const child of children) if (child) await visit(child)
+    const parsed = parseAs(Buffer.concat(chunks), isRecord)
+    const children = [parsed?.config, parsed?.layers, parsed?.manifests].flat().filter(isDescriptor)
+    for (const child of children) await visit(child)
   }
-  const root = JSON.parse(store.index.toString('utf8')) as OciIndex
-  for (const entry of root.manifests) await visit(entry)
+  for (const entry of parseAs(store.index, isOciIndex)?.manifests ?? []) await visit(entry)
   return known
 }
 

@@ -1,6 +1,7 @@
 import { AirliftError } from '../../core/errors.js'
 import { canonicalJson, digestOf, sha256 } from '../digest.js'
 import { normalizeImageName } from './image-name.js'
+import { isListOf, isRecord, isText, requireJson } from './read-json.js'
 import type { ArchiveFiles } from './source-image.js'
 import {
   archOfImage,
@@ -19,6 +20,23 @@ interface DockerEntry {
   readonly Layers: readonly string[]
 }
 
+function isImageConfig(value: unknown): value is ImageConfig {
+  if (!isRecord(value)) return false
+  const { rootfs } = value
+  return rootfs === undefined || (isRecord(rootfs) && isListOf(rootfs.diff_ids ?? [], isText))
+}
+
+function isDockerEntry(value: unknown): value is DockerEntry {
+  if (!isRecord(value)) return false
+  const { Config, RepoTags, Layers } = value
+  return isText(Config) && isListOf(RepoTags ?? [], isText) && isListOf(Layers, isText)
+}
+
+/** Whether a value is what `docker save` writes into manifest.json. */
+export function isDockerList(value: unknown): value is readonly DockerEntry[] {
+  return isListOf(value, isDockerEntry)
+}
+
 interface ImageConfig extends ImagePlatform {
   readonly rootfs?: { readonly diff_ids?: readonly string[] }
 }
@@ -28,7 +46,8 @@ interface ImageConfig extends ImagePlatform {
  * layers stay as they are in the archive, uncompressed as a rule.
  */
 export async function readDockerArchive(files: ArchiveFiles): Promise<SourceImage[]> {
-  const entries = JSON.parse((await files.read('manifest.json')).toString('utf8')) as readonly DockerEntry[]
+  const bytes = await files.read('manifest.json')
+  const entries = requireJson(files.path, 'manifest.json', bytes, isDockerList)
   const layers = new Map<string, Promise<Descriptor>>()
   const images: SourceImage[] = []
   for (const entry of entries) {
@@ -44,7 +63,7 @@ async function readEntry(
   known: Map<string, Promise<Descriptor>>,
 ): Promise<SourceImage | undefined> {
   const configBytes = await files.read(entry.Config)
-  const config = JSON.parse(configBytes.toString('utf8')) as ImageConfig
+  const config = requireJson(files.path, entry.Config, configBytes, isImageConfig)
   const arch = archOfImage(config)
   const names = namesOf(files.path, entry)
   if (!arch) {

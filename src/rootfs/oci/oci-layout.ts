@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { AirliftError } from '../../core/errors.js'
 import { sha256 } from '../digest.js'
-import { namesOf } from './docker-archive.js'
+import { isDockerList, namesOf } from './docker-archive.js'
 import { normalizeImageName } from './image-name.js'
+import { isOciIndex, isOciManifest, isRecord, requireJson } from './read-json.js'
 import type { ArchiveFiles } from './source-image.js'
 import {
   archOfImage,
@@ -11,7 +12,7 @@ import {
   type SourceBlob,
   type SourceImage,
 } from './source-image.js'
-import type { Descriptor, OciIndex, OciManifest } from './types.js'
+import type { Descriptor } from './types.js'
 import { blobPath, hexOf, isIndex, isManifest, MEDIA, NAME_ANNOTATION, REF_ANNOTATION } from './types.js'
 
 /**
@@ -19,7 +20,7 @@ import { blobPath, hexOf, isIndex, isManifest, MEDIA, NAME_ANNOTATION, REF_ANNOT
  * are absent are left out, as are attestations.
  */
 export async function readOciLayout(files: ArchiveFiles): Promise<SourceImage[]> {
-  const index = JSON.parse((await files.read('index.json')).toString('utf8')) as OciIndex
+  const index = requireJson(files.path, 'index.json', await files.read('index.json'), isOciIndex)
   const docker = await dockerNames(files)
   const images = new Map<string, SourceImage>()
   let unnamed: Descriptor | undefined
@@ -65,10 +66,8 @@ function annotatedNames(entry: Descriptor): string[] {
 async function dockerNames(files: ArchiveFiles): Promise<Map<string, string[]>> {
   const names = new Map<string, string[]>()
   if (!files.find('manifest.json')) return names
-  const entries = JSON.parse((await files.read('manifest.json')).toString('utf8')) as {
-    readonly Config: string
-    readonly RepoTags?: readonly string[] | null
-  }[]
+  const bytes = await files.read('manifest.json')
+  const entries = requireJson(files.path, 'manifest.json', bytes, isDockerList)
   for (const entry of entries) {
     const hex = /([0-9a-f]{64})(\.json)?$/.exec(entry.Config)?.[1]
     if (hex && (entry.RepoTags?.length ?? 0) > 0) {
@@ -91,7 +90,7 @@ async function readEntry(files: ArchiveFiles, entry: Descriptor, depth = 0): Pro
   }
   if (!isIndex(entry.mediaType) || depth > 2) return []
   const bytes = await readChecked(files, entry)
-  const nested = JSON.parse(bytes.toString('utf8')) as OciIndex
+  const nested = requireJson(files.path, entry.digest, bytes, isOciIndex)
   const all: Found[] = []
   for (const child of nested.manifests) {
     // A sparse index lists platforms that are not in the archive.
@@ -104,7 +103,7 @@ async function readEntry(files: ArchiveFiles, entry: Descriptor, depth = 0): Pro
 
 async function readManifest(files: ArchiveFiles, entry: Descriptor): Promise<Found | undefined> {
   const bytes = await readChecked(files, entry)
-  const manifest = JSON.parse(bytes.toString('utf8')) as OciManifest
+  const manifest = requireJson(files.path, entry.digest, bytes, isOciManifest)
   const isImage =
     manifest.artifactType === undefined &&
     /image.*config|container\.image\.v1/.test(manifest.config.mediaType)
@@ -122,7 +121,8 @@ async function readManifest(files: ArchiveFiles, entry: Descriptor): Promise<Fou
     }
     blobs.set(hex, checked(files.path, blob, source))
   }
-  const config = JSON.parse((await readChecked(files, manifest.config)).toString('utf8')) as ImagePlatform
+  const configBytes = await readChecked(files, manifest.config)
+  const config: ImagePlatform = requireJson(files.path, manifest.config.digest, configBytes, isRecord)
   const arch = archOfImage(config)
   if (!arch) {
     files.skipped.add(platformText(config))

@@ -27,6 +27,9 @@ const open = async (path: string, label?: string, options: OpenOptions = {}): Pr
   return archive
 }
 const file = (content: Buffer | string, name = 'x.tar'): string => write(join(dir, name), content)
+const entry = {
+  'manifest.json': JSON.stringify([{ Config: 'c.json', RepoTags: ['a:1'], Layers: [] }]),
+}
 const docker = dockerArchive([{ names: ['app:1'] }])
 const oci = ociArchive(['docker.io/team/app:2'], [{ names: [] }, { names: [], arch: 'arm64' }]).bytes
 
@@ -71,9 +74,20 @@ describe('openImages', () => {
     [
       'an index that is no JSON',
       tar({ 'manifest.json': 'oops' }),
-      /x\.tar is damaged: its index cannot be read/,
+      /x\.tar is damaged: manifest\.json cannot/,
     ],
-    ['an index of another shape', tar({ 'manifest.json': '{"a":1}' }), /x\.tar is damaged: its index/],
+    ['an index of another shape', tar({ 'manifest.json': '{"a":1}' }), /x\.tar is damaged: manifest\.json/],
+    ['an entry of another shape', tar({ 'manifest.json': '[null]' }), /x\.tar is damaged: manifest\.json/],
+    [
+      'a configuration that is none',
+      tar({ ...entry, 'c.json': 'null' }),
+      /is damaged: c\.json cannot be read/,
+    ],
+    [
+      'a layout without a list',
+      tar({ 'oci-layout': '{}', 'index.json': '{"manifests":{}}' }),
+      /x\.tar is damaged: index\.json cannot be read/,
+    ],
     ['an image without a name', dockerArchive([{ names: [] }]), /holds an image without a name/],
     ['a tag alone', ociArchive(['app:2'], [{ names: [] }], { refOnly: true }).bytes, /only called "2"/],
     [

@@ -43,7 +43,7 @@ export function imageError(thrown: unknown, path: string): AirliftError {
       hint: 'name a file or directory that exists and that you may read',
     })
   }
-  // JSON that is none, or is of another shape than that of an index.
+  // What the readers did not foresee.
   const why = thrown instanceof Error ? thrown.message : String(thrown)
   return new AirliftError('E_IMAGE_INVALID', `${path} is damaged: its index cannot be read: ${why}`, {
     cause,
