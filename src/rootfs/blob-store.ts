@@ -1,6 +1,7 @@
 import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AirliftError } from '../core/errors.js'
+import { checkFrame, checkTail, type FrameProblem } from './check-frame.js'
 import { fileReason } from './file-reason.js'
 import { type BlobPlace, blobHeader, OFFSETS, parseOffsets } from './layout.js'
 import { blobPath } from './oci/types.js'
@@ -21,6 +22,8 @@ export interface BlobStore {
   /** Names that do not belong into a bundle. */
   readonly strangers: readonly string[]
   chunks(hex: string): AsyncIterable<Buffer>
+  /** What is wrong with the file between the blobs. Reads no contents. */
+  checkFrame(): Promise<readonly FrameProblem[]>
   close(): Promise<void>
 }
 
@@ -51,7 +54,7 @@ async function openTar(path: string): Promise<BlobStore> {
   try {
     const { size } = await file.stat()
     const quick = await readHead(file, size)
-    const { index, places, cut, strangers } = quick ?? (await readByScan(file, size, path))
+    const { index, places, cut, strangers, end } = quick ?? (await readByScan(file, size, path))
     const byHex = new Map(places.map((place) => [place.hex, place]))
     return {
       ref: path,
@@ -62,6 +65,10 @@ async function openTar(path: string): Promise<BlobStore> {
       chunks: (hex) => {
         const place = byHex.get(hex)
         return readRange(file, place?.offset ?? 0, place?.size ?? 0)
+      },
+      checkFrame: async () => {
+        if (quick) return checkFrame(file, quick)
+        return end === undefined ? [] : checkTail(file, end, size)
       },
       close: () => file.close(),
     }
@@ -76,6 +83,8 @@ interface Contents {
   readonly places: readonly BlobPlace[]
   readonly cut?: string
   readonly strangers: readonly string[]
+  /** Where the end mark of a file that was scanned begins. */
+  readonly end?: number
 }
 
 /** Reads index and offsets from the head; undefined when the offsets are not there or cannot be true. */
@@ -104,7 +113,7 @@ async function readHead(file: FileHandle, fileSize: number): Promise<Contents | 
 }
 
 async function readByScan(file: FileHandle, fileSize: number, path: string): Promise<Contents> {
-  const { members, cut } = await scanTar(file, fileSize)
+  const { members, cut, end } = await scanTar(file, fileSize)
   const indexMember = members.get('index.json')
   if (!indexMember || !members.has('oci-layout')) {
     if (members.has('oci-layout') && cut) throw cutBeforeIndex(path, fileSize)
@@ -119,7 +128,13 @@ async function readByScan(file: FileHandle, fileSize: number, path: string): Pro
   }
   const index = await readExactly(file, indexMember.offset, indexMember.size)
   const short = cut ?? (await shorterThanBuilt(file, fileSize, members.get(OFFSETS)))
-  return { index, places, strangers, ...(short === undefined ? {} : { cut: short }) }
+  return {
+    index,
+    places,
+    strangers,
+    ...(short === undefined ? {} : { cut: short }),
+    ...(end === undefined ? {} : { end }),
+  }
 }
 
 /** A file that was cut inside its end mark has all its blobs, but it is not the file that was built. */
@@ -177,6 +192,7 @@ async function openDirectory(path: string): Promise<BlobStore> {
         await file.close()
       }
     },
+    checkFrame: async () => [],
     async close() {},
   }
 }

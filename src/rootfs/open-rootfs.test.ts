@@ -279,6 +279,47 @@ describe('verifyRootfs', () => {
     ])
   })
 
+  /** A copy of the bundle in which one bit is another one. */
+  const flipped = (offset: number): string => {
+    const copy = Buffer.from(bytes)
+    copy[offset] = (copy[offset] ?? 0) ^ 1
+    return write(path('flipped.airlift'), copy)
+  }
+
+  it('finds what is damaged beside the contents: other programs would not find the blobs', async () => {
+    const { own } = await layers()
+    const header = bytes.indexOf(`blobs/sha256/${own}`)
+    // The mode, and the byte before the next header, which is padding.
+    const program = bytes.indexOf(`blobs/sha256/${sha256(elf('amd64'))}`)
+    for (const [offset, hex] of [
+      [header + 105, own],
+      [program + 512 + elf('amd64').length + 9, sha256(elf('amd64'))],
+    ] as const) {
+      const [problem, ...more] = await problemsOf(flipped(offset))
+      expect(more).toEqual([])
+      expect(problem).toMatchObject({ kind: 'damaged', blob: `sha256:${hex}` })
+      expect(problem?.hits[0]).toMatch(/^the header or padding at byte \d+$/)
+    }
+    expect(await problemsOf(flipped(bytes.length - 3))).toEqual([
+      { kind: 'damaged', blob: 'the end mark of the file', hits: [] },
+    ])
+    expect(await problemsOf(flipped(512 + 100))).toEqual([
+      { kind: 'damaged', blob: 'the head of the file', hits: [] },
+    ])
+  })
+
+  it('finds what stands after the end, but lets a tar fill its last record with zeros', async () => {
+    const long = write(
+      path('long.airlift'),
+      Buffer.concat([bytes, Buffer.alloc(100), Buffer.from('garbage')]),
+    )
+    expect(await problemsOf(long)).toEqual([
+      { kind: 'extra', blob: `7 bytes after the end mark, at byte ${bytes.length + 100}`, hits: [] },
+    ])
+    const filled = write(path('filled.airlift'), Buffer.concat([bytes, Buffer.alloc(9000)]))
+    expect((await verifyRootfs(filled, ctx)).manifest.images).toHaveLength(2)
+  })
+
   it('names what is missing and what is too much', async () => {
     const { own } = await layers()
     const copy = unpack('changed')

@@ -11,7 +11,7 @@ import { hexOf } from './oci/types.js'
 /** One thing that is wrong with a bundle. */
 export interface BundleProblem {
   readonly kind: 'damaged' | 'missing' | 'extra'
-  /** `sha256:…`, or the name of a file that does not belong there. */
+  /** `sha256:…`, or what else it is: the name of a file that does not belong there, a part of the file. */
   readonly blob: string
   /** Files and images that need it. */
   readonly hits: readonly string[]
@@ -28,7 +28,7 @@ export interface VerifiedBundle {
 }
 
 /**
- * Reads every blob of a bundle once and compares it with its digest.
+ * Reads every blob of a bundle once and compares it with its digest, and all that stands between them with what a build writes.
  * @throws AirliftError E_BUNDLE_DAMAGED whose `data.problems` ({@link BundleProblem}) lists everything that is damaged,
  * missing or too much; E_LOCAL_FILE and E_BUNDLE_INVALID as {@link openBlobStore}
  */
@@ -54,6 +54,11 @@ export async function verifyRootfs(path: string, ctx: Context): Promise<Verified
     // Where manifests are missing, what they lead to is not too much.
     for (const hex of index.missing.length === 0 ? store.sizes.keys() : []) {
       if (!known.has(hex)) problems.push({ kind: 'extra', blob: `sha256:${hex}`, hits: [] })
+    }
+    for (const { kind, hex, what } of await store.checkFrame()) {
+      if (hex === undefined) problems.push({ kind, blob: what, hits: [] })
+      else if (!problems.some(({ blob }) => blob === `sha256:${hex}`))
+        problems.push({ kind, blob: `sha256:${hex}`, hits: [what, ...hitsOf(index, hex)] })
     }
     for (const name of store.strangers) problems.push({ kind: 'extra', blob: name, hits: [] })
     if (store.cut !== undefined || problems.length > 0) throw damaged(store, problems)

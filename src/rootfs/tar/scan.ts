@@ -16,6 +16,8 @@ export interface TarScan {
   readonly members: ReadonlyMap<string, TarMember>
   /** Why the archive ends before its end; undefined when it is whole. */
   readonly cut?: string
+  /** Where the end mark begins; undefined where there is none. */
+  readonly end?: number
 }
 
 /** Longest pax or long-name record that is read into memory. */
@@ -34,7 +36,7 @@ export async function scanTar(file: FileHandle, fileSize: number): Promise<TarSc
     const { bytesRead } = await file.read(block, 0, BLOCK, position)
     if (bytesRead < BLOCK) return { members, cut: `it ends after ${fileSize} bytes, without an end mark` }
     const header = parseHeader(block)
-    if (header === 'end') return { members }
+    if (header === 'end') return { members, end: position }
     if (!header) return { members, cut: `byte ${position} is not the header of a member` }
     const size = next.size ?? header.size
     const offset = position + BLOCK
