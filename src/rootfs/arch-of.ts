@@ -15,7 +15,13 @@ export function archOfUname(uname: string): Arch | undefined {
   return ARCHS[uname]
 }
 
-/** The same, where preflight has let the machine pass. @throws AirliftError E_PREFLIGHT */
+/** The architecture of this computer; undefined where no release is built for it. */
+export function archOfNode(): Arch | undefined {
+  const names: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64', arm: 'armv7l' }
+  return archOfUname(names[process.arch] ?? process.arch)
+}
+
+/** The architecture of a machine, where preflight has let the machine pass. @throws AirliftError E_PREFLIGHT */
 export function archOf(facts: { readonly unameArch: string; readonly hostname: string }): Arch {
   const arch = archOfUname(facts.unameArch)
   if (arch) return arch

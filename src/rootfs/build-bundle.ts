@@ -6,7 +6,7 @@ import type { RuntimeName } from '../cluster/spec.js'
 import { noteTemp } from '../cluster/temp-paths.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
-import { archOfUname } from './arch-of.js'
+import { archOfNode } from './arch-of.js'
 import { assembleBundle } from './assemble.js'
 import type { InputFile } from './build-inputs.js'
 import { checkArchs, inspectPrograms, programFor, readInput, readTemplates } from './build-inputs.js'
@@ -17,6 +17,7 @@ import type { Arch, RootfsManifest } from './manifest.js'
 import { collectImages } from './oci/collect-images.js'
 import { openImageArchive } from './oci/read-archive.js'
 import type { ImageArchive } from './oci/source-image.js'
+import { checkProgramVersion } from './program-version.js'
 import { writeBundle } from './write-bundle.js'
 
 /** What a bundle is built from. */
@@ -68,7 +69,10 @@ export async function buildBundle(request: BuildRequest, ctx: Context): Promise<
   const noted = await noteTemp(temp, ctx.env)
   await mkdir(temp, { mode: 0o700 })
   const archives: ImageArchive[] = []
+  const versionOptions = { tempDir: temp, signal: ctx.signal }
   try {
+    // Before anything large is read or downloaded.
+    for (const { path } of programs) await checkProgramVersion(path, version, versionOptions)
     for (const path of request.images ?? []) archives.push(await openImageArchive(path, temp, ctx.signal))
     const archs = chooseArchs(request, [...programs, ...registries], archives)
     checkArchs(programs, archs, '--binary')
@@ -90,7 +94,11 @@ export async function buildBundle(request: BuildRequest, ctx: Context): Promise<
       const binary = programFor(programs, arch)
       const fetched = await fetchReleaseFiles(each, ctx)
       const program = binary ?? fetched.binary ?? ''
-      if (binary === undefined) checkArchs(await inspectPrograms([program], '--binary'), [arch], '--binary')
+      if (binary === undefined) {
+        checkArchs(await inspectPrograms([program], '--binary'), [arch], '--binary')
+        // The release itself is in the address; a mirror may hold any.
+        if (request.from !== undefined) await checkProgramVersion(program, version, versionOptions)
+      }
       const path = many ? `bin/${arch}/k3s` : 'bin/k3s'
       files.push(await readInput(program, { path, mode: '0755', role: 'binary', arch }))
       if (fetched.images) archives.push(await openImageArchive(fetched.images, temp, ctx.signal))
@@ -139,9 +147,7 @@ function chooseArchs(
   const asked = request.arch ?? []
   const ofPrograms = programs.flatMap((program) => program.arch ?? [])
   const ofImages = archives.flatMap((archive) => archive.images.map((image) => image.arch))
-  const own = archOfUname(
-    { x64: 'x86_64', arm64: 'aarch64', arm: 'armv7l' }[process.arch as string] ?? process.arch,
-  )
+  const own = archOfNode()
   const chosen = [asked, ofPrograms, ofImages, own ? [own] : []].find((list) => list.length > 0) ?? []
   if (chosen.length === 0) {
     throw new AirliftError('E_USAGE', `k3s is not built for this computer (${process.arch})`, {

@@ -31,3 +31,20 @@ export function programKind(head: Buffer): ProgramKind {
   if (!known || known.bits !== bits) return { kind: 'elf', machine: `machine ${number}, ${bits} bits` }
   return { kind: 'elf', machine: known.name, ...(known.arch && little ? { arch: known.arch } : {}) }
 }
+
+/**
+ * Whether the header of an ELF file, of its first 64 bytes, is one that a kernel loads. What it does not load, C libraries hand
+ * to a shell, which would take the bytes for commands.
+ */
+export function isLoadable(head: Buffer): boolean {
+  const wide = head[4] === 2
+  if (head.length < (wide ? 64 : 52) || head[5] !== 1) return false
+  const type = head.readUInt16LE(16)
+  const [entrySize, entries] = wide ? [54, 56] : [42, 44]
+  // Programs at a fixed address or at any; with segments of the right kind.
+  return (
+    (type === 2 || type === 3) &&
+    head.readUInt16LE(entrySize) === (wide ? 56 : 32) &&
+    head.readUInt16LE(entries) > 0
+  )
+}
