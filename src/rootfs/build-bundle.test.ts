@@ -206,6 +206,7 @@ describe('buildBundle', () => {
   it('takes a script as a program, and templates of the user over the packaged ones', async () => {
     mkdirSync(path('templates'))
     write(path('templates/k3s.service'), 'mine')
+    write(path('templates/.DS_Store'), 'of a file manager')
     await build({
       binary: [write(path('k3s'), '#!/bin/sh\n')],
       images: inputs().images,
@@ -296,6 +297,12 @@ describe('buildBundle', () => {
       }),
       'E_LOCAL_FILE',
       /pause:3\.6 is two different images \(amd64\) in .*i\.tar and .*j\.tar/,
+    ],
+    [
+      'a program of another release',
+      () => ({ binary: [write(path('s'), '#!/bin/sh\necho k3s version v1.32.5+k3s1\n')] }),
+      'E_USAGE',
+      /s is k3s v1\.32\.5\+k3s1, and --version is v1\.33\.1\+k3s1/,
     ],
     [
       'a directory that is missing',

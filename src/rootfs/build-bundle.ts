@@ -9,7 +9,14 @@ import { AirliftError } from '../core/errors.js'
 import { archOfNode } from './arch-of.js'
 import { assembleBundle } from './assemble.js'
 import type { InputFile } from './build-inputs.js'
-import { checkArchs, inspectPrograms, programFor, readInput, readTemplates } from './build-inputs.js'
+import {
+  checkArchs,
+  inspectPrograms,
+  programFor,
+  readInput,
+  readTemplates,
+  refuseOverwriting,
+} from './build-inputs.js'
 import { sha256 } from './digest.js'
 import { type FetchRequest, fetchReleaseFiles, missingReleaseFiles } from './download/fetch-release.js'
 import { resolveVersion } from './download/resolve-version.js'
@@ -63,6 +70,9 @@ export async function buildBundle(request: BuildRequest, ctx: Context): Promise<
   const { from } = request
   const version = await resolveVersion(request.version, from === undefined ? {} : { from }, ctx)
   const output = resolve(request.output)
+  await refuseOverwriting(output, request.binary ?? [], '--binary')
+  await refuseOverwriting(output, request.images ?? [], '--images')
+  await refuseOverwriting(output, request.registry ?? [], '--registry')
   const programs = await inspectPrograms(request.binary ?? [], '--binary')
   const registries = await inspectPrograms(request.registry ?? [], '--registry')
   const temp = join(tmpdir(), `airlift-build-${randomBytes(6).toString('hex')}`)
@@ -101,6 +111,7 @@ export async function buildBundle(request: BuildRequest, ctx: Context): Promise<
       }
       const path = many ? `bin/${arch}/k3s` : 'bin/k3s'
       files.push(await readInput(program, { path, mode: '0755', role: 'binary', arch }))
+      await refuseOverwriting(output, Object.values(fetched), '--from')
       if (fetched.images) archives.push(await openImageArchive(fetched.images, temp, ctx.signal))
       const registry = programFor(registries, arch)
       if (registry !== undefined) {

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { RuntimeName } from '../cluster/spec.js'
+import { didYouMean } from '../core/did-you-mean.js'
 import { AirliftError } from '../core/errors.js'
 import { readStart } from './decompress.js'
 import { digestOf, sha256 } from './digest.js'
@@ -9,6 +10,7 @@ import { programKind } from './elf.js'
 import { fileReason } from './file-reason.js'
 import type { Arch, FileRole, RootfsFile } from './manifest.js'
 import type { SourceBlob } from './oci/source-image.js'
+import { requireRegularFile } from './regular-file.js'
 import { templateDir } from './templates.js'
 
 /** A file of the rootfs with its content. */
@@ -105,17 +107,29 @@ export function checkArchs(programs: readonly ProgramInput[], archs: readonly Ar
   }
 }
 
-/** All templates: the packaged ones, and those of the user's directory over them. @throws AirliftError E_LOCAL_FILE */
+/**
+ * All templates: the packaged ones, and those of the user's directory over them. A name that no packaged one has would never
+ * be read on a machine. Names that begin with a dot are of editors and file managers.
+ * @throws AirliftError E_LOCAL_FILE
+ */
 export async function readTemplates(runtime: RuntimeName, own: string | undefined): Promise<InputFile[]> {
-  const found = new Map<string, string>()
-  for (const dir of [templateDir(runtime), ...(own === undefined ? [] : [own])]) {
-    const entries = await readdir(dir, { withFileTypes: true }).catch((cause: unknown) => {
-      throw new AirliftError('E_LOCAL_FILE', `cannot read the templates in ${dir}: ${fileReason(cause)}`, {
-        cause,
-        hint: 'name a directory with --template',
-      })
+  const packaged = templateDir(runtime)
+  const found = new Map((await namesIn(packaged)).map((name) => [name, join(packaged, name)]))
+  const known = [...found.keys()].sort()
+  for (const name of own === undefined ? [] : await namesIn(own)) {
+    if (name.startsWith('.')) continue
+    const path = join(own ?? '', name)
+    if (!found.has(name)) throw noTemplate(path, name, known)
+    const info = await stat(path).catch((cause: unknown) => {
+      throw new AirliftError('E_LOCAL_FILE', `cannot read ${path}: ${fileReason(cause)}`, { cause })
     })
-    for (const entry of entries) if (entry.isFile()) found.set(entry.name, join(dir, entry.name))
+    requireRegularFile(info, path)
+    if (info.size === 0) {
+      throw new AirliftError('E_LOCAL_FILE', `the template ${path} is empty`, {
+        hint: `write it, or remove it to keep the packaged ${name}`,
+      })
+    }
+    found.set(name, path)
   }
   const files: InputFile[] = []
   for (const [name, path] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -140,4 +154,44 @@ export async function readTemplates(runtime: RuntimeName, own: string | undefine
     })
   }
   return files
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  return readdir(dir).catch((cause: unknown) => {
+    throw new AirliftError('E_LOCAL_FILE', `cannot read the templates in ${dir}: ${fileReason(cause)}`, {
+      cause,
+      hint: 'name a directory with --template',
+    })
+  })
+}
+
+function noTemplate(path: string, name: string, known: readonly string[]): AirliftError {
+  const meant = didYouMean(name, known)
+  return new AirliftError('E_LOCAL_FILE', `${path} replaces no template: none is called "${name}"`, {
+    hint:
+      meant === undefined
+        ? `there are ${known.join(', ')}`
+        : `did you mean ${meant}? There are ${known.join(', ')}`,
+  })
+}
+
+/** Refuses an output that is one of the inputs, by whatever name: the build would replace it. @throws AirliftError E_USAGE */
+export async function refuseOverwriting(
+  output: string,
+  inputs: readonly string[],
+  flag: string,
+): Promise<void> {
+  const target = await stat(output).catch(() => undefined)
+  if (!target) return
+  for (const path of inputs) {
+    const info = await stat(path).catch(() => undefined)
+    if (info?.dev !== target.dev || info.ino !== target.ino) continue
+    throw new AirliftError(
+      'E_USAGE',
+      `--output ${output} is a file that the bundle is built from (${flag} ${path})`,
+      {
+        hint: 'give the bundle another name with --output',
+      },
+    )
+  }
 }
