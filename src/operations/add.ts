@@ -20,7 +20,7 @@ import { knownMachines } from './made-machines.js'
 import { type ObserveOptions, observeCluster } from './observe-cluster.js'
 import { type OpenSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
-import { checkMachineOwnership } from './ownership.js'
+import { checkMachineOwnership, otherRelease } from './ownership.js'
 import { recordSteps } from './record-steps.js'
 import { rememberCluster } from './remember-cluster.js'
 import { type OperationReport, reportOf } from './report.js'
@@ -120,7 +120,12 @@ export async function add(input: AddInput, ctx: Context, deps: OperationDeps): P
   if (!failed && plan.steps.length > 0) {
     const now = await cluster.observe(knownMachines(world.machines, result))
     const after = await settle({ spec, planOf, observe: cluster.observe, handlers }, now, ctx)
-    if (!ctx.signal.aborted) verify(spec, planOf(after))
+    if (!ctx.signal.aborted) {
+      const added = after.machines.filter(({ node }) => adding.includes(node))
+      const other = otherRelease(spec, after, added)
+      if (other) throw other
+      verify(spec, planOf(after))
+    }
   }
   return { plan, report, problems, ...(failed?.error ? { error: failed.error } : {}) }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { World } from '../runtime/runtime.js'
-import { checkOwnership } from './ownership.js'
+import { checkOwnership, otherRelease } from './ownership.js'
 
 const NODES = [
   { name: 'bare1', role: 'master', address: '10.0.0.1' },
@@ -39,5 +39,27 @@ describe('what run would remove', () => {
         hint: 'give it its name again, on root@10.0.0.2: hostnamectl set-hostname bare2',
       }),
     )
+  })
+})
+
+describe('a rootfs whose name is of another release than its program', () => {
+  const world = (...versions: (string | undefined)[]): World =>
+    ({
+      rootfs: { manifest: { version: 'v1.33.1+k3s1' } },
+      machines: versions.map((version, i) => ({ name: `h${i}`, installed: { version } })),
+    }) as unknown as World
+  const hosts = { name: 'prod' } as ClusterSpec
+
+  it('is told by the first host that runs another', () => {
+    expect(otherRelease(hosts, world('v1.33.1+k3s1', undefined))).toBeUndefined()
+    const found = world('v1.33.1+k3s1', 'v1.32.5+k3s1')
+    expect(otherRelease(hosts, found)).toMatchObject({ code: 'E_VERIFY', machine: 'h1' })
+    expect(otherRelease(hosts, found, found.machines.slice(0, 1))).toBeUndefined()
+  })
+
+  it('is no matter of containers, which run an image, nor of a run without a rootfs', () => {
+    const found = world('v1.32.5+k3s1')
+    expect(otherRelease({ ...hosts, containers: {} } as ClusterSpec, found)).toBeUndefined()
+    expect(otherRelease(hosts, { machines: found.machines } as unknown as World)).toBeUndefined()
   })
 })

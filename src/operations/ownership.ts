@@ -75,6 +75,32 @@ export function refuseForeign(spec: ClusterSpec, world: World): void {
   }
 }
 
+/**
+ * Hosts that run another release than the rootfs says it holds: its name is wrong, and all that was decided by it. Containers
+ * take their release from their image. `machines` are those that are looked at. Pure.
+ */
+export function otherRelease(
+  spec: ClusterSpec,
+  world: World,
+  machines: readonly MachineWorld[] = world.machines,
+): AirliftError | undefined {
+  const wanted = world.rootfs?.manifest.version
+  if (spec.containers || wanted === undefined) return undefined
+  for (const { name, installed } of machines) {
+    const { version } = installed
+    if (version === undefined || version === wanted) continue
+    return new AirliftError(
+      'E_VERIFY',
+      `${name} runs k3s ${version}, and the rootfs says that it holds ${wanted}`,
+      {
+        machine: name,
+        hint: `build the rootfs again with --version ${version}, which is what its program is, and run the same command with it`,
+      },
+    )
+  }
+  return undefined
+}
+
 function checkVersion(world: World, machine: MachineWorld): void {
   const wanted = world.rootfs?.manifest.version
   const found = machine.installed.version

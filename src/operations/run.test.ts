@@ -88,6 +88,21 @@ describe('run', () => {
     expect(await readRecord('prod', ctx.env)).toMatchObject({ name: 'prod', masters: ['root@10.0.0.1'] })
   })
 
+  it('fails where a host runs another release than the rootfs says, and says which rootfs to build', async () => {
+    const runs = (version: string): string =>
+      recorded.replace(/^<df\t(.*)$/m, `<fragment.k3s-version\t$1\nk3s version ${version} (abc)\n>$1\n$&`)
+    const { outcome } = await runOn((n) => (n === 1 ? recorded : runs('v1.32.5+k3s1')))
+    const { report, error } = await outcome
+    expect(error).toMatchObject({
+      code: 'E_VERIFY',
+      message: `root@10.0.0.1 runs k3s v1.32.5+k3s1, and the rootfs says that it holds ${manifest.version}`,
+      hint: expect.stringContaining('--version v1.32.5+k3s1'),
+    })
+    expect(report).toMatchObject({ outcome: 'failed' })
+    const right = await runOn((n) => (n === 1 ? recorded : runs(manifest.version)))
+    expect((await right.outcome).error?.message).toMatch(/steps are left$/)
+  })
+
   it('gives them too when the machines cannot be looked at again', async () => {
     const lost = new AirliftError('E_SSH_LOST', 'the connection was lost')
     const { outcome, ctx } = await runOn((n) => (n === 1 ? recorded : lost))

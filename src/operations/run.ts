@@ -22,7 +22,7 @@ import { madeMachines } from './made-machines.js'
 import { observeCluster } from './observe-cluster.js'
 import { openSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
-import { checkOwnership } from './ownership.js'
+import { checkOwnership, otherRelease } from './ownership.js'
 import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 import { type OperationReport, reportOf } from './report.js'
 import { requireBuildable } from './require-buildable.js'
@@ -210,7 +210,8 @@ function withToken(world: World): World {
 
 /** Plans again from what was read again: a cluster that is as it must be gives an empty plan, anything else an error. */
 function unfinished(spec: ClusterSpec, runtime: Runtime, world: World): AirliftError | undefined {
-  if (!waitsForNodes(spec)) return undefined
+  const other = otherRelease(spec, world)
+  if (other || !waitsForNodes(spec)) return other
   const rest = planRun(runtime, spec, world)
   if (rest.steps.length === 0) return undefined
   return new AirliftError(
