@@ -54,7 +54,8 @@ describe.skipIf(labMissing()).each(['/bin/sh', '/bin/aux/sh'])('a container with
     for (const path of ['/bin', '/bin/aux', '/usr/local/bin']) {
       expect(stdout.split('\n')[0]?.split(':')).toContain(path)
     }
-    expect(stdout).toMatch(/\/sha256sum\n$/)
+    // The shell of a static busybox finds its own applets without a path.
+    expect(stdout).toMatch(/(\/|\n)sha256sum\n$/)
   })
 
   it('takes scripts with data and large files', async () => {
