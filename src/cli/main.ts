@@ -65,9 +65,9 @@ async function report(
   const { errorEvent } = await import('./render/note-event.js')
   const known = toReportable(error, argv)
   if (flags.output === 'json') {
-    deps.stdout.write(
-      `${JSON.stringify({ error: { code: known.code, message: known.message, hint: known.hint ?? null, machine: known.machine ?? null, ...(known.log.length > 0 ? { log: known.log } : {}), ...(known.data ? { data: known.data } : {}) } }, null, 2)}\n`,
-    )
+    const { errorJson } = await import('./finish.js')
+    const error = { ...errorJson(known), ...(known.data ? { data: known.data } : {}) }
+    deps.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`)
   }
   deps.stderr.write(flags.events ? errorEvent(known) : renderError(known, flags))
   return known.exit

@@ -19,7 +19,7 @@ const SHOWN = 6
 const WIDTH = 300
 
 /** The lines of a log that tell why k3s ended or does not go on: the last that say so, else the last. */
-export function tellingLines(log: readonly string[]): string[] {
+function tellingLines(log: readonly string[]): string[] {
   const telling = log.filter((line) => TELLING.test(line) && !ALWAYS.test(line))
   return (telling.length > 0 ? telling : log).slice(-SHOWN).map((line) => line.slice(0, WIDTH))
 }

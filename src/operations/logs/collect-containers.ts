@@ -32,7 +32,7 @@ export async function collectContainers(
 }
 
 /** The engine, and its networks and volumes as far as they are of this cluster. Pure. */
-export function engineFacts({
+function engineFacts({
   endpoint,
   info,
   containers,
