@@ -46,6 +46,33 @@ describe('the status of a cluster in containers', () => {
     },
   )
 
+  it('tells of containers that are empty what made them, not to start them', () => {
+    const world = withoutWorker(true)
+    const spec = testContainers(1, 1)
+    const [master] = world.engine?.containers ?? []
+    if (!master) throw new Error('no master')
+    const made = (name: string, role: string) =>
+      ({ ...master, name, state: 'created', labels: { 'airlift.role': role } }) as const
+    const containers = [master, made('airlift-dev-worker-0', 'worker'), made('airlift-dev-lb', 'lb')]
+    const engine = testEngine({ containers, unfinished: ['airlift-dev-worker-0', 'airlift-dev-lb'] })
+    const both = testContainerWorld(spec, engine)
+    const machines = both.machines.map((machine, i) => (i === 0 ? (world.machines[0] ?? machine) : machine))
+    expect(statusOf(spec, { ...both, machines }).problems).toEqual([
+      {
+        machine: 'docker://airlift-dev-worker-0',
+        code: 'not-installed',
+        message: expect.stringContaining('was cut off'),
+        hint: expect.stringMatching(/same airlift run or add .* airlift delete --name dev --nodes /),
+      },
+      {
+        machine: 'docker://airlift-dev-lb',
+        code: 'lb-down',
+        message: 'the load balancer airlift-dev-lb is unfinished',
+        hint: 'start it: airlift start --name dev',
+      },
+    ])
+  })
+
   it.each(['exited', 'paused'] as const)('calls no node ready whose container is %s', (state) => {
     const world = withoutWorker(true)
     const spec = testContainers(1, 1)

@@ -7,6 +7,7 @@ import { containerId } from '../machine/container-id.js'
 import type { EngineContainer } from '../machine/docker/engine.js'
 import { missedNetwork } from '../runtime/missed-network.js'
 import type { NodeStatus, World } from '../runtime/runtime.js'
+import { aboutUnfinished, isUnfinished } from '../runtime/unfinished.js'
 import type { StatusProblem } from './cluster-status.js'
 import { seeLog } from './last-words.js'
 
@@ -32,6 +33,8 @@ export function containerProblems(
         message: `there is no container ${name}`,
         hint: 'run the same airlift run command again',
       })
+    else if (isUnfinished(world, name))
+      problems.push({ ...about, code: 'not-installed', ...aboutUnfinished(spec, node) })
     else if (container.state !== 'running')
       problems.push({
         ...about,
@@ -80,7 +83,7 @@ export function containerProblems(
       problems.push({
         machine: containerId(name),
         code: 'lb-down',
-        message: `the load balancer ${name} is ${state}`,
+        message: `the load balancer ${name} is ${isUnfinished(world, name) ? 'unfinished' : state}`,
         hint: start,
       })
   }

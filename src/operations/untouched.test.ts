@@ -66,6 +66,16 @@ describe('machines that a stop or start could do nothing for', () => {
     })
     expect(withUntouched('stop', bare, report('done'))).toEqual({ report: report('done') })
   })
+
+  it('count where who made them was cut off: the hint takes them in, or out', () => {
+    const whole = { ...world(), unreachable: [] }
+    const unfinished = whole.machines.filter(({ node }) => node.role === 'worker').map(({ name }) => name)
+    const half = { ...whole, engine: { unfinished } as unknown as NonNullable<World['engine']> }
+    const found = withUntouched('start', half, report('done'))
+    expect(found.report).toMatchObject({ outcome: 'partial', machines: [{}, { outcome: 'failed' }] })
+    expect(found.error?.message).toMatch(/was never finished/)
+    expect(found.error?.hint).toMatch(/same airlift run or add .* airlift delete --name prod --nodes /)
+  })
 })
 
 describe('the status of a cluster', () => {

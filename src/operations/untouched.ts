@@ -1,10 +1,11 @@
 import { AirliftError } from '../core/errors.js'
 import type { World } from '../runtime/runtime.js'
+import { aboutUnfinished, isUnfinished } from '../runtime/unfinished.js'
 import type { MachineReport, OperationReport } from './report.js'
 
 /**
  * Adds to the report of an operation the machines that it could do nothing for: those that cannot be reached and, for
- * `start`, those where nothing is installed. Gives the first reason as the error of the whole. Pure.
+ * `start`, those where nothing is installed, or only half. Gives the first reason as the error of the whole. Pure.
  */
 export function withUntouched(
   operation: 'stop' | 'start' | 'reset',
@@ -14,8 +15,12 @@ export function withUntouched(
   const bare = new Map(
     operation === 'start'
       ? world.machines
-          .filter(({ installed }) => installed.role === undefined)
-          .map(({ id, name }) => [id, notInstalled(name)] as const)
+          .filter(({ name, installed }) => installed.role === undefined || isUnfinished(world, name))
+          .map(({ id, name, node }) => {
+            if (!isUnfinished(world, name)) return [id, notInstalled(name)] as const
+            const { message, hint } = aboutUnfinished(report, node)
+            return [id, new AirliftError('E_START', message, { machine: name, hint })] as const
+          })
       : [],
   )
   const reached = report.machines.map((machine): MachineReport => {

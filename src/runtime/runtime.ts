@@ -109,6 +109,8 @@ export interface EngineWorld {
   readonly info: EngineInfo
   /** Of this cluster, running or not. */
   readonly containers: readonly EngineContainer[]
+  /** Names of those of them that are empty: the command that made them was killed before it put their files in. */
+  readonly unfinished?: readonly string[]
   /** Of this cluster too, left behind by a command that was ended: they are only removed. */
   readonly temporary?: readonly EngineContainer[]
   /**

@@ -8,6 +8,7 @@ import type { EngineWorld, RootfsRef } from '../runtime.js'
 import { candidateImages, engineArch } from './choose-image.js'
 import { freePorts, localRoutes, lookAtComputer } from './computer.js'
 import { CONTAINER, objectNames } from './contract.js'
+import { findUnfinished } from './find-unfinished.js'
 import { containersOf } from './layout.js'
 import { withoutNextBalancer } from './next-balancer.js'
 import { readRemembered } from './remembered-balancer.js'
@@ -88,7 +89,7 @@ export async function lookAtEngine(
       ? [temporary, objectNames.lbNext(spec.name)]
       : [containers, containerName(spec.name, 'lb')]
   const { local, host } = engine.endpoint
-  const [automatic, images, routes, ports, lbTargets, remembered, computer, privilegeRefused] =
+  const [automatic, images, routes, ports, lbTargets, remembered, unfinished, computer, privilegeRefused] =
     await Promise.all([
       isAutomatic(spec, engine, networks, ours),
       lookAtImages(spec, engine, rootfs, containers, info.arch),
@@ -99,6 +100,7 @@ export async function lookAtEngine(
         engine,
       ),
       lbNext === undefined ? readRemembered(spec, containers, engine) : undefined,
+      findUnfinished(containers, engine),
       local ? lookAtComputer(spec, ours, info.rootDir) : undefined,
       refusalOf(spec, engine, info, ours),
     ])
@@ -106,6 +108,7 @@ export async function lookAtEngine(
     endpoint: engine.endpoint,
     info,
     ...sorted,
+    ...(unfinished.length > 0 ? { unfinished } : {}),
     others,
     networks,
     ...(automatic ? { automaticNetwork: true } : {}),

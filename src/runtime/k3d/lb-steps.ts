@@ -27,10 +27,15 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
     title: 'start the load balancer',
     needs,
     effect: 'create',
-    // A start does not wake a paused one, and does nothing for one that runs outside of the network.
+    // A start does not wake a paused one, does nothing for one that runs outside of the network, and nothing for one that the
+    // engine will start again only in a minute, since it has ended too often.
     actions: [
       ...attachAgain(world, name),
-      { kind: 'container', op: /^(paused|running)$/.test(found?.state ?? '') ? 'restart' : 'start', name },
+      {
+        kind: 'container',
+        op: /^(paused|restarting|running)$/.test(found?.state ?? '') ? 'restart' : 'start',
+        name,
+      },
     ],
   })
   if (found?.state === 'running') {

@@ -179,7 +179,14 @@ function startSteps(
       ? [{ kind: 'container' as const, op: 'restart' as const, name, timeoutSeconds: 20 }]
       : state === 'running'
         ? []
-        : [{ kind: 'container' as const, op: 'start' as const, name }]),
+        : // One that has ended too often the engine would start again only in a minute.
+          [
+            {
+              kind: 'container' as const,
+              op: state === 'restarting' ? ('restart' as const) : ('start' as const),
+              name,
+            },
+          ]),
   ]
   // One that ran before is called Ready until the cluster misses its reports, 40 seconds later.
   const again =

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { EngineContainer } from '../../machine/docker/engine.js'
+import type { Plan } from '../../plan/plan.js'
 import { throughOf } from '../k3s/require-leave.js'
 import type { World } from '../runtime.js'
 import { outline, planAll, settled } from './plan.fixture.js'
@@ -100,6 +101,26 @@ describe('run', () => {
     )
     expect(outline(planAll(three, world))).toContain('lb/start [container.restart] after lb/create')
   })
+
+  it.each(['created', 'restarting'] as const)(
+    'completes a load balancer that its maker left empty and that is %s, also in a start',
+    (state) => {
+      const three = testContainers(3, 0)
+      const world = settled(three, testContainerWorld(three), ({ config }) =>
+        config.name === 'airlift-dev-lb' ? { state } : {},
+      )
+      if (!world.engine) throw new Error('no engine')
+      const engine = { ...world.engine, unfinished: ['airlift-dev-lb'] }
+      const begun = planStart(three, { ...world, engine })
+      expect(outline(begun)).toEqual([
+        'lb/create [container.create]',
+        `lb/start [container.${state === 'created' ? 'start' : 'restart'}] after lb/create`,
+      ])
+      // With all that it had: the port of the API, its address, what it balances.
+      const made = (plan: Plan) => plan.steps.find(({ id }) => id === 'airlift-dev-lb/create')?.actions
+      expect(made(begun)).toEqual(made(planAll(three, { ...world, engine })))
+    },
+  )
 
   it.each([
     ['the network is gone', []],

@@ -1,3 +1,5 @@
+import { recordOfLabels } from '../../cluster/container-labels.js'
+import { containerName } from '../../cluster/container-spec.js'
 import { noMaster } from '../../cluster/no-master.js'
 import type { ClusterSpec } from '../../cluster/spec.js'
 import { containerId } from '../../machine/container-id.js'
@@ -7,9 +9,10 @@ import { usesEtcd } from '../k3s/config.js'
 import { knownNode } from '../k3s/node-steps.js'
 import { finishSteps, STARTED, startWaits, waitJoinableAgain } from '../k3s/start-waits.js'
 import type { World } from '../runtime.js'
+import { isUnfinished } from '../unfinished.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { planOf } from './init.js'
-import { containersOf, engineOf, layoutOf } from './layout.js'
+import { containerOf, containersOf, engineOf, layoutOf } from './layout.js'
 import { lbSteps } from './lb-steps.js'
 import { attachAgain, isOffNetwork } from './lost-network.js'
 import { settleSteps } from './next-balancer.js'
@@ -17,14 +20,18 @@ import { isBalancerLost, lostBalancerOptions } from './remembered-balancer.js'
 
 /**
  * Starts the masters and the load balancer of the cluster at the same time, since none of etcd's members is ready alone,
- * then the workers, and waits inside each as on a host. A worker that asks a master too early loses 5 to 10 seconds. Empty
- * where everything runs and is ready.
+ * then the workers, and waits inside each as on a host. A worker that asks a master too early loses 5 to 10 seconds. Nodes that
+ * are unfinished are left alone: only what made them knows what belongs into them. Empty where everything runs and is ready.
  * @throws AirliftError E_REFUSED where no master container is left, or the load balancer is gone and nobody knows its ports
  */
 export function planStart(spec: ClusterSpec, world: World): Plan {
-  const lost = world.engine !== undefined && isBalancerLost(world.engine, spec.name)
-  const containers = (world.engine?.containers ?? []).filter(
-    (container) => container.state !== 'removing' && !(lost && roleOf(container) === 'lb'),
+  const engine = engineOf(world)
+  const lost = isBalancerLost(engine, spec.name)
+  const containers = engine.containers.filter(
+    (container) =>
+      container.state !== 'removing' &&
+      !isUnfinished(world, container.name) &&
+      !(lost && roleOf(container) === 'lb'),
   )
   const masters = containers.filter((container) => roleOf(container) === 'master')
   if (masters.length === 0) throw noMaster(spec)
@@ -76,11 +83,17 @@ function networkSteps(spec: ClusterSpec, world: World, containers: readonly Engi
   return engineSteps(spec, world, layoutOf(spec, world)).filter(({ id }) => id === ENGINE_STEPS.network)
 }
 
-/** The load balancer, where somebody removed it: with the ports that it had, which the masters remember. */
+/**
+ * The load balancer, where somebody removed it, or who made it was killed in the middle: with the ports that it had, which the
+ * masters remember, or which its labels tell.
+ */
 function balancerSteps(spec: ClusterSpec, world: World): Step[] {
   const engine = engineOf(world)
-  if (engine.lbNext || !isBalancerLost(engine, spec.name)) return []
-  const lb = lostBalancerOptions(spec, engine.remembered)
+  const empty = containerOf(world, containerName(spec.name, 'lb'))
+  const isEmpty = empty !== undefined && isUnfinished(world, empty.name)
+  if (engine.lbNext || !(isEmpty || isBalancerLost(engine, spec.name))) return []
+  const record = isEmpty ? recordOfLabels(empty.labels) : undefined
+  const lb = lostBalancerOptions(spec, engine.remembered ?? (record && { generation: 0, record }))
   const whole = { ...spec, containers: { ...containersOf(spec), lb } }
   return planOf(whole, world, lbSteps(whole, world, layoutOf(whole, world))).steps.slice()
 }
@@ -93,12 +106,13 @@ function startStep(world: World, { name, state }: EngineContainer, needs: readon
     needs,
     effect: 'change',
     journal: false,
-    // A paused container is not started by a start, and for one that runs it does nothing.
+    // A paused container is not started by a start; for one that runs it does nothing, and one that the engine starts again
+    // and again would go on waiting for its turn.
     actions: [
       ...attachAgain(world, name),
       {
         kind: 'container',
-        op: state === 'paused' || isOffNetwork(world, name) ? 'restart' : 'start',
+        op: /^(paused|restarting)$/.test(state) || isOffNetwork(world, name) ? 'restart' : 'start',
         name,
         restart: 'always',
       },

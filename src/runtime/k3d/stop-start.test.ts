@@ -3,7 +3,8 @@ import type { ClusterSpec } from '../../cluster/spec.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import type { Plan } from '../../plan/plan.js'
 import { testMachine, testNode, testSpec, testWorld } from '../k3s/world.fixture.js'
-import type { MachineWorld, NodeStatus, World } from '../runtime.js'
+import type { EngineWorld, MachineWorld, NodeStatus, World } from '../runtime.js'
+import { engineOf } from './layout.js'
 import { planStart } from './start.js'
 import { planStop } from './stop.js'
 
@@ -80,6 +81,8 @@ const outline = (plan: Plan): string[] =>
     (step) =>
       `${step.id} [${step.actions.map((action) => ('op' in action ? action.op : action.kind)).join(' ')}]${step.needs.length ? ` after ${step.needs.join(', ')}` : ''}`,
   )
+
+const names = ({ containers }: EngineWorld): string[] => containers.map(({ name }) => name)
 
 describe('stop', () => {
   it('stops every container at the same time, the load balancer too', () => {
@@ -186,6 +189,24 @@ describe('start', () => {
     const plan = planStart(spec({ wait: 'none' }), { ...found, engine })
     expect(outline(plan)).toEqual(['airlift-dev-worker-0/start [start]'])
     expect(plan.steps[0]?.actions).toMatchObject([{ op: 'start', restart: 'always' }])
+  })
+
+  it('leaves a node alone that who made it left empty, and waits for no such master', () => {
+    const found = world(2, 1, 'created')
+    const engine = { ...engineOf(found), unfinished: ['airlift-dev-master-1', 'airlift-dev-worker-0'] }
+    expect(outline(planStart(spec({ wait: 'none' }), { ...found, engine }))).toEqual([
+      'airlift-dev-master-0/start [start]',
+      'airlift-dev-lb/start [start]',
+    ])
+    expect(() => planStart(spec(), { ...found, engine: { ...engine, unfinished: names(engine) } })).toThrow(
+      expect.objectContaining({ code: 'E_REFUSED' }),
+    )
+  })
+
+  it('does not let a container that ends again and again wait for its turn', () => {
+    expect(outline(planStart(spec({ wait: 'none' }), world(1, 0, 'restarting')))).toEqual([
+      'airlift-dev-master-0/start [restart]',
+    ])
   })
 
   it('uncordons what a stop drained', () => {
