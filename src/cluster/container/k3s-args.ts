@@ -1,5 +1,7 @@
 import { didYouMean } from '../../core/did-you-mean.js'
-import { isSecretOption, K3S_OPTIONS, k3sOption } from '../k3s-options.js'
+import { assignWords, example } from '../config-values.js'
+import { holdsSecret, isSecretOption, K3S_OPTIONS, k3sOption, type OptionKind } from '../k3s-options.js'
+import type { SpecProblem } from '../problems.js'
 import type { Role } from '../spec.js'
 import { splitFilteredText } from './filter.js'
 import type { OptionProblem } from './option-problem.js'
@@ -47,6 +49,8 @@ export function parseK3sArg(text: string): K3sArg | OptionProblem {
     const shown = body.includes('=') ? body.slice(body.indexOf('=') + 1) : 'true'
     return { message: `--${key} decides how the cluster is put together`, hint: `use --set ${key}=${shown}` }
   }
+  const wrong = option && wrongValue(key, option.kind, body)
+  if (wrong) return wrong
   const near = option === undefined ? didYouMean(key, Object.keys(K3S_OPTIONS)) : undefined
   const warning =
     option === undefined
@@ -59,6 +63,36 @@ export function parseK3sArg(text: string): K3sArg | OptionProblem {
     ...(option === undefined || option.roles === 'both' ? {} : { onlyRole: option.roles }),
     ...(warning === undefined ? {} : { warning }),
   }
+}
+
+/** Values that Go's strconv.ParseBool takes, which reads a flag of k3s; `yes` and `on` only its configuration file has. */
+const GO_BOOLEAN = /^(?:1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/
+
+/** What is wrong with the value of an option that k3s has: with it every start of k3s would end at once. */
+function wrongValue(key: string, kind: OptionKind, body: string): OptionProblem | undefined {
+  const at = body.indexOf('=')
+  const value = at < 0 ? undefined : body.slice(at + 1)
+  if (value === undefined)
+    return kind === 'boolean'
+      ? undefined
+      : { message: `--${key} has no value`, hint: `write --k3s-arg=--${key}=VALUE in one word` }
+  // Labels of containers are for everybody who may ask the engine.
+  if (holdsSecret(value))
+    return {
+      message: `--${key} would show the password in its value among the labels of the container`,
+      hint: `use --set ${key}=…`,
+    }
+  if (kind === 'boolean')
+    return GO_BOOLEAN.test(value)
+      ? undefined
+      : { message: `"${value}" of --${key} is not true or false`, hint: `write --k3s-arg=--${key}` }
+  if (kind === 'string' || kind === 'list') return undefined
+  const problems: SpecProblem[] = []
+  assignWords({}, key, [value], { path: '--k3s-arg' }, problems, false)
+  const [problem] = problems
+  return (
+    problem && { message: problem.message, hint: `write --k3s-arg=--${key}=${example(key).split(': ')[1]}` }
+  )
 }
 
 /** An argument of k3s as it may be shown: without its value where the option is a secret one. */

@@ -116,6 +116,16 @@ describe('parseK3sArg', () => {
     ],
     ['--token=geheim', 'in the list of processes', 'use --set token=…'],
     [
+      '--kube-apiserver-arg=oidc-client-secret=geheim@masters:*',
+      'among the labels of the container',
+      'use --set kube-apiserver-arg=…',
+    ],
+    ['--vmodule=http://u:geheim\\@h', 'among the labels of the container', 'use --set vmodule=…'],
+    ['--lb-server-port=99999', '"99999" of "lb-server-port" is not a port', '--lb-server-port=6443'],
+    ['--v=x', '"x" of "v" is not a whole number', 'write --k3s-arg=--v=5'],
+    ['--debug=yes', '"yes" of --debug is not true or false', 'write --k3s-arg=--debug'],
+    ['--flannel-backend', '--flannel-backend has no value', 'write --k3s-arg=--flannel-backend=VALUE'],
+    [
       '--datastore-endpoint=mysql://u:geheim\\@h',
       'in the list of processes',
       'use --set datastore-endpoint=…',
