@@ -37,6 +37,12 @@ describe('renderReport', () => {
       '✓ cluster prod is as it must be: nothing to do (0.8s, 0 B sent)',
     )
   })
+  it('does not call it nothing when no node had to change', () => {
+    const machines = [machine(1), machine(2)].map((entry) => ({ ...entry, outcome: 'unchanged' as const }))
+    const steps = { done: 2, skipped: 0, failed: 0 }
+    const text = renderReport(report({ operation: 'start', steps, machines }), plainStyle)
+    expect(text).toBe('✓ cluster prod is up\n  2 steps done, 53.9 MB sent in 21.4s')
+  })
   it('counts what failed, and names no next command', () => {
     const partial = report({
       outcome: 'partial',

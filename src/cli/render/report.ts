@@ -44,8 +44,10 @@ function headline(report: OperationReport, style: Style): string {
 function numbers(report: OperationReport): string {
   const { done, skipped, failed } = report.steps
   const changed = report.machines.filter((machine) => machine.outcome === 'changed').length
+  // What was done for the load balancer or the network alone is in the steps.
+  const machines = changed > 0 || report.outcome !== 'done'
   const parts = [
-    `${changed} of ${count(report.machines.length, 'machine')} changed`,
+    ...(machines ? [`${changed} of ${count(report.machines.length, 'machine')} changed`] : []),
     `${count(done, 'step')} done`,
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(skipped > 0 ? [`${skipped} not reached`] : []),
