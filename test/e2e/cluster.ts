@@ -68,7 +68,7 @@ export async function killAt(
   code: string,
   n: number,
   signal: NodeJS.Signals = 'SIGKILL',
-  host = 'unix:///var/run/docker.sock',
+  host = process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock',
 ): Promise<{ killed: boolean; exitCode: number | undefined; stderr: string }> {
   const engine = existsSync(host.replace(/^unix:\/\//, '')) ? await openEngineDoor(host) : undefined
   const child = execa(process.execPath, [`${ROOT}/bin/airlift.js`, ...forThisK3s(args), '--events'], {
