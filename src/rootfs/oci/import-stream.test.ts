@@ -8,12 +8,17 @@ import { sha256 } from '../digest.js'
 import { scanTar } from '../tar/scan.js'
 import { type ImportStream, layoutImport, type NamedImage } from './import-stream.js'
 import { openImages } from './open-images.js'
+import type { ImageArchive } from './source-image.js'
 
 let dir: string
+const opened: ImageArchive[] = []
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'airlift-import-'))
 })
-afterEach(() => rmSync(dir, { recursive: true, force: true }))
+afterEach(async () => {
+  for (const archive of opened.splice(0)) await archive.close()
+  rmSync(dir, { recursive: true, force: true })
+})
 
 const base = layer('base')
 const top = layer('top')
@@ -23,8 +28,9 @@ async function images(): Promise<NamedImage[]> {
     { names: ['a:1', 'a:2'], layers: [base] },
     { names: ['b:1'], layers: [base, top] },
   ])
-  const { images } = await openImages(write(join(dir, 'in.tar'), content), dir, new AbortController().signal)
-  return images.map((image) => ({ image, names: image.names }))
+  const archive = await openImages(write(join(dir, 'in.tar'), content), dir, new AbortController().signal)
+  opened.push(archive)
+  return archive.images.map((image) => ({ image, names: image.names }))
 }
 
 async function members(stream: ImportStream): Promise<{ names: string[]; text: (name: string) => string }> {
