@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
+import { mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { createContext } from '../../src/core/context.js'
-import { createConnector } from '../../src/machine/connect.js'
-import type { Machine } from '../../src/machine/machine.js'
-import { createSecretSource } from '../../src/machine/ssh/secret-source.js'
-import type { BlobSource } from '../../src/rootfs/manifest.js'
-import { stageBlobs } from '../../src/rootfs/stage.js'
 import { type Lab, type LabHost, labDown, labUp } from '../lab/lab.js'
+import { runApart } from '../lab/own-process.js'
 import { type Claim, seconds } from './measure.js'
+import { stage } from './stage.js'
 
 const NAME = 'bench-upload'
 const SIZE = 400_000_000
@@ -28,10 +25,15 @@ export async function benchUpload(runs: number): Promise<Claim[]> {
     const theirs: number[] = []
     for (let i = 0; i < runs; i++) {
       theirs.push(SIZE / 1e6 / (await seconds(() => cat(machines, host, file))))
-      ours.push(SIZE / 1e6 / (await stage(machines, [host], file, sha256)))
+      ours.push(
+        SIZE / 1e6 / (await stage({ machines, hosts: [host], blob: { file, sha256, sizeBytes: SIZE } })),
+      )
     }
-    const rss: number[] = []
-    await stage(machines, machines.hosts, file, sha256, rss)
+    // By itself: the loader that runs this takes memory, too.
+    const fixture = fileURLToPath(new URL('stage-fixture.ts', import.meta.url))
+    const eight = JSON.stringify({ machines, hosts: machines.hosts, blob: { file, sha256, sizeBytes: SIZE } })
+    const peaks: number[] = []
+    for (let i = 0; i < runs; i++) peaks.push((await runApart<{ peakMb: number }>(fixture, [eight])).peakMb)
     return [
       {
         what: 'a 400 MB blob to one host, verified',
@@ -44,7 +46,7 @@ export async function benchUpload(runs: number): Promise<Claim[]> {
       },
       {
         what: 'memory while sending it to eight hosts',
-        ours: [Math.max(...rss) / 1e6],
+        ours: [Math.max(...peaks)],
         unit: 'MB',
         limit: 200,
         absolute: true,
@@ -69,55 +71,6 @@ async function cat(machines: Lab, host: LabHost, file: string): Promise<void> {
     `root@${host.ip}`,
     'rm /var/lib/f',
   ])
-}
-
-/** Seconds from connecting to the last verified byte. */
-async function stage(
-  machines: Lab,
-  hosts: readonly LabHost[],
-  file: string,
-  sha256: string,
-  rss: number[] = [],
-): Promise<number> {
-  const ctx = createContext()
-  const ssh = {
-    identities: [machines.key],
-    knownHosts: machines.knownHosts,
-    hostKeys: 'accept-new',
-    askPass: false,
-    askSudoPass: false,
-    sudo: 'auto',
-    transport: 'auto',
-  } as const
-  const connector = createConnector(
-    ssh,
-    ctx,
-    createSecretSource({}, async () => undefined),
-  )
-  const source: BlobSource = {
-    openBlob: () => createReadStream(file, { highWaterMark: 1 << 20 }),
-    describeBlob: () => 'blob',
-  }
-  const watch = setInterval(() => rss.push(process.memoryUsage.rss()), 50)
-  try {
-    const machines: Machine[] = []
-    const spent = await seconds(() =>
-      Promise.all(
-        hosts.map(async (host) => {
-          const machine = await connector.connect({ kind: 'ssh', text: host.ip, host: host.ip, user: 'root' })
-          machines.push(machine)
-          const blob = { sha256, sizeBytes: SIZE, name: 'blob' }
-          await stageBlobs(machine, [blob], source, { signal: ctx.signal, onProgress: () => {} })
-        }),
-      ),
-    )
-    // The peer removes its file outside its time, too.
-    await Promise.all(machines.map((machine) => machine.run('rm -rf /var/lib/airlift')))
-    return spent
-  } finally {
-    clearInterval(watch)
-    await connector.close()
-  }
 }
 
 function digestOf(file: string): string {

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { peakMemory } from '../lab/own-process.js'
 import { reach } from './reach.js'
 
 /** Run by the test in a process of its own: one file to so many machines at once; prints the most memory that it took, in MB. */
@@ -13,7 +14,6 @@ const machines = await Promise.all(
     }),
   ),
 )
-const before = process.resourceUsage().maxRSS
 await Promise.all(
   machines.map((machine, index) =>
     machine.put({
@@ -25,6 +25,5 @@ await Promise.all(
     }),
   ),
 )
-const after = process.resourceUsage().maxRSS
 await Promise.all(machines.map((machine) => machine.close()))
-process.stdout.write(JSON.stringify({ beforeMb: before / 1024, afterMb: after / 1024 }))
+process.stdout.write(JSON.stringify({ peakMb: peakMemory() }))
