@@ -12,7 +12,7 @@ const ALONE = [
 
 /** Files that take a minute or more, although some of them are short: begun first, or the last of them would end alone. */
 const LONG =
-  /\/e2e\/(add-delete|containers|engine-restart|failing-k3s|host-kinds|interrupted|joining|stop-start)\.test\.ts$/
+  /\/e2e\/(add-delete|containers|engine-restart|failing-k3s|host-kinds|interrupted|joining|node-versions|stop-start)\.test\.ts$/
 
 /** The longest first: by what a run before has taken, else by their size; and before all those that are known to be long. */
 class LongFirst extends BaseSequencer {

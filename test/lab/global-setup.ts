@@ -2,20 +2,30 @@ import { existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { ROOT } from './lab.js'
+import { installNodes } from './nodes.js'
 
 /**
- * Prepares what the suites need: the tools that check airlift's work, a Docker engine, host images and a k3s. Where this
- * machine cannot have one of the last three, the suites are skipped and the reason is printed.
+ * Prepares what the suites need: the tools that check airlift's work, the versions of node that it promises to work on, a
+ * Docker engine, host images and a k3s. Where this machine cannot have one of them, what needs it is skipped and the reason is
+ * printed.
  */
 export async function setup(): Promise<void> {
   // Two projects have it.
   if (process.env.AIRLIFT_TEST_K3S || process.env.AIRLIFT_LAB_MISSING) return
-  const missing = await prepare().catch((error: unknown) =>
-    error instanceof Error ? error.message : String(error),
-  )
+  const [missing] = await Promise.all([prepare().catch(reason), prepareNodes()])
   if (missing) {
     process.env.AIRLIFT_LAB_MISSING = missing
     process.stderr.write(`\nSKIPPED: everything that needs lab machines: ${missing}\n\n`)
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+async function prepareNodes(): Promise<void> {
+  try {
+    process.env.AIRLIFT_TEST_NODES = JSON.stringify(await installNodes())
+  } catch (error) {
+    process.stderr.write(`\nSKIPPED: other versions of node than ${process.version}: ${reason(error)}\n\n`)
   }
 }
 

@@ -87,7 +87,7 @@ export function forThisK3s(args: readonly string[]): readonly string[] {
 
 /**
  * Runs the built command line. Its state and kubeconfig live where `home` says, so tests do not see each other. `through`
- * is a command that runs it, such as one that enters a namespace.
+ * is a command that runs it, such as one that enters a namespace; `node` the program of another version of node.
  */
 export async function airlift(
   args: readonly string[],
@@ -96,10 +96,11 @@ export async function airlift(
     env?: Record<string, string>
     input?: string
     through?: readonly string[]
+    node?: string
   } = {},
 ): Promise<CliResult> {
   const home = options.home ?? homedir()
-  const [program = '', ...rest] = [...(options.through ?? []), process.execPath]
+  const [program = '', ...rest] = [...(options.through ?? []), options.node ?? process.execPath]
   const result = await execa(program, [...rest, `${ROOT}/bin/airlift.js`, ...forThisK3s(args)], {
     reject: false,
     stdin: options.input === undefined ? 'ignore' : 'pipe',
