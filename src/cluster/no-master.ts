@@ -11,3 +11,14 @@ export function noMaster({ name }: ClusterSpec): AirliftError {
     hint: `${MAKE_AGAIN}; or remove the cluster: airlift reset --name ${name}`,
   })
 }
+
+/** The refusal where only networks and volumes have the name of a cluster: who made or removed it was killed. */
+export function onlyRemains(name: string): AirliftError {
+  return new AirliftError(
+    'E_NO_CLUSTER',
+    `of the cluster "${name}" there is no container, only what was left of one`,
+    {
+      hint: `make it, or make it again: the same airlift run command; or remove what is left: airlift reset --name ${name}`,
+    },
+  )
+}

@@ -1,3 +1,4 @@
+import { onlyRemains } from '../cluster/no-master.js'
 import { readRecord } from '../cluster/record.js'
 import type { ClusterSpec, NodeSpec, RuntimeName, SshOptions } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
@@ -141,6 +142,7 @@ export async function observeKnownCluster(
   if (belongs.length > 0 || (!options.guess && unreachable.length > 0)) return found
   await cluster[Symbol.asyncDispose]()
   if (unreachable.length > 0) throw notFoundThrough(spec, unreachable)
+  if (spec.containers && spec.masters.length + spec.nodes.length === 0) throw onlyRemains(spec.name)
   const other = cluster.world.machines.find((machine) => machine.installed.cluster)?.installed.cluster
   throw new AirliftError(
     'E_NO_CLUSTER',
