@@ -169,7 +169,7 @@ function notThere(word: string, role: Role, spec: ClusterSpec, nodes: readonly F
     code: 'E_HOST_INVALID',
     path: role === 'master' ? '--masters' : '--nodes',
     message: `"${word}" is no ${role} of the cluster "${spec.name}"`,
-    hint: `it has ${names.slice(0, 8).join(', ') || 'none'}${names.length > 8 ? ', …' : ''}; one that was deleted already is not there any more`,
+    hint: `it has ${names.slice(0, 8).join(', ') || 'none'}${names.length > 8 ? ', …' : ''}; one that was deleted already is not there any more: see airlift status --name ${spec.name}`,
   }
 }
 
@@ -227,7 +227,7 @@ function requireOfCluster(spec: ClusterSpec, world: World, named: readonly NodeS
         code: 'E_HOST_INVALID',
         path: flag,
         message: `${node.target.text} is no machine of the cluster "${spec.name}"`,
-        hint: `it has ${known.slice(0, 8).join(', ')}${known.length > 8 ? ', …' : ''}; one that was deleted already is not there any more`,
+        hint: `it has ${known.slice(0, 8).join(', ')}${known.length > 8 ? ', …' : ''}; one that was deleted already is not there any more: see airlift status --name ${spec.name}`,
       },
     ]
   })

@@ -4,7 +4,7 @@ import { type Plan, summarize } from '../../plan/plan.js'
 import { planLeave } from '../k3s/plan-leave.js'
 import type { LeaveOptions, World } from '../runtime.js'
 import { containerSide } from './container-side.js'
-import { handOver } from './hand-over.js'
+import { finishHandOver, handOver } from './hand-over.js'
 import { containerOf, layoutOf } from './layout.js'
 import { lbSteps } from './lb-steps.js'
 
@@ -32,13 +32,15 @@ export function planDeleteMasters(
     return container !== undefined && recordOfLabels(container.labels)?.api !== undefined
   })
   const taken =
-    publisher && staying.masters.length > 0 ? handOver(staying, world, masters, publisher) : undefined
-  const noted = taken?.remember.map((step) => step.id) ?? []
+    publisher && staying.masters.length > 0
+      ? handOver(staying, world, masters, publisher)
+      : { remember: [], publish: finishHandOver(staying, world) }
+  const noted = taken.remember.map((step) => step.id)
   const left = plan.steps.map((step) =>
     noted.length > 0 ? { ...step, needs: [...step.needs, ...noted] } : step,
   )
   const ids = left.map((step) => step.id)
-  const publish = taken?.publish.map((step) => ({ ...step, needs: [...step.needs, ...ids] })) ?? []
-  const steps = [...told, ...(taken?.remember ?? []), ...left, ...publish]
+  const publish = taken.publish.map((step) => ({ ...step, needs: [...step.needs, ...ids] }))
+  const steps = [...told, ...taken.remember, ...left, ...publish]
   return { ...plan, steps, summary: summarize(steps) }
 }

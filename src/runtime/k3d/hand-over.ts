@@ -16,7 +16,12 @@ import { recordOf } from './container-config.js'
 import { CONTAINER } from './contract.js'
 import { containerOf, containersOf, engineOf, layoutOf } from './layout.js'
 import { lbSteps } from './lb-steps.js'
-import { balancerText, type RememberedBalancer, rememberSteps } from './remembered-balancer.js'
+import {
+  balancerText,
+  lostBalancerOptions,
+  type RememberedBalancer,
+  rememberSteps,
+} from './remembered-balancer.js'
 
 /** How long the load balancer may take until it leads to a master. Milliseconds. */
 const LEADS_MS = 60_000
@@ -61,14 +66,37 @@ export function handOver(
     remembered: { generation: record.generation ?? 0, record },
   }
   const then = { ...world, engine: after }
-  const layout = layoutOf(spec, then)
+  return {
+    remember: rememberSteps(world, balancerText(record), [], left.map(containerId)),
+    publish: publishSteps(spec, then, publisher.target.host),
+  }
+}
+
+/**
+ * The rest of a hand-over whose delete was killed when the master had left: the others remember what is to be published. Empty
+ * where nothing is left of one. Pure.
+ *
+ * @param staying - the cluster without the masters that leave
+ * @throws AirliftError E_IMAGE_MISSING, E_REFUSED
+ */
+export function finishHandOver(staying: ClusterSpec, world: World): readonly Step[] {
+  const { remembered } = engineOf(world)
+  if (!remembered?.record?.api) return []
+  const lb = lostBalancerOptions(staying, remembered)
+  return publishSteps({ ...staying, containers: { ...containersOf(staying), lb } }, world, 'the first master')
+}
+
+/** Makes the load balancer that masters remember, and waits until it leads to one of them. */
+function publishSteps(spec: ClusterSpec, world: World, publisher: string): Step[] {
+  const name = containerName(spec.name, 'lb')
+  const layout = layoutOf(spec, world)
   const { image } = layout
   if (image.source !== 'present')
     throw new AirliftError('E_IMAGE_MISSING', `the engine has no image ${image.ref} any more`, {
       machine: name,
-      hint: `a load balancer is made from it, which is to publish the API when ${publisher.target.host} has left: docker pull ${image.ref}`,
+      hint: `a load balancer is made from it, which is to publish the API when ${publisher} has left: docker pull ${image.ref}`,
     })
-  const made = lbSteps(spec, then, layout)
+  const made = lbSteps(spec, world, layout)
   const status = `sh ${CONTAINER.lbScript} status 2>/dev/null`
   const leads: Step = {
     id: `${name}/leads`,
@@ -86,10 +114,7 @@ export function handOver(
       },
     ],
   }
-  return {
-    remember: rememberSteps(world, balancerText(record), [], left.map(containerId)),
-    publish: [...made, leads],
-  }
+  return [...made, leads]
 }
 
 /** What the user gave to a load balancer that is there already. */
