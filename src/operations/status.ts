@@ -7,6 +7,7 @@ import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
 import type { ClusterStatus, NodeReport, StatusProblem } from './cluster-status.js'
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
 import { containerProblems, unusableContainer } from './container-status.js'
+import { withCutOff } from './cut-off.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { isShut, unusableCode } from './unusable.js'
@@ -136,7 +137,11 @@ function machineProblems(
   if (!answering) {
     problems.push({ code: 'api-down', machine: null, ...noAnswer(spec, world) })
   }
-  if (world.engine) return [...problems, ...containerProblems(spec, world, answering?.installed.nodes)]
+  if (world.engine)
+    return withCutOff(spec, world, [
+      ...problems,
+      ...containerProblems(spec, world, answering?.installed.nodes),
+    ])
   for (const machine of world.machines) {
     const unit = machine.node.role === 'master' ? 'k3s' : 'k3s-agent'
     if (machine.installed.role === undefined) {
@@ -177,6 +182,10 @@ function noAnswer(spec: ClusterSpec, { engine }: World): Pick<StatusProblem, 'me
   const master = spec.masters[0]?.target.host
   if (engine && master === undefined)
     return { message: 'the cluster has no master container', hint: MAKE_AGAIN }
+  const isDown = ({ name }: { name: string }): boolean =>
+    spec.masters.some(({ target }) => target.host === name)
+  const down = engine?.containers.some((one) => isDown(one) && one.state !== 'running')
+  if (down) return { message: 'no master answers', hint: `start it: airlift start --name ${spec.name}` }
   const hint = engine ? `see docker logs ${master}` : 'see journalctl -u k3s on a master'
   return { message: 'no master answers', hint }
 }

@@ -111,6 +111,8 @@ export interface EngineWorld {
   readonly containers: readonly EngineContainer[]
   /** Names of those of them that are empty: the command that made them was killed before it put their files in. */
   readonly unfinished?: readonly string[]
+  /** Names of those of them that were masters, and have noted that etcd has put them out. */
+  readonly left?: readonly string[]
   /** Of this cluster too, left behind by a command that was ended: they are only removed. */
   readonly temporary?: readonly EngineContainer[]
   /**

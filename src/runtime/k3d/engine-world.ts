@@ -8,6 +8,7 @@ import type { EngineWorld, RootfsRef } from '../runtime.js'
 import { candidateImages, engineArch } from './choose-image.js'
 import { freePorts, localRoutes, lookAtComputer } from './computer.js'
 import { CONTAINER, objectNames } from './contract.js'
+import { findLeft } from './find-left.js'
 import { findUnfinished } from './find-unfinished.js'
 import { containersOf } from './layout.js'
 import { withoutNextBalancer } from './next-balancer.js'
@@ -89,26 +90,38 @@ export async function lookAtEngine(
       ? [temporary, objectNames.lbNext(spec.name)]
       : [containers, containerName(spec.name, 'lb')]
   const { local, host } = engine.endpoint
-  const [automatic, images, routes, ports, lbTargets, remembered, unfinished, computer, privilegeRefused] =
-    await Promise.all([
-      isAutomatic(spec, engine, networks, ours),
-      lookAtImages(spec, engine, rootfs, containers, info.arch),
-      local ? localRoutes() : [],
-      local && /^127\.|^localhost$/.test(host) ? freePorts(wantedPorts(spec)) : remotePorts(spec, others),
-      readTargets(
-        from.find(({ name }) => name === lb),
-        engine,
-      ),
-      lbNext === undefined ? readRemembered(spec, containers, engine) : undefined,
-      findUnfinished(containers, engine),
-      local ? lookAtComputer(spec, ours, info.rootDir) : undefined,
-      refusalOf(spec, engine, info, ours),
-    ])
+  const [
+    automatic,
+    images,
+    routes,
+    ports,
+    lbTargets,
+    remembered,
+    unfinished,
+    left,
+    computer,
+    privilegeRefused,
+  ] = await Promise.all([
+    isAutomatic(spec, engine, networks, ours),
+    lookAtImages(spec, engine, rootfs, containers, info.arch),
+    local ? localRoutes() : [],
+    local && /^127\.|^localhost$/.test(host) ? freePorts(wantedPorts(spec)) : remotePorts(spec, others),
+    readTargets(
+      from.find(({ name }) => name === lb),
+      engine,
+    ),
+    lbNext === undefined ? readRemembered(spec, containers, engine) : undefined,
+    findUnfinished(containers, engine),
+    findLeft(containers, engine),
+    local ? lookAtComputer(spec, ours, info.rootDir) : undefined,
+    refusalOf(spec, engine, info, ours),
+  ])
   return {
     endpoint: engine.endpoint,
     info,
     ...sorted,
     ...(unfinished.length > 0 ? { unfinished } : {}),
+    ...(left.length > 0 ? { left } : {}),
     others,
     networks,
     ...(automatic ? { automaticNetwork: true } : {}),

@@ -2,17 +2,20 @@ import { LABELS, recordOfLabels } from '../../cluster/container-labels.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { wasStarted } from '../../machine/docker/was-started.js'
+import { hasLeft } from '../has-left.js'
 import { machineOf } from '../k3s/first-master.js'
 import type { World } from '../runtime.js'
 import { containerOf, engineOf } from './layout.js'
 
 /**
  * The master that founded the cluster or will found it; undefined when it is gone and others carry the cluster on. Those that
- * join are started only when the founder listens: one that was ever started proves that there is a cluster already.
+ * join are started only when the founder listens: one that was ever started proves that there is a cluster already. One that the
+ * cluster has taken out since is none: it joins through others, if at all.
  */
 export function founderOf(spec: ClusterSpec, world: World): NodeSpec | undefined {
   const marked = spec.masters.find(
-    (node) => recordOfLabels(containerOf(world, node.target.host)?.labels ?? {})?.founder,
+    ({ target: { host } }) =>
+      recordOfLabels(containerOf(world, host)?.labels ?? {})?.founder && !hasLeft(world, host),
   )
   if (marked) return marked
   const carried = engineOf(world).containers.some(
@@ -30,7 +33,9 @@ export function entryOf(spec: ClusterSpec, world: World): NodeSpec {
   const entry =
     answering ??
     founderOf(spec, world) ??
-    spec.masters.find((node) => containerOf(world, node.target.host) !== undefined)
+    spec.masters.find(
+      ({ target: { host } }) => containerOf(world, host) !== undefined && !hasLeft(world, host),
+    )
   if (entry) return entry
   throw new AirliftError('E_USAGE', 'a cluster needs a master', { hint: 'ask for one: --masters 1' })
 }

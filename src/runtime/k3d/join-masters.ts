@@ -1,5 +1,6 @@
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import type { Plan, Step } from '../../plan/plan.js'
+import { hasLeft } from '../has-left.js'
 import { machineOf } from '../k3s/first-master.js'
 import { isReady } from '../k3s/node-steps.js'
 import { refuseSharingSqlite } from '../k3s/require-join.js'
@@ -33,9 +34,7 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
   const forgotten: string[] = []
   for (const node of masters.filter((candidate) => candidate !== founder)) {
     const joining = { founder: false, through: joinThrough(spec, world, layout, node, entry) }
-    // A member that was stopped, or whose container is gone, changes no membership by starting, and a majority may be needed for any to be ready.
-    const found = containerOf(world, node.target.host)
-    const resumes = found ? found.state === 'exited' : hasData(world, node.target.host)
+    const resumes = isMember(world, node, entry)
     const needs = [...(resumes ? [] : last), ...lbReady(spec, world, layout)]
     // Its old member leaves etcd only when the master before it has joined: one change of members at a time.
     const forget = forgetLost(world, node, entry, last)
@@ -50,6 +49,18 @@ export function planJoinMasters(spec: ClusterSpec, world: World, masters: readon
   const needs = [...before, ...forgotten]
   steps.push(...voteSteps(spec, { machine: machineOf(world, entry).id, needs, joining: joined }))
   return planOf(spec, world, steps.length > 0 ? [...lbSteps(spec, world, layout), ...steps] : steps)
+}
+
+/**
+ * A member that was stopped, or whose container is gone, changes no membership by starting, and a majority may be needed for any
+ * to be ready. The one that the others join through waits for none of them. One that the cluster took out joins as a new one.
+ */
+function isMember(world: World, node: NodeSpec, entry: NodeSpec): boolean {
+  const name = node.target.host
+  if (node === entry) return true
+  if (hasLeft(world, name)) return false
+  const found = containerOf(world, name)
+  return found ? found.state === 'exited' : hasData(world, name)
 }
 
 /** Steps after which others can join through a node. */

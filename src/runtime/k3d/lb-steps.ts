@@ -10,6 +10,7 @@ import { attachAgain, isOffNetwork } from './lost-network.js'
 import { settleSteps } from './next-balancer.js'
 import { entries, lbFiles, lbTargets } from './node-files.js'
 import { stepId } from './node-steps.js'
+import { staysUp } from './stays-up.js'
 
 /** The load balancer, where there is one: made before the masters, whose addresses are known; its targets kept right. */
 export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[] {
@@ -40,7 +41,7 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
   })
   if (found?.state === 'running') {
     const targets = targetsStep(spec, world, layout, name, settle)
-    const told = targets.length > 0 ? targets : settle
+    const told = [...staysUp(world, name), ...(targets.length > 0 ? targets : settle)]
     return isOffNetwork(world, name) ? [...told, start(told.map((step) => step.id))] : told
   }
   const create: Step = {

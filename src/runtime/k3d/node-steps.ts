@@ -1,7 +1,9 @@
+import { recordOfLabels } from '../../cluster/container-labels.js'
 import type { ClusterSpec, NodeSpec } from '../../cluster/spec.js'
 import { wasStarted } from '../../machine/docker/was-started.js'
 import { INITIALIZED } from '../../machine/state-paths.js'
 import type { Action, ApiQuestion, Step } from '../../plan/plan.js'
+import { hasLeft } from '../has-left.js'
 import { usesEtcd } from '../k3s/config.js'
 import { changedFiles, type DesiredFile } from '../k3s/desired.js'
 import { machineOf } from '../k3s/first-master.js'
@@ -18,6 +20,7 @@ import { containerOf, engineOf, type Layout } from './layout.js'
 import { hasData } from './lost-data.js'
 import { attachAgain, isOffNetwork } from './lost-network.js'
 import { entries, nodeFiles } from './node-files.js'
+import { staysUp } from './stays-up.js'
 
 /** What planning one node starts from. */
 export interface NodePlan {
@@ -28,6 +31,8 @@ export interface NodePlan {
   readonly joining: Joining
   /** Makes the cluster forget what the node was before. */
   readonly forget?: Step
+  /** A container of the name is there that cannot become the node. */
+  readonly anew?: boolean
 }
 
 /** Ids of a container's steps, so that others can need them. */
@@ -38,15 +43,17 @@ export const stepId = {
 } as const
 
 /** The steps that bring one node from what it is to what it must be; none where it is so already. */
-export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
+export function nodeSteps(found: NodePlan, needs: readonly string[]): Step[] {
+  const plan = mustBeMadeAnew(found) ? { ...found, world: withoutContainer(found), anew: true } : found
   const { spec, world, layout, node, joining } = plan
   const machine = machineOf(world, node)
   const running = containerOf(world, node.target.host)?.state === 'running'
   const files = nodeFiles(spec, world, layout, node, joining)
   const changed = running && !machine.made ? changedFiles(files, machine, world) : []
   const restart = mustRestart(plan, machine, changed)
+  const stays = staysUp(world, node.target.host)
   if (running && !restart && isReady({ world, node, machine }))
-    return [...filesStep(machine, changed), ...imagesStep(plan, machine)]
+    return [...stays, ...filesStep(machine, changed), ...imagesStep(plan, machine)]
   const { forget } = plan
   const steps = [...(forget ? [forget] : []), ...(running ? [] : [createStep(plan, machine, files)])]
   const before = [
@@ -56,7 +63,30 @@ export function nodeSteps(plan: NodePlan, needs: readonly string[]): Step[] {
       .filter((id) => id === ENGINE_STEPS.images),
     ...needs,
   ]
-  return [...steps, ...startSteps(plan, machine, { changed, restart }, before)]
+  return [...stays, ...steps, ...startSteps(plan, machine, { changed, restart }, before)]
+}
+
+/** The first master once the cluster has taken it out: its label says for ever that it founds one, and this one is there. */
+function mustBeMadeAnew({ world, node: { target } }: NodePlan): boolean {
+  return (
+    recordOfLabels(containerOf(world, target.host)?.labels ?? {})?.founder === true &&
+    hasLeft(world, target.host)
+  )
+}
+
+/** The world as it is when the container of the node has been removed. */
+function withoutContainer({ world, node }: NodePlan): World {
+  const engine = engineOf(world)
+  const { host } = node.target
+  return {
+    ...world,
+    engine: { ...engine, containers: engine.containers.filter(({ name }) => name !== host) },
+    machines: world.machines.map((machine) =>
+      machine.node === node
+        ? { ...machine, installed: { active: false, initialized: false, apiReady: false } }
+        : machine,
+    ),
+  }
 }
 
 /**
@@ -120,7 +150,7 @@ function writes(files: readonly DesiredFile[]): Action[] {
 
 /** Volumes and container, with all files before it ever starts. One that a dead run left half-made is completed. */
 function createStep(
-  { spec, world, layout, node, joining, forget }: NodePlan,
+  { spec, world, layout, node, joining, forget, anew }: NodePlan,
   machine: MachineWorld,
   files: readonly DesiredFile[],
 ): Step {
@@ -130,7 +160,7 @@ function createStep(
   return {
     id: stepId.create(name),
     machine: machine.id,
-    title: `${made ? 'complete' : 'create'} the container of a ${node.role}`,
+    title: `${made ? 'complete' : anew ? 'make anew' : 'create'} the container of a ${node.role}`,
     needs: [
       ...engineSteps(spec, world, layout)
         .map((step) => step.id)
@@ -139,6 +169,7 @@ function createStep(
     ],
     effect: made ? 'change' : 'create',
     actions: [
+      ...(anew ? [{ kind: 'container' as const, op: 'remove' as const, name }] : []),
       ...ownMounts(node).map(
         ({ source }): Action => ({ kind: 'volume', op: 'create', name: source, labels }),
       ),

@@ -35,6 +35,12 @@ const FATAL: readonly {
     hint: 'delete the old one (k3s kubectl delete node NAME), or give this machine another host name',
   },
   {
+    pattern: 'tombstone file has been detected but|etcd tombstone found',
+    code: 'E_START',
+    message: 'this master was taken out of the cluster, by a delete that was cut off',
+    hint: 'finish it: airlift delete --masters with its name; a container joins again with the same airlift run command',
+  },
+  {
     pattern: 'critical configuration value mismatch|critical configuration mismatched',
     code: 'E_START',
     message: 'this master is configured differently from the others',

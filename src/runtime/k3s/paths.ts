@@ -32,6 +32,9 @@ export function uninstallPath(role: 'master' | 'worker'): string {
   return `/usr/local/bin/${unitName(role)}-uninstall.sh`
 }
 
+/** What a member of etcd leaves in its data when the others have put it out, as it ends. */
+export const ETCD_TOMBSTONE = `${K3S.dataDir}/server/db/etcd/tombstone`
+
 /** Label of a node that `stop --drain` cordoned, so that the next start uncordons it and none that the user cordoned. */
 export const DRAINED_LABEL = 'airlift/cordoned'
 /** On a machine: holds the moment of a start that has not been seen to its end. */
