@@ -42,10 +42,15 @@ export interface LabOptions extends FakeEngineOptions {
   /** Variables beside those that point to `home`. */
   readonly env?: Readonly<Record<string, string>>
   /** Answers a script in a container before anything else does; undefined lets it go well. */
-  readonly script?: (
-    container: string,
-    script: string,
-  ) => { readonly exitCode?: number; readonly stdout?: string } | undefined
+  readonly script?: (container: string, script: string) => Answer | undefined
+  /** Answers everything that is run in a container, the probe too, in place of what is here. */
+  readonly respond?: (engine: FakeEngine, container: string, script: string) => Promise<Answer>
+}
+
+/** What a script in a container prints, and how it ends. */
+export interface Answer {
+  readonly exitCode?: number
+  readonly stdout?: string
 }
 
 /** Makes the engine and all that goes with it. Waits are answered in the containers: nothing listens here. */
@@ -61,17 +66,18 @@ export function containerLab(options: LabOptions): ContainerLab {
       const text = (await call.stdin()).toString('utf8')
       const nonce = /airlift-[0-9a-f]{24}/.exec(text)?.[0] ?? ''
       const go = `\n${nonce} go 1\n`
-      const answer = ((): { exitCode?: number; stdout?: string } => {
+      const own = (): Answer => {
         if (text.includes('probe() {')) return { stdout: lookInside(engine, call.container, text, ready) }
         scripts.push(`${call.container}: ${words(text)}`)
-        const own = options.script?.(call.container, text)
-        if (own) return own
+        const scripted = options.script?.(call.container, text)
+        if (scripted) return scripted
         if (text.includes(': > /var/lib/airlift/initialized')) ready.add(call.container)
         const left = /(airlift-\S+)\.node-password\.k3s/.exec(text)?.[1]
         if (left) ready.delete(left)
         if (text.includes('cat /etc/rancher/k3s/k3s.yaml')) return { stdout: KUBECONFIG }
         return {}
-      })()
+      }
+      const answer = (await options.respond?.(engine, call.container, text)) ?? own()
       return { exitCode: answer.exitCode ?? 0, stdout: `${go}${answer.stdout ?? ''}`, stderr: go }
     },
   })
@@ -129,7 +135,8 @@ export function containersNamed(name: string, more: Partial<ContainerSpec> = {})
   return { ...spec, masters: spec.masters.map(renamed), nodes: spec.nodes.map(renamed) }
 }
 
-const KUBECONFIG = `apiVersion: v1
+/** What a master tells of itself. */
+export const KUBECONFIG = `apiVersion: v1
 kind: Config
 clusters: [{ name: default, cluster: { server: "https://127.0.0.1:6443", certificate-authority-data: QQ== } }]
 users: [{ name: default, user: { client-certificate-data: QQ==, client-key-data: QQ== } }]
@@ -145,8 +152,14 @@ function words(text: string): string {
     : (/k3s kubectl [a-z]+|write|cat \S+/.exec(text)?.[0] ?? 'script')
 }
 
-/** What the probe would print in a container: its files as they were put, and what k3s says of itself. */
-function lookInside(engine: FakeEngine, name: string, script: string, ready: ReadonlySet<string>): string {
+/** What the probe would print in a container: its files as they were put, and what k3s says of itself, which `more` overrides. */
+export function lookInside(
+  engine: FakeEngine,
+  name: string,
+  script: string,
+  ready: ReadonlySet<string> = new Set(),
+  more: Readonly<Record<string, string>> = {},
+): string {
   const files = engine.files(name)
   const asked = [...script.matchAll(/ index=(\d+) path='?([^'\n]+?)'? copy=/g)]
   const sums: string[] = []
@@ -178,6 +191,7 @@ function lookInside(engine: FakeEngine, name: string, script: string, ready: Rea
       .filter((path) => path.startsWith('/var/lib/airlift/images/.airlift/'))
       .map((path) => path.split('/').at(-1))
       .join('\n'),
+    ...more,
   }
   const blocks = Object.entries(fragments).map(([key, value]) => `<fragment.${key}\tfence\n${value}\n>fence`)
   const now = `${BigInt(Date.now()) * 1_000_000n}`

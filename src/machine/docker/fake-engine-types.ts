@@ -85,6 +85,8 @@ export interface FakeEngine extends Engine {
   files(name: string): ReadonlyMap<string, FakeFile>
   volumeFiles(volume: string): ReadonlyMap<string, FakeFile>
   addImage(ref: string, image?: FakeImage): void
+  /** Remembers what it holds; what is given back makes it so again. Commands that run are not part of it. */
+  remember(): () => void
   fail(failure: FakeEngineFailure): void
   /** The process of a container ends by itself; its restart policy does not apply. */
   exit(name: string, code: number): void

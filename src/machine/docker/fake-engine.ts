@@ -199,6 +199,7 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
     },
 
     files,
+    remember: () => store.remember(),
     volumeFiles: (volume) => store.volumes.get(volume)?.files ?? new Map(),
     addImage: (ref, image) => store.addImage(ref, image),
     fail: (rule) => {

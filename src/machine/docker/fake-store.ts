@@ -56,6 +56,25 @@ export class FakeStore {
     for (const [ref, image] of Object.entries(options.images ?? {})) this.addImage(ref, image)
   }
 
+  /** Remembers everything; what is given back makes it so again, as often as it is called. */
+  remember(): () => void {
+    const containers = [...this.containers.values()].map((one) => ({ ...one, files: new Map(one.files) }))
+    const networks = [...this.networks]
+    const images = [...this.images]
+    const volumes = [...this.volumes].map(
+      ([name, { labels, files }]) => [name, { labels, files: new Map(files) }] as const,
+    )
+    return () => {
+      for (const all of [this.containers, this.networks, this.images, this.volumes]) all.clear()
+      for (const one of containers)
+        this.containers.set(one.name, { ...one, files: new Map(one.files), waiters: [] })
+      for (const [name, network] of networks) this.networks.set(name, network)
+      for (const [ref, image] of images) this.images.set(ref, image)
+      for (const [name, { labels, files }] of volumes)
+        this.volumes.set(name, { labels, files: new Map(files) })
+    }
+  }
+
   /** An id as Docker makes them, new each time. */
   id(seed: string): string {
     return createHash('sha256')
