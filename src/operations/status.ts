@@ -8,6 +8,7 @@ import type { ClusterStatus, NodeReport, StatusProblem } from './cluster-status.
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
 import { containerProblems, unusableContainer } from './container-status.js'
 import { withCutOff } from './cut-off.js'
+import { notInstalled } from './not-installed.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { isShut, unusableCode } from './unusable.js'
@@ -132,6 +133,7 @@ function machineProblems(
         message: 'the cluster is stopped',
         hint: `start it: airlift start --name ${spec.name}`,
       },
+      ...world.machines.flatMap((machine) => unfinished(spec, world, machine)),
     ]
   }
   if (!answering) {
@@ -144,13 +146,9 @@ function machineProblems(
     ])
   for (const machine of world.machines) {
     const unit = machine.node.role === 'master' ? 'k3s' : 'k3s-agent'
-    if (machine.installed.role === undefined) {
-      problems.push({
-        code: 'not-installed',
-        machine: machine.id,
-        message: `k3s is not installed on ${machine.name}`,
-        hint: 'run the same airlift run command again',
-      })
+    const [half] = unfinished(spec, world, machine)
+    if (half) {
+      problems.push(half)
     } else if (!machine.installed.active && machine.installed.version === undefined) {
       problems.push({
         code: 'service-down',
@@ -177,8 +175,13 @@ function machineProblems(
   return problems
 }
 
+function unfinished(spec: ClusterSpec, world: World, machine: MachineWorld): StatusProblem[] {
+  const why = world.engine ? undefined : notInstalled(spec, world, machine)
+  return why ? [{ machine: machine.id, ...why }] : []
+}
+
 /** Containers are found by what the engine has: a cluster without masters is one whose masters somebody removed. */
-function noAnswer(spec: ClusterSpec, { engine }: World): Pick<StatusProblem, 'message' | 'hint'> {
+function noAnswer(spec: ClusterSpec, { engine, machines }: World): Pick<StatusProblem, 'message' | 'hint'> {
   const master = spec.masters[0]?.target.host
   if (engine && master === undefined)
     return { message: 'the cluster has no master container', hint: MAKE_AGAIN }
@@ -186,15 +189,31 @@ function noAnswer(spec: ClusterSpec, { engine }: World): Pick<StatusProblem, 'me
     spec.masters.some(({ target }) => target.host === name)
   const down = engine?.containers.some((one) => isDown(one) && one.state !== 'running')
   if (down) return { message: 'no master answers', hint: `start it: airlift start --name ${spec.name}` }
-  const hint = engine ? `see docker logs ${master}` : 'see journalctl -u k3s on a master'
+  const hint = engine
+    ? `see docker logs ${master}`
+    : hasNoMaster(machines)
+      ? 'run the same airlift run command again'
+      : 'see journalctl -u k3s on a master'
   return { message: 'no master answers', hint }
 }
 
-/** Whether k3s is installed on every machine that answers, and runs on none: a stop, not a failure. */
+/** Whether k3s is installed on every machine that answers, and runs on none: a stop, not a failure, and it can be started. */
 function isStopped({ machines }: World): boolean {
+  const masters = machines.filter(({ node }) => node.role === 'master')
+  const startable = masters.length === 0 || masters.some(({ installed }) => installed.lacks === undefined)
   return (
     machines.length > 0 &&
+    startable &&
     machines.every(({ installed }) => installed.role !== undefined && !installed.active)
+  )
+}
+
+/** Whether all masters answer, and k3s cannot run on one of them: it was never there, or was removed. */
+function hasNoMaster(machines: readonly MachineWorld[]): boolean {
+  const masters = machines.filter(({ node }) => node.role === 'master')
+  return (
+    masters.length > 0 &&
+    masters.every(({ installed }) => installed.role === undefined || installed.lacks !== undefined)
   )
 }
 

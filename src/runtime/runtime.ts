@@ -101,6 +101,8 @@ export interface InstalledState {
   readonly nodes?: readonly NodeStatus[]
   /** A cluster of the same distribution that airlift did not make. */
   readonly foreign?: string
+  /** Where there is a service: the files that it cannot start without and that are not there; absent where it has all. */
+  readonly lacks?: readonly string[]
 }
 
 /** What a container engine holds; containers are found by their labels. */

@@ -120,7 +120,16 @@ export function installedState(facts: Facts): InstalledState {
     apiReady: text('k3s-api') === 'ok',
     ...(nodes ? { nodes: parseNodes(nodes, text('k3s-members')) } : {}),
     ...(unit && !record ? { foreign: `the service ${unit.unit}, which airlift did not make` } : {}),
+    ...lacking(facts, role),
   }
+}
+
+/** A run that was killed leaves a service without its token, a removal that was killed too; the program may be gone as well. */
+function lacking({ managed }: Facts, role: InstalledState['role']): Pick<InstalledState, 'lacks'> {
+  if (role === undefined || managed.record === undefined) return {}
+  const there = new Set(managed.files.map(({ path }) => path))
+  const lacks = [K3S.binary, K3S.config, K3S.tokenFile].filter((path) => !there.has(path))
+  return lacks.length > 0 ? { lacks } : {}
 }
 
 /** Everything that plans refer to by name. The token comes from a master that has one. */

@@ -7,17 +7,18 @@ import { nodeName } from './config.js'
 import { isStarting, knownNode, stepId } from './node-steps.js'
 import { STARTING, unitName } from './paths.js'
 import { finishSteps, MARK_START, STARTED, startWaits, waitJoinableAgain } from './start-waits.js'
+import { isStartable, neverStarted } from './startable.js'
 
 /**
- * Starts what is stopped. All masters start at the same time: a member of etcd that is alone waits for the majority and
+ * Starts what is stopped, but not what is only half installed, which would wait for ever. All masters start at the same time: a member of etcd that is alone waits for the majority and
  * would never be ready. Workers follow as soon as one master can be asked. Empty where everything runs and is ready.
  * @throws AirliftError E_REFUSED where too few masters can be reached for etcd to have a majority
  */
 export function planStart(spec: ClusterSpec, world: World): Plan {
-  const own = world.machines.filter((machine) => isMember(spec, machine))
+  const own = world.machines.filter((machine) => isMember(spec, machine) && isStartable(machine))
   const masters = own.filter((machine) => machine.installed.role === 'master')
   const etcd = masters.some(hasEtcd)
-  requireMasters(spec, world, masters.length, etcd)
+  requireMasters(spec, world, masters, etcd)
   const entry = masters.find((machine) => machine.installed.apiReady) ?? masters[0]
   const steps: Step[] = []
   const followers = own.some(({ installed }) => installed.role === 'worker' && !installed.active)
@@ -51,16 +52,39 @@ function hasEtcd({ facts }: MachineWorld): boolean {
   return (facts.managed.fragments['k3s-datastore'] ?? '').includes('etcd')
 }
 
-function requireMasters(spec: ClusterSpec, world: World, reached: number, etcd: boolean): void {
-  const members = spec.masters.length
+function requireMasters(
+  spec: ClusterSpec,
+  world: World,
+  startable: readonly MachineWorld[],
+  etcd: boolean,
+): void {
+  // A master on which k3s has never run is no member of etcd.
+  const all = world.machines.filter(({ node }) => node.role === 'master')
+  const members = spec.masters.length - (etcd ? all.filter(neverStarted).length : 0)
   const needed = etcd ? Math.floor(members / 2) + 1 : 1
-  if (reached >= needed || world.machines.some((machine) => machine.installed.apiReady)) return
+  if (startable.length >= needed || all.some(({ installed }) => installed.apiReady)) return
   const lost = world.unreachable.filter(({ node }) => node.role === 'master')
+  const unfinished = all.filter((machine) => !startable.includes(machine))
   const why = etcd ? `etcd needs ${needed} to start` : 'a cluster needs one to start'
-  throw new AirliftError('E_REFUSED', `${reached} of ${members} masters can be started, and ${why}`, {
-    log: lost.map(({ node, error }) => `${node.target.text}: ${error.message}`),
-    hint: 'bring the other masters back first, or restore a snapshot onto one master',
-  })
+  const names = unfinished.map(({ name }) => name).join(', ')
+  throw new AirliftError(
+    'E_REFUSED',
+    `${startable.length} of ${members} masters can be started, and ${why}`,
+    {
+      log: [
+        ...lost.map(({ node, error }) => `${node.target.text}: ${error.message}`),
+        ...unfinished.map(({ name, installed }) => `${name}: ${whyNot(installed)}`),
+      ],
+      hint:
+        startable.length + unfinished.length >= needed
+          ? `run the airlift run command of the cluster again: it installs what is missing on ${names}`
+          : 'bring the other masters back first, or restore a snapshot onto one master',
+    },
+  )
+}
+
+function whyNot({ lacks = [] }: MachineWorld['installed']): string {
+  return lacks.length > 0 ? `${lacks.join(', ')} is missing` : 'k3s is not installed'
 }
 
 /** `awaited`: workers follow, also where an earlier start was cut off and the service runs without being ready. */

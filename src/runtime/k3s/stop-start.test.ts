@@ -1,13 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import type { ClusterSpec } from '../../cluster/spec.js'
 import { AirliftError } from '../../core/errors.js'
 import { compileActions } from '../../plan/compile.js'
 import type { Plan } from '../../plan/plan.js'
-import type { InstalledState, MachineWorld, NodeStatus, World } from '../runtime.js'
+import type { World } from '../runtime.js'
 import { createK3sRuntime } from './runtime.js'
 import { STARTED, waitFreshNode } from './start-waits.js'
-import { testMachine, testSpec, testWorld } from './world.fixture.js'
+import { cluster } from './stopped.fixture.js'
+import { testSpec } from './world.fixture.js'
 
 const runtime = createK3sRuntime()
 const outline = (plan: Plan): string[] =>
@@ -15,49 +15,6 @@ const outline = (plan: Plan): string[] =>
     (step) =>
       `${step.id} on ${step.machine.slice(11, -3)} [${step.actions.map((action) => action.kind).join(' ')}]${step.needs.length ? ` after ${step.needs.join(', ')}` : ''}`,
   )
-
-/** A cluster as it is found, running or stopped; `change` alters what was found on the machine with the index. */
-function cluster(
-  spec: ClusterSpec,
-  running: boolean,
-  change: (index: number) => {
-    installed?: Partial<InstalledState>
-    fragments?: Record<string, string>
-    node?: Partial<NodeStatus>
-  } = () => ({}),
-): World {
-  const all = [...spec.masters, ...spec.nodes]
-  const nodes = all.map(
-    (node, i): NodeStatus => ({
-      name: `bare${i + 1}`,
-      role: node.role,
-      ready: true,
-      version: 'v1.33.1+k3s1',
-      address: node.target.host,
-      message: '',
-      ...change(i).node,
-    }),
-  )
-  const machines = all.map((node, i): MachineWorld => {
-    const master = node.role === 'master'
-    const installed: Partial<InstalledState> = {
-      cluster: spec.name,
-      role: node.role,
-      active: running,
-      initialized: true,
-      apiReady: running && master,
-      ...(running && master ? { nodes } : {}),
-      ...change(i).installed,
-    }
-    const fragments = {
-      'k3s-datastore': master ? (spec.masters.length > 1 ? 'etcd\n' : 'sqlite\n') : '',
-      'k3s-pods': running ? 'running\n' : '',
-      ...change(i).fragments,
-    }
-    return testMachine(node, `bare${i + 1}`, { fragments }, installed)
-  })
-  return testWorld(spec, { machines })
-}
 
 /** The world without the machines whose index the predicate names: they do not answer. */
 function without(world: World, lost: (index: number) => boolean): World {
