@@ -1,6 +1,7 @@
-import type { ClusterSpec } from '../cluster/spec.js'
+import type { ClusterSpec, Role } from '../cluster/spec.js'
 import { AirliftError } from '../core/errors.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
+import { withRecorded } from './recorded-nodes.js'
 
 /**
  * Refuses to touch what is not this cluster's: a k3s that airlift did not make, a machine of another cluster, a change of
@@ -42,7 +43,7 @@ export function checkMachineOwnership(
         `${name} is a ${installed.role} of this cluster and was named as a ${node.role}`,
         {
           machine: name,
-          hint: `name it under ${installed.role === 'master' ? '--masters' : '--nodes'}, or reset the cluster first`,
+          hint: `name it under ${flagOf(installed.role)}, or take it out of the cluster first: airlift delete --name ${spec.name} ${flagOf(installed.role)} ${node.target.text}`,
         },
       )
     }
@@ -121,18 +122,62 @@ function refuseLeavingOut(spec: ClusterSpec, world: World): void {
   if (left.length === 0) return
   for (const node of left) refuseRenamed(node, world)
   const names = left.map((node) => `${node.name} (${node.role}, ${node.address})`).join(', ')
+  const gone = (role: Role): string[] => left.filter((node) => node.role === role).map(({ name }) => name)
+  throw leftOut(spec, world, names, gone)
+}
+
+/**
+ * `run` writes anew which machines the cluster has. One that the records of its masters name, and the command does not, may
+ * have been begun or half removed by a command that was cut off, so that the cluster itself does not know it: forgotten, it
+ * would keep what is there for ever, since no `reset` would look at it.
+ * @throws AirliftError E_REMOVE_REFUSED (exit 2)
+ */
+export async function refuseForgetting(spec: ClusterSpec, world: World): Promise<void> {
+  if (world.engine) return
+  const masters = world.machines.filter(
+    ({ node, installed }) => node.role === 'master' && installed.cluster === spec.name,
+  )
+  const whole = await withRecorded(spec, masters)
+  const masterHosts = whole.masters.slice(spec.masters.length).map(({ target }) => target.text)
+  const workerHosts = whole.nodes.slice(spec.nodes.length).map(({ target }) => target.text)
+  const names = [
+    ...masterHosts.map((host) => `${host} (master)`),
+    ...workerHosts.map((host) => `${host} (worker)`),
+  ]
+  if (names.length === 0) return
+  throw leftOut(spec, world, names.join(', '), (role) => (role === 'master' ? masterHosts : workerHosts))
+}
+
+/** What can be done about machines that a run left out, where one of the masters answers, and where none does. */
+function leftOut(
+  spec: ClusterSpec,
+  world: World,
+  names: string,
+  hostsOf: (role: Role) => readonly string[],
+): AirliftError {
   const flags = (['master', 'worker'] as const).flatMap((role) => {
-    const gone = left.filter((node) => node.role === role).map((node) => node.name)
-    return gone.length === 0 ? [] : [`${role === 'master' ? '--masters' : '--nodes'} ${gone.join(',')}`]
+    const hosts = hostsOf(role)
+    return hosts.length === 0 ? [] : [`${flagOf(role)} ${hosts.join(',')}`]
   })
-  throw new AirliftError(
+  const masters = world.machines.filter(
+    ({ node, installed }) => node.role === 'master' && installed.cluster === spec.name,
+  )
+  const through = masters.find(({ installed }) => installed.apiReady)
+  const entry = (through ?? masters[0])?.name
+  const out = `airlift delete --name ${spec.name} --through ${entry} ${flags.join(' ')}`
+  const remedy = through
+    ? `to take them out: ${out}`
+    : masters.some(({ installed }) => installed.initialized)
+      ? `to take them out, first start it, airlift start --name ${spec.name} --masters ${entry}, and then: ${out}`
+      : `or remove the whole cluster and begin anew: airlift reset --name ${spec.name} --masters ${entry}`
+  return new AirliftError(
     'E_REMOVE_REFUSED',
     `the cluster "${spec.name}" also has ${names}, which the command does not name`,
-    {
-      hint: `name all machines of the cluster; to take them out: airlift delete --name ${spec.name} ${flags.join(' ')}`,
-    },
+    { hint: `name all machines of the cluster; ${remedy}` },
   )
 }
+
+const flagOf = (role: Role): string => (role === 'master' ? '--masters' : '--nodes')
 
 /** Nodes have the names of their hosts: under another name a host would join as one more node. */
 function refuseRenamed(node: { readonly name: string; readonly address: string }, world: World): void {

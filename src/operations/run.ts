@@ -22,7 +22,7 @@ import { madeMachines } from './made-machines.js'
 import { observeCluster } from './observe-cluster.js'
 import { openSource, stagerOf } from './open-source.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
-import { checkOwnership, otherRelease } from './ownership.js'
+import { checkOwnership, otherRelease, refuseForgetting } from './ownership.js'
 import { type KubeconfigTarget, type PublishedKubeconfig, publishKubeconfig } from './publish-kubeconfig.js'
 import { type OperationReport, reportOf } from './report.js'
 import { requireBuildable } from './require-buildable.js'
@@ -82,6 +82,7 @@ export async function run(input: RunInput, ctx: Context, deps: OperationDeps): P
   const free = input.dryRun ? cluster.world : await requireUnlocked(cluster.world, cluster.observe, ctx)
   let world = withToken(await decidedWorld(spec, runtime, free, cluster.observe, ctx))
   checkOwnership(spec, world)
+  await refuseForgetting(spec, world)
   checkNetworksKept(spec, world)
   warnOfNewerOptions(spec, source.version ?? '', ctx)
   const taken = await findTakenName(spec, world.machines, ctx, deps)
