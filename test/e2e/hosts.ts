@@ -48,8 +48,7 @@ export function named(
   workers: readonly string[] = [],
 ): string[] {
   return [
-    '--masters',
-    masters.join(','),
+    ...(masters.length > 0 ? ['--masters', masters.join(',')] : []),
     ...(workers.length > 0 ? ['--nodes', workers.join(',')] : []),
     ...sshFlags(scene.machines),
   ]

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { k3sUnderTest, lab, labMissing } from '../lab/lab.js'
+import { k3sUnderTest, lab, labMissing, sshFlags } from '../lab/lab.js'
 import { killAt, type Scenario, startScenario } from './cluster.js'
-import { heal, reachAs } from './hosts.js'
+import { heal, hostOf, named, onHost, reachAs } from './hosts.js'
 
 describe.skipIf(labMissing())('a run that is cut short', () => {
   let scene: Scenario
@@ -90,6 +90,44 @@ describe.skipIf(labMissing())('a run that is cut short', () => {
     expect(again.stderr).not.toContain('error:')
     expect(again.exitCode).toBe(0)
     await mustBeReady()
+    await reset()
+  })
+
+  it('in an add leaves a host that no other command takes for whole, or forgets', async () => {
+    const [first, second] = scene.machines.hosts.map(({ ip }) => `root@${ip}`)
+    const alone = named(scene, [first ?? ''])
+    const joining = ['--rootfs', scene.bundle, '--nodes', second ?? '', '--through', first ?? '']
+    expect((await scene.cli(['run', '--rootfs', scene.bundle, ...alone])).exitCode).toBe(0)
+    // Ended where its token would be written: between two steps a kill cannot be timed.
+    const host = hostOf(scene, 1)
+    await onHost(host, 'mkdir -p /etc/rancher/k3s/token.airlift-tmp')
+    const add = await scene.cli(['add', ...joining, ...sshFlags(scene.machines)])
+    expect(add.stderr).toContain('cannot write /etc/rancher/k3s/token')
+    await onHost(host, 'rmdir /etc/rancher/k3s/token.airlift-tmp')
+
+    const started = await scene.cli(['start', ...alone, '--timeout', '20s', '-o', 'json'])
+    expect([started.exitCode, started.json], started.stderr).toMatchObject([
+      3,
+      { machines: [{ outcome: 'unchanged' }, { error: { code: 'E_START' } }] },
+    ])
+    expect(started.stdout).toContain('/etc/rancher/k3s/token is missing')
+    const status = await scene.cli(['status', ...alone, '-o', 'json'])
+    const out = `airlift delete --name default --through ${first} --nodes ${second}`
+    expect(status.json).toMatchObject({
+      health: 'degraded',
+      problems: [{ code: 'not-installed', hint: expect.stringContaining(out) }],
+    })
+    const forgetting = await scene.cli(['run', '--rootfs', scene.bundle, ...alone, '-o', 'json'])
+    expect([forgetting.exitCode, forgetting.json], forgetting.stderr).toMatchObject([
+      2,
+      { error: { code: 'E_REMOVE_REFUSED', hint: expect.stringContaining(out) } },
+    ])
+
+    const deleted = await scene.cli([...out.split(' ').slice(1), '--yes', ...sshFlags(scene.machines)])
+    expect(deleted.exitCode, deleted.stderr).toBe(0)
+    const clean = await scene.cli(['doctor', '--clean', ...named(scene, [], [second ?? ''])])
+    expect(clean.exitCode, clean.stdout + clean.stderr).toBe(0)
+    expect((await scene.cli(['run', '--rootfs', scene.bundle, ...alone])).exitCode).toBe(0)
     await reset()
   })
 
