@@ -2,7 +2,7 @@ import type { NodeStatus } from '../runtime/runtime.js'
 
 /** One node in a status. */
 export interface NodeReport
-  extends Omit<NodeStatus, 'voter' | 'drained' | 'taints' | 'givenLabels' | 'asked'> {
+  extends Omit<NodeStatus, 'voter' | 'cordoned' | 'drained' | 'taints' | 'givenLabels' | 'asked'> {
   /** Id of its machine; null when the cluster knows a node whose machine is not known here. */
   readonly machine: string | null
 }

@@ -113,6 +113,17 @@ describe('statusOf', () => {
     expect(found).toMatchObject({ health: 'ready', problems: [] })
   })
 
+  it('says of a node that is ready and takes no pods that it is cordoned', () => {
+    const of = (cordoned: boolean) => {
+      const worker = { ...node('bare2', 'worker', true), ...(cordoned ? { cordoned: true as const } : {}) }
+      return statusOf(two, world([master, worker], { active: true, role: 'worker' }))
+    }
+    expect(of(true)).toMatchObject({ health: 'ready', problems: [] })
+    expect(of(true).nodes[1]).toMatchObject({ ready: true, message: 'cordoned: takes no new pods' })
+    expect(of(true).nodes[1]).not.toHaveProperty('cordoned')
+    expect(of(false).nodes[1]?.message).toBe('')
+  })
+
   it('tells of a machine that is not installed once', () => {
     const found = statusOf(two, world([master], { active: false }))
     expect(found.health).toBe('degraded')

@@ -58,8 +58,9 @@ export function statusOf(spec: ClusterSpec, world: World): ClusterStatus {
 }
 
 function strip(node: NodeStatus): Omit<NodeReport, 'machine'> {
-  const { voter: _, drained: __, taints: ___, givenLabels: ____, asked: _____, ...rest } = node
-  return rest
+  const { voter: _, cordoned, drained: __, taints: ___, givenLabels: ____, asked: _____, ...rest } = node
+  // A delete that was cut off leaves it so, and nothing else tells.
+  return cordoned && node.ready ? { ...rest, message: 'cordoned: takes no new pods' } : rest
 }
 
 function nodeReport(machine: MachineWorld, known: readonly NodeStatus[], world: World): NodeReport {
@@ -107,7 +108,7 @@ function unreachableReports(world: World, known: readonly NodeStatus[]): NodeRep
     const base = found
       ? strip(found)
       : { name: node.target.host, role: node.role, ready: false, version: '', address: node.target.host }
-    return { ...base, message: found?.ready ? '' : error.message, machine: id }
+    return { ...base, message: found?.ready ? strip(found).message : error.message, machine: id }
   })
 }
 
@@ -192,7 +193,7 @@ function noAnswer(spec: ClusterSpec, { engine, machines }: World): Pick<StatusPr
   const hint = engine
     ? `see docker logs ${master}`
     : hasNoMaster(machines)
-      ? 'run the same airlift run command again'
+      ? `run the same airlift run command again, or, where a reset was cut off, finish it: airlift reset --name ${spec.name}`
       : 'see journalctl -u k3s on a master'
   return { message: 'no master answers', hint }
 }

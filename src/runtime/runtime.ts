@@ -59,6 +59,8 @@ export interface NodeStatus {
   readonly message: string
   /** For members of embedded etcd. */
   readonly voter?: boolean
+  /** It takes no new pods, whoever said so. */
+  readonly cordoned?: true
   /** Cordoned by `stop --drain`; the next start undoes it. */
   readonly drained?: true
   /** As kubectl writes them, `key=value:Effect`; absent where there are none. */

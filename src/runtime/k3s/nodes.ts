@@ -17,6 +17,7 @@ interface KubeNode {
     readonly annotations?: Readonly<Record<string, string>>
   }
   readonly spec?: {
+    readonly unschedulable?: boolean
     readonly taints?: readonly { readonly key?: string; readonly value?: string; readonly effect?: string }[]
   }
   readonly status?: {
@@ -76,6 +77,7 @@ function nodeStatus(node: KubeNode, voters: ReadonlySet<string>): NodeStatus {
         ? ''
         : [ready?.reason, ready?.message].filter(Boolean).join(': ') || 'not ready yet',
     ...(noted || votes ? { voter: votes } : {}),
+    ...(node.spec?.unschedulable === true ? { cordoned: true as const } : {}),
     ...(DRAINED_LABEL in labels ? { drained: true as const } : {}),
     ...(taints.length > 0 ? { taints } : {}),
     ...(given.length > 0 ? { givenLabels: given } : {}),
