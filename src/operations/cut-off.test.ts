@@ -8,7 +8,7 @@ const MASTER = 'airlift-dev-master-0'
 const spec = testContainers(1, 0)
 
 function engine(state: 'running' | 'exited', more: Partial<EngineWorld> = {}): EngineWorld {
-  const labels = { 'airlift.cluster': 'dev', 'airlift.role': 'master', 'airlift.node': '0' }
+  const labels = { 'airlift.cluster': 'dev', 'airlift.role': 'master', 'airlift.index': '0' }
   const base = { image: 'k3s', exitCode: 1, labels, addresses: {}, ports: [], mounts: [], restarts: 0 }
   const container = { ...base, id: 'a', name: MASTER, state, startedAt: '', restart: 'no', raw: {} } as const
   return testEngine({ containers: [container], ...more })

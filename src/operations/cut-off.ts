@@ -1,6 +1,6 @@
 import type { ClusterSpec } from '../cluster/spec.js'
 import { containerId } from '../machine/container-id.js'
-import { hasLeft } from '../runtime/has-left.js'
+import { aboutLeft, hasLeft } from '../runtime/has-left.js'
 import type { World } from '../runtime/runtime.js'
 import type { StatusProblem } from './cluster-status.js'
 
@@ -9,7 +9,7 @@ import type { StatusProblem } from './cluster-status.js'
  * own state then is no news, and containers that run and would stay down when the engine is started again. Pure.
  */
 export function withCutOff(
-  { name: cluster }: ClusterSpec,
+  spec: ClusterSpec,
   world: World,
   problems: readonly StatusProblem[],
 ): StatusProblem[] {
@@ -26,8 +26,7 @@ export function withCutOff(
       ({ name }): StatusProblem => ({
         machine: containerId(name),
         code: 'delete-unfinished',
-        message: `${name} was taken out of the cluster, and its container is still there: a delete was cut off`,
-        hint: `finish it: airlift delete --name ${cluster} --masters ${name}; or let it join again: the same airlift run command`,
+        ...aboutLeft(spec, name),
       }),
     ),
     ...staysDown.map(
@@ -35,7 +34,7 @@ export function withCutOff(
         machine: containerId(name),
         code: 'stop-unfinished',
         message: `the container ${name} runs, and stays down when the engine is started again: a stop or a delete was cut off`,
-        hint: `let it come back: airlift start --name ${cluster}; or run what was cut off again`,
+        hint: `let it come back: airlift start --name ${spec.name}; or run what was cut off again`,
       }),
     ),
   ]

@@ -152,7 +152,7 @@ async function leftOf({ engine }: KillLab): Promise<readonly string[]> {
 describe('a command that was killed between any two requests to the engine', { timeout: 120_000 }, () => {
   it('run, of a cluster', async () => {
     const make = makes(spec(1, 1))
-    expect(await killedEverywhere([], make, make, { run: make })).toEqual([])
+    expect(await killedEverywhere([], make, make, { run: make, start: starts })).toEqual([])
   })
 
   it('delete, of the first master, whose ports a load balancer takes over', async () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { AirliftError } from '../core/errors.js'
 import { testSpec } from '../runtime/k3s/world.fixture.js'
 import { machines as bareMachines } from '../runtime/preflight/preflight.fixture.js'
 import type { InstalledState, World } from '../runtime/runtime.js'
-import { notInstalled, withNotInstalled } from './not-installed.js'
+import { notInstalled } from './not-installed.js'
 import type { OperationReport } from './report.js'
 import { statusOf } from './status.js'
+import { withUntouched } from './untouched.js'
 
 const TOKEN = '/etc/rancher/k3s/token'
 const spec = { ...testSpec(1, 1), name: 'prod' }
@@ -85,7 +85,7 @@ describe('the report of a start', () => {
 
   it('names what it left alone, since it is half installed', () => {
     const found = world(half)
-    const told = withNotInstalled(spec, found, { report: report(found) })
+    const told = withUntouched('start', spec, found, report(found))
     expect(told.error).toMatchObject({ code: 'E_START', machine: name, hint: out })
     expect(told.report).toMatchObject({
       outcome: 'partial',
@@ -95,14 +95,13 @@ describe('the report of a start', () => {
 
   it('tells the same of one without k3s, which an add may have noted only', () => {
     const found = world({ ...half, role: undefined as never })
-    const bare = new AirliftError('E_START', 'k3s is not installed', { machine: name ?? '', hint: 'run' })
-    const told = withNotInstalled(spec, found, { report: report(found), error: bare })
+    const told = withUntouched('start', spec, found, report(found))
     expect(told.error).toMatchObject({ message: `k3s is not installed on ${name}`, hint: out })
     expect(told.report.machines[1]?.error?.hint).toBe(out)
   })
 
   it('says nothing of what runs', () => {
     for (const found of [world({}), world({ ...half, active: true, initialized: true })])
-      expect(withNotInstalled(spec, found, { report: report(found) })).toEqual({ report: report(found) })
+      expect(withUntouched('start', spec, found, report(found))).toEqual({ report: report(found) })
   })
 })

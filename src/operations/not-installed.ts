@@ -1,11 +1,11 @@
 import type { ClusterSpec } from '../cluster/spec.js'
-import { AirliftError } from '../core/errors.js'
+import { aboutLeft, hasLeft } from '../runtime/has-left.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
+import { aboutUnfinished, isUnfinished } from '../runtime/unfinished.js'
 import type { StatusProblem } from './cluster-status.js'
-import { describeError, type OperationReport } from './report.js'
 
 /**
- * Why a host has no node that could be started, and what to do about it; undefined where it has one. What was cut off may have
+ * Why a machine has no node that could be started, and what to do about it; undefined where it has one. What was cut off may have
  * been the making of the node or its removal: both can be finished. Pure.
  */
 export function notInstalled(
@@ -17,7 +17,9 @@ export function notInstalled(
   if (role !== undefined && lacks.length === 0) return undefined
   const again = 'run the same airlift run command again'
   // With another master the node can leave; without one there is nothing that it could be taken out of.
-  const others = world.machines.filter((other) => other.node !== node && other.node.role === 'master')
+  const others = (world.engine ? [] : world.machines).filter(
+    (other) => other.node !== node && other.node.role === 'master',
+  )
   const through =
     others.find((other) => other.installed.apiReady) ??
     others.find(({ installed: own }) => own.initialized && own.role && own.lacks === undefined)
@@ -34,28 +36,21 @@ export function notInstalled(
     : { code: 'service-down', message: `the service of ${name} cannot be started: ${missing}`, hint }
 }
 
-/** Says in the report of a `start` of the hosts that were left alone, since k3s is not there or only in part, what to do. Pure. */
-export function withNotInstalled(
+/** Whether there are masters, and a `start` could start none of them. Pure. */
+export function hasNoMaster(spec: ClusterSpec, world: World): boolean {
+  const masters = world.machines.filter(({ node }) => node.role === 'master')
+  return masters.length > 0 && masters.every((machine) => whyLeftAlone(spec, world, machine))
+}
+
+/** Why a `start` leaves a machine alone, and what to do about it; undefined where it starts it. Pure. */
+export function whyLeftAlone(
   spec: ClusterSpec,
   world: World,
-  { report, error }: { readonly report: OperationReport; readonly error?: AirliftError },
-): { readonly report: OperationReport; readonly error?: AirliftError } {
-  const errors = new Map(
-    (world.engine ? [] : world.machines).flatMap((machine) => {
-      const why = notInstalled(spec, world, machine)
-      if (!why || why.code === 'incomplete') return []
-      const { message, hint } = why
-      return [[machine.id, new AirliftError('E_START', message, { machine: machine.name, hint })] as const]
-    }),
-  )
-  const [first] = errors.values()
-  if (!first) return { report, ...(error ? { error } : {}) }
-  const machines = report.machines.map((machine) => {
-    const own = errors.get(machine.machine)
-    return own ? { ...machine, outcome: 'failed' as const, error: describeError(own) } : machine
-  })
-  const good = machines.some(({ outcome }) => outcome !== 'failed')
-  const outcome = !good || report.outcome === 'failed' ? 'failed' : 'partial'
-  const told = [...errors.values()].find(({ machine }) => machine === error?.machine)
-  return { report: { ...report, outcome, machines }, error: told ?? error ?? first }
+  machine: MachineWorld,
+): Pick<StatusProblem, 'code' | 'message' | 'hint'> | undefined {
+  if (isUnfinished(world, machine.name))
+    return { code: 'not-installed', ...aboutUnfinished(spec, machine.node) }
+  if (hasLeft(world, machine.name)) return { code: 'delete-unfinished', ...aboutLeft(spec, machine.name) }
+  const why = notInstalled(spec, world, machine)
+  return why?.code === 'incomplete' ? undefined : why
 }

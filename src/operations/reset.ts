@@ -87,6 +87,7 @@ export async function reset(input: ResetInput, ctx: Context, deps: OperationDeps
       : await proveClean(cleanedMachines(result, session.byId), ctx)
   const { report, error: lost } = withUntouched(
     'reset',
+    spec,
     world,
     withLeft(
       reportOf({

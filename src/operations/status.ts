@@ -3,12 +3,13 @@ import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { serverPort } from '../kubeconfig/server-port.js'
 import { containerId } from '../machine/container-id.js'
+import type { EngineContainer } from '../machine/docker/engine.js'
 import type { MachineWorld, NodeStatus, World } from '../runtime/runtime.js'
 import type { ClusterStatus, NodeReport, StatusProblem } from './cluster-status.js'
 import { containerEndpoint, endpointUrl } from './container-endpoint.js'
 import { containerProblems, unusableContainer } from './container-status.js'
 import { withCutOff } from './cut-off.js'
-import { notInstalled } from './not-installed.js'
+import { hasNoMaster, notInstalled, whyLeftAlone } from './not-installed.js'
 import { type ClusterRef, observeKnownCluster, resolveCluster } from './resolve-cluster.js'
 import { type OperationDeps, requireAll } from './session.js'
 import { isShut, unusableCode } from './unusable.js'
@@ -125,7 +126,7 @@ function machineProblems(
       ? unusableContainer(spec, node, error)
       : { hint: (isShut(error) && error.hint) || 'check that it is switched on and that ssh reaches it' }),
   }))
-  if (isStopped(world)) {
+  if (isStopped(spec, world)) {
     return [
       ...problems,
       {
@@ -134,7 +135,10 @@ function machineProblems(
         message: 'the cluster is stopped',
         hint: `start it: airlift start --name ${spec.name}`,
       },
-      ...world.machines.flatMap((machine) => unfinished(spec, world, machine)),
+      ...world.machines.flatMap((machine) => {
+        const why = whyLeftAlone(spec, world, machine)
+        return why ? [{ machine: machine.id, ...why }] : []
+      }),
     ]
   }
   if (!answering) {
@@ -147,9 +151,9 @@ function machineProblems(
     ])
   for (const machine of world.machines) {
     const unit = machine.node.role === 'master' ? 'k3s' : 'k3s-agent'
-    const [half] = unfinished(spec, world, machine)
+    const half = notInstalled(spec, world, machine)
     if (half) {
-      problems.push(half)
+      problems.push({ machine: machine.id, ...half })
     } else if (!machine.installed.active && machine.installed.version === undefined) {
       problems.push({
         code: 'service-down',
@@ -176,45 +180,30 @@ function machineProblems(
   return problems
 }
 
-function unfinished(spec: ClusterSpec, world: World, machine: MachineWorld): StatusProblem[] {
-  const why = world.engine ? undefined : notInstalled(spec, world, machine)
-  return why ? [{ machine: machine.id, ...why }] : []
-}
-
 /** Containers are found by what the engine has: a cluster without masters is one whose masters somebody removed. */
-function noAnswer(spec: ClusterSpec, { engine, machines }: World): Pick<StatusProblem, 'message' | 'hint'> {
+function noAnswer(spec: ClusterSpec, world: World): Pick<StatusProblem, 'message' | 'hint'> {
+  const { engine } = world
   const master = spec.masters[0]?.target.host
   if (engine && master === undefined)
     return { message: 'the cluster has no master container', hint: MAKE_AGAIN }
-  const isDown = ({ name }: { name: string }): boolean =>
-    spec.masters.some(({ target }) => target.host === name)
-  const down = engine?.containers.some((one) => isDown(one) && one.state !== 'running')
-  if (down) return { message: 'no master answers', hint: `start it: airlift start --name ${spec.name}` }
-  const hint = engine
-    ? `see docker logs ${master}`
-    : hasNoMaster(machines)
-      ? `run the same airlift run command again, or, where a reset was cut off, finish it: airlift reset --name ${spec.name}`
-      : 'see journalctl -u k3s on a master'
-  return { message: 'no master answers', hint }
+  const message = 'no master answers'
+  if (hasNoMaster(spec, world))
+    return {
+      message,
+      hint: `run the same airlift run command again, or, where a reset was cut off, finish it: airlift reset --name ${spec.name}`,
+    }
+  const isDown = ({ name, state }: EngineContainer): boolean =>
+    state !== 'running' && spec.masters.some(({ target }) => target.host === name)
+  if (engine?.containers.some(isDown)) return { message, hint: `start it: airlift start --name ${spec.name}` }
+  return { message, hint: engine ? `see docker logs ${master}` : 'see journalctl -u k3s on a master' }
 }
 
 /** Whether k3s is installed on every machine that answers, and runs on none: a stop, not a failure, and it can be started. */
-function isStopped({ machines }: World): boolean {
-  const masters = machines.filter(({ node }) => node.role === 'master')
-  const startable = masters.length === 0 || masters.some(({ installed }) => installed.lacks === undefined)
+function isStopped(spec: ClusterSpec, world: World): boolean {
   return (
-    machines.length > 0 &&
-    startable &&
-    machines.every(({ installed }) => installed.role !== undefined && !installed.active)
-  )
-}
-
-/** Whether all masters answer, and k3s cannot run on one of them: it was never there, or was removed. */
-function hasNoMaster(machines: readonly MachineWorld[]): boolean {
-  const masters = machines.filter(({ node }) => node.role === 'master')
-  return (
-    masters.length > 0 &&
-    masters.every(({ installed }) => installed.role === undefined || installed.lacks !== undefined)
+    world.machines.length > 0 &&
+    !hasNoMaster(spec, world) &&
+    world.machines.every(({ installed }) => installed.role !== undefined && !installed.active)
   )
 }
 

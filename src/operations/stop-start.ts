@@ -4,7 +4,6 @@ import { AirliftError } from '../core/errors.js'
 import { executePlan, type PlanLock, type PlanResult } from '../plan/execute.js'
 import type { Plan } from '../plan/plan.js'
 import type { Runtime, World } from '../runtime/runtime.js'
-import { withNotInstalled } from './not-installed.js'
 import type { ObservedCluster } from './observe-cluster.js'
 import { operationLock, requireUnlocked } from './operation-lock.js'
 import { refuseForeign } from './ownership.js'
@@ -85,7 +84,7 @@ async function carryOut(
       ? undefined
       : await verify(operation, spec, cluster, planners.rest, lock, ctx)
   const seconds = (ctx.clock.now() - began) / 1000
-  const done = withUntouched(operation, world, {
+  const { report, error } = withUntouched(operation, spec, world, {
     ...reportOf({
       plan,
       result,
@@ -95,7 +94,6 @@ async function carryOut(
       nodeName: (machine) => machine.facts.hostname.toLowerCase(),
     }),
   })
-  const { report, error } = operation === 'start' ? withNotInstalled(spec, world, done) : done
   if (result.interrupted) {
     throw new AirliftError(
       'E_INTERRUPTED',

@@ -42,7 +42,7 @@ function world(installed: Partial<InstalledState> = {}): World {
 
 describe('machines that a stop or start could do nothing for', () => {
   it('are named with the reason, and make the whole partial', () => {
-    const found = withUntouched('stop', world(), report('done'))
+    const found = withUntouched('stop', spec, world(), report('done'))
     expect(found.report.outcome).toBe('partial')
     expect(found.report.machines.at(-1)).toEqual({
       machine: 'ssh://root@10.0.0.3:22',
@@ -55,23 +55,26 @@ describe('machines that a stop or start could do nothing for', () => {
   })
 
   it('leave a failure a failure', () => {
-    expect(withUntouched('start', world(), report('failed', true)).report.outcome).toBe('failed')
+    expect(withUntouched('start', spec, world(), report('failed', true)).report.outcome).toBe('failed')
   })
 
   it('count where nothing is installed, for a start only', () => {
     const bare = { ...world({ role: undefined as never }), unreachable: [] }
-    expect(withUntouched('start', bare, report('done'))).toMatchObject({
+    expect(withUntouched('start', spec, bare, report('done'))).toMatchObject({
       report: { outcome: 'partial', machines: [{}, { outcome: 'failed', error: { code: 'E_START' } }] },
       error: { code: 'E_START' },
     })
-    expect(withUntouched('stop', bare, report('done'))).toEqual({ report: report('done') })
+    expect(withUntouched('stop', spec, bare, report('done'))).toEqual({ report: report('done') })
   })
 
   it('count where who made them was cut off: the hint takes them in, or out', () => {
     const whole = { ...world(), unreachable: [] }
     const unfinished = whole.machines.filter(({ node }) => node.role === 'worker').map(({ name }) => name)
-    const half = { ...whole, engine: { unfinished } as unknown as NonNullable<World['engine']> }
-    const found = withUntouched('start', half, report('done'))
+    const half = {
+      ...whole,
+      engine: { unfinished, containers: [] } as unknown as NonNullable<World['engine']>,
+    }
+    const found = withUntouched('start', spec, half, report('done'))
     expect(found.report).toMatchObject({ outcome: 'partial', machines: [{}, { outcome: 'failed' }] })
     expect(found.error?.message).toMatch(/was never finished/)
     expect(found.error?.hint).toMatch(/same airlift run or add .* airlift delete --name prod --nodes /)

@@ -1,7 +1,8 @@
+import type { ClusterSpec } from '../cluster/spec.js'
 import { AirliftError } from '../core/errors.js'
 import type { World } from '../runtime/runtime.js'
-import { aboutUnfinished, isUnfinished } from '../runtime/unfinished.js'
-import type { MachineReport, OperationReport } from './report.js'
+import { whyLeftAlone } from './not-installed.js'
+import { describeError, type MachineReport, type OperationReport } from './report.js'
 
 /**
  * Adds to the report of an operation the machines that it could do nothing for: those that cannot be reached and, for
@@ -9,23 +10,21 @@ import type { MachineReport, OperationReport } from './report.js'
  */
 export function withUntouched(
   operation: 'stop' | 'start' | 'reset',
+  spec: ClusterSpec,
   world: World,
   report: OperationReport,
 ): { readonly report: OperationReport; readonly error?: AirliftError } {
   const bare = new Map(
-    operation === 'start'
-      ? world.machines
-          .filter(({ name, installed }) => installed.role === undefined || isUnfinished(world, name))
-          .map(({ id, name, node }) => {
-            if (!isUnfinished(world, name)) return [id, notInstalled(name)] as const
-            const { message, hint } = aboutUnfinished(report, node)
-            return [id, new AirliftError('E_START', message, { machine: name, hint })] as const
-          })
-      : [],
+    (operation === 'start' ? world.machines : []).flatMap((machine) => {
+      const why = whyLeftAlone(spec, world, machine)
+      if (!why) return []
+      const { message, hint } = why
+      return [[machine.id, new AirliftError('E_START', message, { machine: machine.name, hint })] as const]
+    }),
   )
   const reached = report.machines.map((machine): MachineReport => {
     const error = bare.get(machine.machine)
-    return error ? { ...machine, outcome: 'failed', error: described(error) } : machine
+    return error ? { ...machine, outcome: 'failed', error: describeError(error) } : machine
   })
   const lost = world.unreachable.map(
     ({ node, id, error }): MachineReport => ({
@@ -33,7 +32,7 @@ export function withUntouched(
       node: node.target.text,
       role: node.role,
       outcome: 'failed',
-      error: described(error),
+      error: describeError(error),
     }),
   )
   const machines = [...reached, ...lost]
@@ -42,15 +41,4 @@ export function withUntouched(
   const good = machines.some((machine) => machine.outcome !== 'failed')
   const outcome = !good || report.outcome === 'failed' ? 'failed' : 'partial'
   return { report: { ...report, outcome, machines }, error }
-}
-
-function notInstalled(name: string): AirliftError {
-  return new AirliftError('E_START', `k3s is not installed on ${name}`, {
-    machine: name,
-    hint: 'run the airlift run command of the cluster again: it installs what is missing',
-  })
-}
-
-function described(error: AirliftError): NonNullable<MachineReport['error']> {
-  return { code: error.code, message: error.message, hint: error.hint ?? null, log: error.log }
 }

@@ -1,4 +1,5 @@
 import { nodeOfLabels } from '../cluster/container-labels.js'
+import type { ClusterSpec } from '../cluster/spec.js'
 import type { World } from './runtime.js'
 
 /**
@@ -14,4 +15,15 @@ export function hasLeft({ engine, machines }: World, name: string): boolean {
   if (found?.restart !== 'no' || nodeOfLabels(found.labels)?.role !== 'master') return false
   const told = machines.find(({ installed }) => installed.apiReady && (installed.nodes ?? []).length > 0)
   return told !== undefined && !told.installed.nodes?.some((node) => node.name === name)
+}
+
+/** What is told of such a container, and what the user can do about it. Pure. */
+export function aboutLeft(
+  { name: cluster }: Pick<ClusterSpec, 'name'>,
+  name: string,
+): { readonly message: string; readonly hint: string } {
+  return {
+    message: `${name} was taken out of the cluster, and its container is still there: a delete was cut off`,
+    hint: `finish it: airlift delete --name ${cluster} --masters ${name}; or let it join again: the same airlift run command`,
+  }
 }

@@ -4,6 +4,7 @@ import type { Plan } from '../../plan/plan.js'
 import { hasLeft } from '../has-left.js'
 import type { World } from '../runtime.js'
 import { configOf, creations, outline, planAll, settled } from './plan.fixture.js'
+import { planStart } from './start.js'
 import { testContainers, testContainerWorld } from './world.fixture.js'
 
 // What `run` makes of masters that a delete, a stop or a reset which was killed has left half done.
@@ -62,6 +63,20 @@ describe('the first master that the cluster has taken out', () => {
     expect(configOf(plan, FIRST)).toMatch(/^server: /m)
     expect(creations(plan).map(({ config }) => config.name)).toEqual([FIRST])
     expect(JSON.stringify(creations(plan)[0]?.config.labels)).not.toContain('founder')
+  })
+
+  it('is not started, and keeps the others from nothing', () => {
+    const world = withContainers(firstIsOut(true), (one) => [
+      one.name === FIRST ? { ...one, state: 'exited' } : one,
+    ])
+    expect(planStart(spec, world).steps).toEqual([])
+    const stopped = withContainers(world, (one) => [{ ...one, state: 'exited' }])
+    const started = planStart(spec, stopped).steps.filter(({ id }) => id.endsWith('/start'))
+    expect(started.map(({ id }) => id).sort()).toEqual([
+      'airlift-dev-lb/start',
+      'airlift-dev-master-1/start',
+      'airlift-dev-master-2/start',
+    ])
   })
 
   it('is no master that others join through, where all are stopped', () => {

@@ -5,6 +5,7 @@ import type { ClusterSpec } from '../../cluster/spec.js'
 import { containerId } from '../../machine/container-id.js'
 import type { EngineContainer } from '../../machine/docker/engine.js'
 import { type Plan, type Step, summarize } from '../../plan/plan.js'
+import { hasLeft } from '../has-left.js'
 import { usesEtcd } from '../k3s/config.js'
 import { knownNode } from '../k3s/node-steps.js'
 import { finishSteps, STARTED, startWaits, waitJoinableAgain } from '../k3s/start-waits.js'
@@ -21,7 +22,8 @@ import { isBalancerLost, lostBalancerOptions } from './remembered-balancer.js'
 /**
  * Starts the masters and the load balancer of the cluster at the same time, since none of etcd's members is ready alone,
  * then the workers, and waits inside each as on a host. A worker that asks a master too early loses 5 to 10 seconds. Nodes that
- * are unfinished are left alone: only what made them knows what belongs into them. Empty where everything runs and is ready.
+ * are unfinished are left alone, since only what made them knows what belongs into them, and so are masters that the cluster has
+ * taken out. Empty where everything runs and is ready.
  * @throws AirliftError E_REFUSED where no master container is left, or the load balancer is gone and nobody knows its ports
  */
 export function planStart(spec: ClusterSpec, world: World): Plan {
@@ -31,6 +33,7 @@ export function planStart(spec: ClusterSpec, world: World): Plan {
     (container) =>
       container.state !== 'removing' &&
       !isUnfinished(world, container.name) &&
+      !hasLeft(world, container.name) &&
       !(lost && roleOf(container) === 'lb'),
   )
   const masters = containers.filter((container) => roleOf(container) === 'master')
