@@ -164,6 +164,22 @@ describe('statusOf', () => {
     ])
   })
 
+  it('shows the log of OpenRC where that is what the hosts have', () => {
+    const found = world([master], { active: true, role: 'worker' })
+    const machines = found.machines.map((machine) => ({
+      ...machine,
+      facts: { ...machine.facts, init: 'openrc' as const },
+    }))
+    const hints = (all: typeof machines): string[] =>
+      statusOf(two, { ...found, machines: all }).problems.map(({ hint }) => hint)
+    expect(hints(machines)).toEqual([expect.stringMatching(/^see \/var\/log\/k3s-agent\.log on \S+/)])
+    const down = machines.map((machine) => ({
+      ...machine,
+      installed: { ...machine.installed, apiReady: false },
+    }))
+    expect(hints(down)).toEqual(['see /var/log/k3s.log on a master', 'see /var/log/k3s.log there'])
+  })
+
   it('tells of a node that is not ready although its service runs, with the reason', () => {
     const known = [master, node('bare2', 'worker', false)]
     const found = statusOf(two, world(known, { active: true, role: 'worker' }))

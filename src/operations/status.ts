@@ -173,7 +173,7 @@ function machineProblems(
         code: 'api-unready',
         machine: machine.id,
         message: `the API server of ${machine.name} is not ready`,
-        hint: 'see journalctl -u k3s there',
+        hint: `see ${logOf(unit, machine)} there`,
       })
     }
   }
@@ -195,7 +195,13 @@ function noAnswer(spec: ClusterSpec, world: World): Pick<StatusProblem, 'message
   const isDown = ({ name, state }: EngineContainer): boolean =>
     state !== 'running' && spec.masters.some(({ target }) => target.host === name)
   if (engine?.containers.some(isDown)) return { message, hint: `start it: airlift start --name ${spec.name}` }
-  return { message, hint: engine ? `see docker logs ${master}` : 'see journalctl -u k3s on a master' }
+  const host = world.machines.find(({ node }) => node.role === 'master')
+  return { message, hint: engine ? `see docker logs ${master}` : `see ${logOf('k3s', host)} on a master` }
+}
+
+/** Where a host keeps what a service of it says. */
+function logOf(unit: string, machine: MachineWorld | undefined): string {
+  return machine?.facts.init === 'openrc' ? `/var/log/${unit}.log` : `journalctl -u ${unit}`
 }
 
 /** Whether k3s is installed on every machine that answers, and runs on none: a stop, not a failure, and it can be started. */
@@ -220,7 +226,7 @@ function nodeProblems(
     .map((node) => {
       const machine = machines.find(({ id }) => id === node.machine)
       const unit = node.role === 'master' ? 'k3s' : 'k3s-agent'
-      const log = engine ? `docker logs ${node.name}` : `journalctl -u ${unit} on ${machine?.name}`
+      const log = engine ? `docker logs ${node.name}` : `${logOf(unit, machine)} on ${machine?.name}`
       const isKnown = answering.installed.nodes?.some(({ name }) => name === node.name)
       return {
         code: 'node-not-ready',

@@ -32,6 +32,13 @@ function cluster(...health: (string | undefined)[]) {
   const world: World = { ...testWorld(spec), machines }
   return {
     plan: () => [planInit(spec, world), planJoinMasters(spec, world, spec.masters)],
+    openrc: () => {
+      const machinesThen = machines.map((one) => ({
+        ...one,
+        facts: { ...one.facts, init: 'openrc' as const },
+      }))
+      return planInit(spec, { ...world, machines: machinesThen })
+    },
     undecided: () => unknownMajority(spec, world),
   }
 }
@@ -54,6 +61,19 @@ describe('masters of which some were wiped', () => {
         exit: 5,
         message: expect.stringContaining(says),
         hint: expect.stringMatching(new RegExp(`--cluster-reset${flag}; .*delete node ${lost}"`)),
+      }),
+    )
+  })
+
+  it('are told what their init system understands', () => {
+    expect(cluster(UNHEALTHY, undefined).plan).toThrow(
+      expect.objectContaining({
+        hint: expect.stringMatching(/"systemctl stop k3s; .*; systemctl start k3s; /),
+      }),
+    )
+    expect(cluster(UNHEALTHY, undefined).openrc).toThrow(
+      expect.objectContaining({
+        hint: expect.stringMatching(/"rc-service k3s stop; .*; rc-service k3s start; /),
       }),
     )
   })

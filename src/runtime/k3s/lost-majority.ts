@@ -31,12 +31,14 @@ export function requireMajority(spec: ClusterSpec, world: World): void {
   const name = nodeName(leaderless)
   // k3s refuses to reset a master whose configuration names another one.
   const joined = (leaderless.facts.managed.fragments['k3s-server'] ?? '').trim() !== ''
+  const service = (op: 'stop' | 'start'): string =>
+    leaderless.facts.init === 'openrc' ? `rc-service k3s ${op}` : `systemctl ${op} k3s`
   throw new AirliftError(
     'E_REFUSED',
     `etcd of "${spec.name}" has lost its majority: ${having.length} of ${members} masters still ${having.length === 1 ? 'has' : 'have'} its data`,
     {
       machine: leaderless.name,
-      hint: `bring ${lost.join(', ') || 'the lost masters'} back with the data of etcd, or go on with what ${name} has: there run "systemctl stop k3s; k3s server --cluster-reset${joined ? ' --server=' : ''}; systemctl start k3s${lost.length > 0 ? `; k3s kubectl delete node ${lost.join(' ')}` : ''}", then the same command again`,
+      hint: `bring ${lost.join(', ') || 'the lost masters'} back with the data of etcd, or go on with what ${name} has: there run "${service('stop')}; k3s server --cluster-reset${joined ? ' --server=' : ''}; ${service('start')}${lost.length > 0 ? `; k3s kubectl delete node ${lost.join(' ')}` : ''}", then the same command again`,
     },
   )
 }
