@@ -3,23 +3,19 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { execa } from 'execa'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../lab/build-bundle.js'
-import { airlift, type CliResult, labMissing, ROOT } from '../lab/lab.js'
+import { airlift, type CliResult, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
 import { killAt } from './cluster.js'
 
-// Ports of clusters in containers that run, through real connections. The nodes are stand-ins, with a small web server in
-// each that says where it is.
+// Ports of clusters in containers that run, through real connections, with a small web server in each node that says where it
+// is.
 
 const IMAGE = `airlift-test-ports-${process.pid}:1`
-const SAYS = `
-import http.server,os,threading
-class H(http.server.BaseHTTPRequestHandler):
-    def do_GET(s):
-        b=os.uname().nodename.encode(); s.send_response(200); s.send_header('content-length',str(len(b))); s.end_headers(); s.wfile.write(b)
-    def log_message(s,*a): pass
-for p in (80,81): threading.Thread(target=http.server.ThreadingHTTPServer(('',p),H).serve_forever).start()
-`
+/** What is served: files, for the image of a real k3s has a busybox and no python. */
+const SAYS =
+  'mkdir -p /tmp/www; hostname | tr -d "\\n" >/tmp/www/index.html; for p in 80 81; do busybox httpd -h /tmp/www -p $p; done'
+const real = k3sUnderTest().real
 const docker = async (...args: string[]): Promise<string> => (await execa('docker', args)).stdout.trim()
 
 /** Numbers that nobody has, each another. */
@@ -77,7 +73,8 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
   }
   const run = (name: string, masters: number, workers: number, ...more: string[]): Promise<CliResult> => {
     const counts = ['--masters', String(masters), '--nodes', String(workers)]
-    return cli('run', '--rootfs', `${home}/k3s.airlift`, '--image', IMAGE, '--name', name, ...counts, ...more)
+    const image = real ? [] : ['--image', IMAGE]
+    return cli('run', '--rootfs', `${home}/k3s.airlift`, ...image, '--name', name, ...counts, ...more)
   }
   const containers = async (name: string): Promise<Record<string, string>> => {
     const lines = await docker(
@@ -110,26 +107,19 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
   }
   const serve = async (name: string): Promise<void> => {
     for (const node of Object.keys(await containers(name)))
-      if (!node.startsWith('lb')) await docker('exec', '-d', `airlift-${name}-${node}`, 'python3', '-c', SAYS)
+      if (!node.startsWith('lb')) await docker('exec', `airlift-${name}-${node}`, 'sh', '-c', SAYS)
   }
 
   beforeAll(async () => {
     home = mkdtempSync(`${tmpdir()}/airlift-ports-`)
-    // Ports are the same whatever k3s it is; the stand-in has a web server to ask.
-    await execa(`${ROOT}/lab/stand-in/build.sh`, [`${home}/k3s`])
-    const k3s = {
-      binary: `${home}/k3s/k3s`,
-      images: `${home}/k3s/k3s-airgap-images-amd64.tar`,
-      version: 'v1.33.1+k3s1',
-      real: false,
-    }
-    await Promise.all([
-      buildBundle(k3s, `${home}/k3s.airlift`, home),
-      execa(`${ROOT}/lab/stand-in/image.sh`, [IMAGE]),
-    ])
+    await buildBundle(k3sUnderTest(), `${home}/k3s.airlift`, home)
+    if (!real) await execa(`${ROOT}/lab/stand-in/image.sh`, [IMAGE])
+  })
+  // Each after its test: all at once are too much for two processors with a real k3s.
+  afterEach(async () => {
+    for (const name of ['test-p1', 'test-p2', 'test-p3']) await cli('reset', '--name', name, '--yes')
   })
   afterAll(async () => {
-    for (const name of ['test-p1', 'test-p2', 'test-p3']) await cli('reset', '--name', name, '--yes')
     await execa('docker', ['rmi', '-f', IMAGE], { reject: false })
     rmSync(home, { recursive: true, force: true })
   })
@@ -167,7 +157,7 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
     // A worker that is added is led to as well.
     const more = await run(name, 1, 2, ...flags)
     expect(more.exitCode, more.stderr).toBe(0)
-    await docker('exec', '-d', `airlift-${name}-worker-1`, 'python3', '-c', SAYS)
+    await docker('exec', `airlift-${name}-worker-1`, 'sh', '-c', SAYS)
     await answer(workers, ['worker-0', 'worker-1'])
 
     // They are there after stop and start.
