@@ -1,5 +1,5 @@
 // The floors of ARCHITECTURE.md as a rule: an import goes down the list, never up and never in a circle, and the heavy packages
-// have one room each.
+// have one room each. Beside it, rules that are like it: how long a file may be, and that each lab has one user.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
@@ -87,6 +87,17 @@ function descend(path, way) {
   done.add(path)
 }
 for (const path of imports.keys()) descend(path, [])
+
+/** Name of a lab → the file that has it: files run at the same time, and two would share the hosts of one. */
+const labs = new Map()
+for (const file of sources(join(root, 'test'))) {
+  const path = relative(root, file)
+  const code = readFileSync(file, 'utf8')
+  for (const [, name] of code.matchAll(/\b(?:startScenario\(|labUp\(|const NAME = )'([^']+)'/g)) {
+    if (labs.has(name)) problems.push(`${path}: the lab ${name} is that of ${labs.get(name)}`)
+    labs.set(name, path)
+  }
+}
 
 for (const problem of problems) console.error(problem)
 console.error(problems.length === 0 ? 'floors: ok' : `floors: ${problems.length} problems`)

@@ -14,7 +14,7 @@ describe.skipIf(labMissing())('two clusters that one computer knows', () => {
   let south: LabHost
 
   beforeAll(async () => {
-    scene = await startScenario('test-two', 3)
+    scene = await startScenario('test-clusters', 3)
     north = [hostOf(scene, 0), hostOf(scene, 1)]
     south = hostOf(scene, 2)
     const [a, b] = await Promise.all([up('north', northFlags()), up('south', southFlags())])
