@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../lab/build-bundle.js'
-import { airlift, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
+import { airlift, k3sUnderTest, LONG, labMissing, ROOT } from '../lab/lab.js'
 import { killAt } from './cluster.js'
 
 // Containers that join a cluster and leave it on a real engine: well, interrupted, killed, and refused.
@@ -11,7 +11,6 @@ import { killAt } from './cluster.js'
 const ID = process.pid
 const IMAGE = `airlift-test-add-containers-${ID}:1`
 const NAME = `test-ac-${ID}`
-const LONG = 420_000
 const real = k3sUnderTest().real
 const docker = async (...args: string[]): Promise<string> => (await execa('docker', args)).stdout.trim()
 

@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CliResult, k3sUnderTest, lab, labMissing } from '../lab/lab.js'
+import { type CliResult, k3sUnderTest, LONG, lab, labMissing } from '../lab/lab.js'
 import { killAt, type Scenario, startScenario } from './cluster.js'
 import { cut, heal, hostOf, named, onHost, outcomes } from './hosts.js'
-
-/** Milliseconds for a test in which several masters join or leave. */
-const LONG = 420_000
 
 interface Result {
   readonly outcome?: string

@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../lab/build-bundle.js'
-import { airlift, type CliResult, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
+import { airlift, type CliResult, k3sUnderTest, LONG, labMissing, ROOT } from '../lab/lab.js'
 
 // Containers that join are as those that `run` makes, so that the `run` of the beginning with the new numbers has nothing to do.
 
 const ID = process.pid
 const IMAGE = `airlift-test-add-options-${ID}:1`
 const NAME = `test-ao-${ID}`
-const LONG = 420_000
 const real = k3sUnderTest().real
 const node = (role: string, index: number): string => `airlift-${NAME}-${role}-${index}`
 const inside = async (name: string, script: string): Promise<string> =>

@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CliResult, labMissing } from '../lab/lab.js'
+import { type CliResult, LONG, labMissing } from '../lab/lab.js'
 import { type Scenario, startScenario } from './cluster.js'
 import { hostOf, named, onHost } from './hosts.js'
-
-/** Milliseconds for the start of the cluster. */
-const LONG = 420_000
 
 const errorOf = (result: CliResult): unknown => (result.json as { error?: unknown }).error
 

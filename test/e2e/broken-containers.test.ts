@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../lab/build-bundle.js'
-import { airlift, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
+import { airlift, k3sUnderTest, LONG, labMissing, ROOT } from '../lab/lab.js'
 
 // A cluster in containers of which somebody removed parts by hand, more than its volumes can bring back.
 
 const ID = process.pid
 const IMAGE = `airlift-test-broken-${ID}:1`
 const NAME = `test-b-${ID}`
-const LONG = 600_000
 const real = k3sUnderTest().real
 const docker = async (...args: string[]): Promise<string> => (await execa('docker', args)).stdout.trim()
 const container = (node: string): string => `airlift-${NAME}-${node}`

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../lab/build-bundle.js'
-import { airlift, type CliResult, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
+import { airlift, type CliResult, k3sUnderTest, LONG, labMissing, ROOT } from '../lab/lab.js'
 
 // What the options of containers do, seen from inside of the containers of a real engine and, with a real k3s, in Kubernetes.
 
@@ -12,7 +12,6 @@ const STANDIN = `airlift-test-options-${ID}:1`
 const NAME = `test-o-${ID}`
 const NETWORK = `test-options-${ID}`
 const SUBNET = '172.30.249'
-const LONG = 300_000
 const real = k3sUnderTest().real
 const docker = async (...args: string[]): Promise<string> => (await execa('docker', args)).stdout.trim()
 const master = `airlift-${NAME}-master-0`

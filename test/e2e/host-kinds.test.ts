@@ -1,11 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CliResult, type LabHost, lab, labMissing } from '../lab/lab.js'
+import { type CliResult, type LabHost, LONG, lab, labMissing } from '../lab/lab.js'
 import { type Scenario, startScenario } from './cluster.js'
 import { hostOf, named, onHost } from './hosts.js'
-
-/** Milliseconds for a test that boots its hosts again. */
-const LONG = 420_000
 
 /** What every kind of host owes: it comes up, a second run finds nothing to do, and a reset leaves nothing. */
 interface Life {
@@ -56,7 +53,7 @@ describe.skipIf(labMissing())('hosts of every kind', () => {
     await Promise.all(hosts.map((host) => lab('reboot', host.name)))
     await expect
       .poll(async () => (await scene.cli(['status', ...flags, '-o', 'json'])).json, {
-        timeout: 120_000,
+        timeout: 300_000,
         interval: 1000,
       })
       .toMatchObject({ health: 'ready' })

@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CliResult, lab, labMissing } from '../lab/lab.js'
+import { type CliResult, LONG, lab, labMissing } from '../lab/lab.js'
 import { killAt, type Scenario, startScenario } from './cluster.js'
 import { hostOf, onHost, outcomes } from './hosts.js'
-
-/** Milliseconds for a test that installs several hosts anew. */
-const LONG = 420_000
 
 interface Failure {
   readonly error?: { readonly code: string; readonly message: string; readonly hint: string | null }

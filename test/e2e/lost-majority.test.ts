@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CliResult, lab, labMissing } from '../lab/lab.js'
+import { type CliResult, LONG, lab, labMissing } from '../lab/lab.js'
 import { type Scenario, startScenario } from './cluster.js'
 import { hostOf, onHost } from './hosts.js'
-
-/** Milliseconds for a test that brings masters up twice. */
-const LONG = 420_000
 
 interface Failure {
   readonly error?: { readonly code: string; readonly message: string; readonly hint: string }
@@ -30,7 +27,7 @@ describe.skipIf(labMissing())('two masters of which one was wiped', () => {
       const survivor = hostOf(scene, 0)
       await expect
         .poll(() => onHost(survivor, 'timeout 5 k3s kubectl get --raw /readyz 2>/dev/null || true'), {
-          timeout: 120_000,
+          timeout: 300_000,
           interval: 1_000,
         })
         .not.toBe('ok')
@@ -52,7 +49,7 @@ describe.skipIf(labMissing())('two masters of which one was wiped', () => {
       await onHost(survivor, `${stop}; ${reset}; ${start}`)
       await expect
         .poll(() => onHost(survivor, `${forget} --ignore-not-found >/dev/null 2>&1 && echo done || true`), {
-          timeout: 120_000,
+          timeout: 300_000,
           interval: 1_000,
         })
         .toBe('done')

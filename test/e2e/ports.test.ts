@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../lab/build-bundle.js'
-import { airlift, type CliResult, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
+import { airlift, type CliResult, k3sUnderTest, LONG, labMissing, ROOT } from '../lab/lab.js'
 import { killAt } from './cluster.js'
 
 // Ports of clusters in containers that run, through real connections, with a small web server in each node that says where it
@@ -124,7 +124,9 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
     rmSync(home, { recursive: true, force: true })
   })
 
-  it('of one master get a load balancer of their own, which goes with the last of them', async () => {
+  it('of one master get a load balancer of their own, which goes with the last of them', {
+    timeout: LONG,
+  }, async () => {
     const name = 'test-p1'
     const [first = 0, all = 0, workers = 0] = await freePorts(3)
     const flags = ['-p', `${first}:80`]
@@ -175,9 +177,11 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
     expect(await ports('remove', '81', '--name', name)).toMatchObject({ exit: 0, outcome: 'done' })
     expect(Object.keys(await containers(name)).sort()).toEqual(['master-0', 'worker-0', 'worker-1'])
     await answer(first, ['master-0'])
-  }, 600_000)
+  })
 
-  it('of three masters keep the API and each other, whatever happens in between', async () => {
+  it('of three masters keep the API and each other, whatever happens in between', {
+    timeout: LONG,
+  }, async () => {
     const name = 'test-p3'
     const [first = 0, second = 0, third = 0] = await freePorts(3)
     const made = await run(name, 3, 0, '-p', `${first}:80`)
@@ -283,9 +287,9 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
     ])
     const kept = readdirSync(`${home}/p3-stopped/machines/airlift-${name}-master-2`)
     expect(kept).toEqual(expect.arrayContaining(['config.yaml', 'k3s.log', 'facts.json']))
-  }, 600_000)
+  })
 
-  it('stay with the API where the master leaves that published both', async () => {
+  it('stay with the API where the master leaves that published both', { timeout: LONG }, async () => {
     const name = 'test-p2'
     const [first = 0, api = 0] = await freePorts(2)
     const made = await run(
@@ -334,5 +338,5 @@ describe.skipIf(labMissing())('ports of clusters in containers that run', () => 
     expect(await ports('remove', `${first}:80`, '--name', name)).toMatchObject({ exit: 0, outcome: 'done' })
     await answer(first, ['nobody'])
     await expect.poll(up, { timeout: 30_000 }).toBe('up')
-  }, 600_000)
+  })
 })

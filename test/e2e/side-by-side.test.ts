@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../lab/build-bundle.js'
-import { airlift, type CliResult, k3sUnderTest, labMissing, ROOT } from '../lab/lab.js'
+import { airlift, type CliResult, k3sUnderTest, LONG, labMissing, ROOT } from '../lab/lab.js'
 
 // Several airlifts that make clusters in containers on one engine at the same moment.
 
 const ID = process.pid
 const IMAGE = `airlift-test-beside-${ID}:1`
 const NAMES = ['a', 'b', 'c'].map((letter) => `test-s-${ID}-${letter}`)
-const LONG = 420_000
 const real = k3sUnderTest().real
 const docker = async (...args: string[]): Promise<string> => (await execa('docker', args)).stdout.trim()
 

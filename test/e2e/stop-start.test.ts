@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CliResult } from '../lab/lab.js'
-import { lab, labMissing } from '../lab/lab.js'
+import { LONG, lab, labMissing } from '../lab/lab.js'
 import { killAt, type Scenario, startScenario } from './cluster.js'
 import { cut, heal } from './hosts.js'
 
@@ -127,7 +127,7 @@ E`,
     expect((await json('start')).exitCode).toBe(0)
   })
 
-  it('goes on where a killed one stopped', { timeout: 900_000 }, async () => {
+  it('goes on where a killed one stopped', { timeout: LONG }, async () => {
     for (const [verb, n] of [
       ['stop', 2],
       ['start', 2],
@@ -147,7 +147,7 @@ E`,
     expect((await json('start')).exitCode).toBe(0)
   })
 
-  it('has a host that boots start its part again', { timeout: 300_000 }, async () => {
+  it('has a host that boots start its part again', { timeout: LONG }, async () => {
     expect((await json('stop')).exitCode).toBe(0)
     await lab('reboot', host(3))
     await expect

@@ -63,6 +63,9 @@ export function k3sUnderTest(): K3sUnderTest {
   return JSON.parse(process.env.AIRLIFT_TEST_K3S ?? '{}') as K3sUnderTest
 }
 
+/** Milliseconds for a test, or a hook, that brings clusters up more than once, which a real k3s makes a matter of minutes. */
+export const LONG: number = k3sUnderTest().real ? 1_800_000 : 600_000
+
 /** A finished run of the command line. */
 export interface CliResult {
   readonly exitCode: number
