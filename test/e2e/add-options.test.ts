@@ -28,7 +28,7 @@ describe.skipIf(labMissing())('containers that join a cluster with options', () 
       [
         ...['run', ...bundle(), ...(real ? [] : ['--image', IMAGE])],
         ...['--masters', String(masters), '--nodes', String(workers), '--set', 'cluster-init=true'],
-        ...['--k3s-arg=--disable=traefik', '--k3s-arg=--kubelet-arg=v=2@workers:*'],
+        ...['--k3s-arg=--disable=traefik', '--k3s-arg=--kubelet-arg=max-pods=50@workers:*'],
         ...['--env', 'COLOUR=red', '--env', 'ALONE=1@workers:0', '--env', 'M=1@masters:*'],
         ...['--volume', `${home}/data:/data:ro@workers:*`, '--volume', '/own'],
         ...['--file', `${home}/note:/etc/note`, '--ca', `${home}/ca.pem`, '--runtime-label', 'team=x'],

@@ -5,7 +5,7 @@ import threading
 import time
 import urllib.parse
 
-from . import env, faults, host_marks, http_client, identity, images, log, nodes, pki, version
+from . import component_logs, env, faults, host_marks, http_client, identity, images, log, nodes, pki, version
 from .balancer import Balancer
 from .config import Config
 from .kubeconfig import write_kubelet_kubeconfig
@@ -74,6 +74,7 @@ class Agent:
         unpack(self.cfg.data)
         images.start(self.cfg)
         time.sleep(env.seconds("join_ms"))
+        component_logs.check(self.cfg)
         while not self._register():
             time.sleep(0.5)
         host_marks.leave(self.cfg)

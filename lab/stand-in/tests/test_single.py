@@ -49,6 +49,11 @@ class Single(Case):
         self.assertIn("node-role.kubernetes.io/master", labels)
         self.assertNotIn("node-role.kubernetes.io/etcd", labels)
 
+    def test_parts_that_log_in_different_ways(self):
+        node = self.node("m1", config="token: secret\nkubelet-arg: [v=2]\n").start()
+        self.until(lambda: "logging configuration should not be changed" in node.log())
+        self.server("token: secret\nv: 2\nkubelet-arg: [v=2]\n")
+
     def test_both_families(self):
         networks = "cluster-cidr:\n  - 10.42.0.0/16\n  - fd00:42::/56\nservice-cidr: 10.43.0.0/16,fd00:43::/112\n"
         node = self.server(f"token: secret\nnode-ip: 127.0.0.1,::1\n{networks}")

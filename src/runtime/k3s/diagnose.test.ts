@@ -47,6 +47,12 @@ const CAUSES: readonly (readonly [string, string, RegExp, RegExp])[] = [
     /\/var\/lib\/rancher\/k3s/,
   ],
   ['level=error msg="kine: database or disk is full (13)"', 'E_DISK_FULL', /disk is full/, /free some space/],
+  [
+    'level=error msg="Shutdown request received: \\"kubelet exited: initialize logging: the logging configuration should not be changed after setting it once (- old setting, + new setting):\\\\n- Verbosity: 0,\\\\n+ Verbosity: 2\\""',
+    'E_START',
+    /log in another way/,
+    /--set v=2/,
+  ],
   ['level=fatal msg="failed to find cpuset cgroup (v2)"', 'E_START', /controller .* missing/, /runs as root/],
   [
     'level=fatal msg="failed to find memory cgroup, you may need to add \\"cgroup_memory=1 cgroup_enable=memory\\" to your linux cmdline (/boot/cmdline.txt on a Raspberry Pi)"',

@@ -53,6 +53,13 @@ const FATAL: readonly {
     hint: 'see the log below, and take the key out of --config or --set',
   },
   {
+    // Kubernetes' parts are one process in k3s: the first of them that starts says how all log.
+    pattern: 'logging configuration should not be changed after setting it once',
+    code: 'E_START',
+    message: 'one part of k3s was told to log in another way than the others, which k3s does not allow',
+    hint: 'take v=, vmodule= and logging-format= out of kubelet-arg and its like; --set v=2 is for all parts',
+  },
+  {
     pattern: 'failed to find (memory|cpuset|cpu) cgroup|pids cgroup controller not found',
     code: 'E_START',
     message: 'a control group controller that the kubelet needs is missing',
