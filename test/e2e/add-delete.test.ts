@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CliResult, k3sUnderTest, LONG, lab, labMissing } from '../lab/lab.js'
+import { type CliResult, k3sUnderTest, LONG, lab, labMissing, sshFlags } from '../lab/lab.js'
 import { killAt, type Scenario, startScenario } from './cluster.js'
 import { cut, heal, hostOf, named, onHost, outcomes } from './hosts.js'
 
@@ -40,7 +40,7 @@ describe.skipIf(labMissing())('three masters and two workers', () => {
   }, LONG)
   afterAll(() => scene?.end())
 
-  const ssh = (): string[] => named(scene, []).slice(2)
+  const ssh = (): string[] => sshFlags(scene.machines)
   const root = (index: number): string => `root@${hostOf(scene, index).ip}`
   const nameOf = (index: number): string => hostOf(scene, index).name
   const remove = (...args: string[]): Promise<CliResult> =>

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CliResult, LONG, labMissing } from '../lab/lab.js'
+import { type CliResult, LONG, labMissing, sshFlags } from '../lab/lab.js'
 import { type Scenario, startScenario } from './cluster.js'
 import { hostOf, named, onHost } from './hosts.js'
 
@@ -20,7 +20,7 @@ describe.skipIf(labMissing())('a master with SQLite', () => {
   afterAll(() => scene?.end())
 
   it('takes no second master, and does not leave', async () => {
-    const ssh = named(scene, []).slice(2)
+    const ssh = sshFlags(scene.machines)
     const second = await scene.cli([
       'add',
       '--rootfs',
