@@ -58,11 +58,11 @@ describe.skipIf(missing)('clusters in containers, when their engine ends', () =>
       .sort()
   const untilReady = (name: string): Promise<void> =>
     expect
-      .poll(() => json('status', '--name', name).then(({ health }) => health), {
+      .poll(() => json('status', '--name', name).then(({ health, problems }) => ({ health, problems })), {
         timeout: real ? 240_000 : 90_000,
         interval: 1000,
       })
-      .toBe('ready')
+      .toEqual({ health: 'ready', problems: [] })
 
   beforeAll(async () => {
     home = mkdtempSync(`${tmpdir()}/airlift-engine-`)
