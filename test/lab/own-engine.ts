@@ -1,6 +1,15 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 
@@ -71,6 +80,7 @@ export async function startOwnEngine(dir: string): Promise<OwnEngine> {
       await gone
       room = undefined
       dockerd = undefined
+      if (existsSync(`${dir}/data/containers`)) removeCgroups(readdirSync(`${dir}/data/containers`))
     },
     async start() {
       if (!room) {
@@ -95,6 +105,17 @@ export async function startOwnEngine(dir: string): Promise<OwnEngine> {
   }
   await engine.start()
   return engine
+}
+
+/**
+ * A computer that starts again has none of before. Those of pods inside of a container keep the engine from starting it: a group
+ * that has others below it does not take the devices that are allowed (cgroup v1).
+ */
+function removeCgroups(containers: readonly string[]): void {
+  for (const id of containers) {
+    const below = ['/sys/fs/cgroup', '-depth', '-type', 'd', '-path', `*/${id}*`]
+    spawnSync('find', [...below, '-exec', 'rmdir', '{}', '+'], { stdio: 'ignore' })
+  }
 }
 
 interface Room {
