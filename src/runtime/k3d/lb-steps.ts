@@ -6,7 +6,7 @@ import { lbContainer } from './container-config.js'
 import { CONTAINER } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { containerOf, engineOf, type Layout, layoutOf } from './layout.js'
-import { attachAgain, isOffNetwork } from './lost-network.js'
+import { attachAgain, isOffNetwork, wakeOp } from './lost-network.js'
 import { settleSteps } from './next-balancer.js'
 import { entries, lbFiles, lbTargets } from './node-files.js'
 import { stepId } from './node-steps.js'
@@ -28,15 +28,9 @@ export function lbSteps(spec: ClusterSpec, world: World, layout: Layout): Step[]
     title: 'start the load balancer',
     needs,
     effect: 'create',
-    // A start does not wake a paused one, does nothing for one that runs outside of the network, and nothing for one that the
-    // engine will start again only in a minute, since it has ended too often.
     actions: [
       ...attachAgain(world, name),
-      {
-        kind: 'container',
-        op: /^(paused|restarting|running)$/.test(found?.state ?? '') ? 'restart' : 'start',
-        name,
-      },
+      { kind: 'container', op: found ? wakeOp(world, name) : 'start', name },
     ],
   })
   if (found?.state === 'running') {

@@ -36,3 +36,12 @@ export function attachAgain(world: World, name: string): Action[] {
     },
   ]
 }
+
+/**
+ * What makes a container of the cluster run. A start does not wake a paused one, does nothing for one that runs outside of the
+ * network, and nothing for one that has ended too often, which the engine starts again only in a minute. Pure.
+ */
+export function wakeOp(world: World, name: string): 'start' | 'restart' {
+  const state = containerOf(world, name)?.state
+  return state === 'paused' || state === 'restarting' || isOffNetwork(world, name) ? 'restart' : 'start'
+}

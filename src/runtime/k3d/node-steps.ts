@@ -18,7 +18,7 @@ import { CONTAINER } from './contract.js'
 import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { containerOf, engineOf, type Layout } from './layout.js'
 import { hasData } from './lost-data.js'
-import { attachAgain, isOffNetwork } from './lost-network.js'
+import { attachAgain, isOffNetwork, wakeOp } from './lost-network.js'
 import { entries, nodeFiles } from './node-files.js'
 import { staysUp } from './stays-up.js'
 
@@ -210,14 +210,7 @@ function startSteps(
       ? [{ kind: 'container' as const, op: 'restart' as const, name, timeoutSeconds: 20 }]
       : state === 'running'
         ? []
-        : // One that has ended too often the engine would start again only in a minute.
-          [
-            {
-              kind: 'container' as const,
-              op: state === 'restarting' ? ('restart' as const) : ('start' as const),
-              name,
-            },
-          ]),
+        : [{ kind: 'container' as const, op: wakeOp(world, name), name }]),
   ]
   // One that ran before is called Ready until the cluster misses its reports, 40 seconds later.
   const again =

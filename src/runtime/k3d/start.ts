@@ -15,7 +15,7 @@ import { ENGINE_STEPS, engineSteps } from './engine-steps.js'
 import { planOf } from './init.js'
 import { containerOf, containersOf, engineOf, layoutOf } from './layout.js'
 import { lbSteps } from './lb-steps.js'
-import { attachAgain, isOffNetwork } from './lost-network.js'
+import { attachAgain, isOffNetwork, wakeOp } from './lost-network.js'
 import { settleSteps } from './next-balancer.js'
 import { isBalancerLost, lostBalancerOptions } from './remembered-balancer.js'
 
@@ -101,7 +101,7 @@ function balancerSteps(spec: ClusterSpec, world: World): Step[] {
   return planOf(whole, world, lbSteps(whole, world, layoutOf(whole, world))).steps.slice()
 }
 
-function startStep(world: World, { name, state }: EngineContainer, needs: readonly string[]): Step {
+function startStep(world: World, { name }: EngineContainer, needs: readonly string[]): Step {
   return {
     id: `${name}/start`,
     machine: containerId(name),
@@ -109,16 +109,9 @@ function startStep(world: World, { name, state }: EngineContainer, needs: readon
     needs,
     effect: 'change',
     journal: false,
-    // A paused container is not started by a start; for one that runs it does nothing, and one that the engine starts again
-    // and again would go on waiting for its turn.
     actions: [
       ...attachAgain(world, name),
-      {
-        kind: 'container',
-        op: /^(paused|restarting)$/.test(state) || isOffNetwork(world, name) ? 'restart' : 'start',
-        name,
-        restart: 'always',
-      },
+      { kind: 'container', op: wakeOp(world, name), name, restart: 'always' },
     ],
   }
 }
