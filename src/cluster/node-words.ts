@@ -1,6 +1,7 @@
 import { type Filterable, selectNodes } from './filters.js'
 import { parseHostPattern } from './host-range.js'
 import type { SpecProblem } from './problems.js'
+import { flagOf } from './role-flag.js'
 import type { Role } from './spec.js'
 
 /** Which nodes a command is for, as they were typed: names, hosts, ranges or filters. */
@@ -37,7 +38,7 @@ export function selectOfRole(
   nodes: readonly Filterable[],
   problems: SpecProblem[],
 ): SelectedNodes {
-  const flag = role === 'master' ? '--masters' : '--nodes'
+  const flag = flagOf(role)
   const own = nodes.flatMap((node, place) => (node.role === role ? [{ node, place }] : []))
   const places = new Set<number>()
   const unknown: string[] = []
@@ -70,7 +71,7 @@ export function selectOfRole(
 /** That a word is a bare number, which names no node: it might be how many, or which. */
 export function numberProblem(word: string, role: Role): SpecProblem | undefined {
   if (!/^\d+$/.test(word)) return undefined
-  const flag = role === 'master' ? '--masters' : '--nodes'
+  const flag = flagOf(role)
   const hint = `name them, or choose by number: ${flag} ${role}s:${word}`
   return { code: 'E_HOST_INVALID', path: flag, message: `"${word}" is a number`, hint }
 }

@@ -1,6 +1,7 @@
 import { LABELS, recordOfLabels } from '../cluster/container-labels.js'
 import { containerName } from '../cluster/container-spec.js'
 import { MAKE_AGAIN } from '../cluster/no-master.js'
+import { flagOf } from '../cluster/role-flag.js'
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 import type { AirliftError } from '../core/errors.js'
 import { containerId } from '../machine/container-id.js'
@@ -96,7 +97,7 @@ export function unusableContainer(
   { role, target: { host } }: NodeSpec,
   error: AirliftError,
 ): Partial<StatusProblem> & Pick<StatusProblem, 'hint'> {
-  const flag = role === 'master' ? '--masters' : '--nodes'
+  const flag = flagOf(role)
   const leave = `take it out: airlift delete --name ${name} ${flag} ${host}`
   // What the engine itself answers is not about k3s.
   if (error.code.startsWith('E_ENGINE')) return { hint: error.hint ?? seeLog(host) }

@@ -4,6 +4,7 @@ import { machineKey } from '../cluster/host-conflicts.js'
 import { type NodeWords, otherRoleProblem, selectOfRole } from '../cluster/node-words.js'
 import { type SpecProblem, throwProblems } from '../cluster/problems.js'
 import { readRecord } from '../cluster/record.js'
+import { flagOf } from '../cluster/role-flag.js'
 import type { ClusterSpec, NodeSpec, Role } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError } from '../core/errors.js'
@@ -167,7 +168,7 @@ function notThere(word: string, role: Role, spec: ClusterSpec, nodes: readonly F
   const names = nodes.filter((node) => node.role === role).map((node) => node.names[0])
   return {
     code: 'E_HOST_INVALID',
-    path: role === 'master' ? '--masters' : '--nodes',
+    path: flagOf(role),
     message: `"${word}" is no ${role} of the cluster "${spec.name}"`,
     hint: `it has ${names.slice(0, 8).join(', ') || 'none'}${names.length > 8 ? ', …' : ''}; one that was deleted already is not there any more: see airlift status --name ${spec.name}`,
   }
@@ -211,7 +212,7 @@ function withStrangers(spec: ClusterSpec, world: World): Pick<FoundLeaving, 'spe
 /** Hosts that the cluster's records do not name must say themselves that they are of it. */
 function requireOfCluster(spec: ClusterSpec, world: World, named: readonly NodeSpec[]): void {
   const problems = named.flatMap((node): SpecProblem[] => {
-    const flag = node.role === 'master' ? '--masters' : '--nodes'
+    const flag = flagOf(node.role)
     const machine = world.machines.find((entry) => entry.node === node)
     const cluster = machine?.installed.cluster
     if (cluster === spec.name) return []

@@ -1,3 +1,4 @@
+import { flagOf } from '../cluster/role-flag.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import { aboutLeft, hasLeft } from '../runtime/has-left.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
@@ -23,7 +24,7 @@ export function notInstalled(
   const through =
     others.find((other) => other.installed.apiReady) ??
     others.find(({ installed: own }) => own.initialized && own.role && own.lacks === undefined)
-  const flag = node.role === 'master' ? '--masters' : '--nodes'
+  const flag = flagOf(node.role)
   const hint = through
     ? `${again}, or the airlift add that named it; or take it out: airlift delete --name ${spec.name} --through ${through.node.target.text} ${flag} ${node.target.text}`
     : again

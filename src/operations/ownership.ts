@@ -1,3 +1,4 @@
+import { flagOf } from '../cluster/role-flag.js'
 import type { ClusterSpec, Role } from '../cluster/spec.js'
 import { AirliftError } from '../core/errors.js'
 import type { MachineWorld, World } from '../runtime/runtime.js'
@@ -134,9 +135,7 @@ function refuseLeavingOut(spec: ClusterSpec, world: World): void {
  */
 export async function refuseForgetting(spec: ClusterSpec, world: World): Promise<void> {
   if (world.engine) return
-  const masters = world.machines.filter(
-    ({ node, installed }) => node.role === 'master' && installed.cluster === spec.name,
-  )
+  const masters = mastersOf(spec, world)
   const whole = await withRecorded(spec, masters)
   const masterHosts = whole.masters.slice(spec.masters.length).map(({ target }) => target.text)
   const workerHosts = whole.nodes.slice(spec.nodes.length).map(({ target }) => target.text)
@@ -146,6 +145,13 @@ export async function refuseForgetting(spec: ClusterSpec, world: World): Promise
   ]
   if (names.length === 0) return
   throw leftOut(spec, world, names.join(', '), (role) => (role === 'master' ? masterHosts : workerHosts))
+}
+
+/** The masters that were named and are of the cluster. */
+function mastersOf(spec: ClusterSpec, world: World): readonly MachineWorld[] {
+  return world.machines.filter(
+    ({ node, installed }) => node.role === 'master' && installed.cluster === spec.name,
+  )
 }
 
 /** What can be done about machines that a run left out, where one of the masters answers, and where none does. */
@@ -159,9 +165,7 @@ function leftOut(
     const hosts = hostsOf(role)
     return hosts.length === 0 ? [] : [`${flagOf(role)} ${hosts.join(',')}`]
   })
-  const masters = world.machines.filter(
-    ({ node, installed }) => node.role === 'master' && installed.cluster === spec.name,
-  )
+  const masters = mastersOf(spec, world)
   const through = masters.find(({ installed }) => installed.apiReady)
   const entry = (through ?? masters[0])?.name
   const out = `airlift delete --name ${spec.name} --through ${entry} ${flags.join(' ')}`
@@ -176,8 +180,6 @@ function leftOut(
     { hint: `name all machines of the cluster; ${remedy}` },
   )
 }
-
-const flagOf = (role: Role): string => (role === 'master' ? '--masters' : '--nodes')
 
 /** Nodes have the names of their hosts: under another name a host would join as one more node. */
 function refuseRenamed(node: { readonly name: string; readonly address: string }, world: World): void {

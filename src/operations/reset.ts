@@ -1,4 +1,5 @@
 import { readRecord, removeRecord } from '../cluster/record.js'
+import { flagOf } from '../cluster/role-flag.js'
 import type { ClusterSpec } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { AirliftError, toAirliftError } from '../core/errors.js'
@@ -166,7 +167,7 @@ function namesIn(plan: Plan, world: World): string[] {
 function whenBack({ name }: ClusterSpec, { unreachable }: World): string {
   const flags = (['master', 'worker'] as const).flatMap((role) => {
     const hosts = unreachable.filter(({ node }) => node.role === role).map(({ node }) => node.target.text)
-    return hosts.length === 0 ? [] : [`${role === 'master' ? '--masters' : '--nodes'} ${hosts.join(',')}`]
+    return hosts.length === 0 ? [] : [`${flagOf(role)} ${hosts.join(',')}`]
   })
   return `nothing was removed there; when it is back: airlift reset --name ${name} ${flags.join(' ')}`
 }

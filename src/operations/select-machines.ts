@@ -11,6 +11,7 @@ import {
 } from '../cluster/node-words.js'
 import { type SpecProblem, throwProblems } from '../cluster/problems.js'
 import { readRecord } from '../cluster/record.js'
+import { flagOf } from '../cluster/role-flag.js'
 import type { ClusterSpec, NodeSpec, Role } from '../cluster/spec.js'
 import type { Context } from '../core/context.js'
 import { didYouMean } from '../core/did-you-mean.js'
@@ -166,7 +167,7 @@ async function hostsFor(words: readonly NamedWord[]): Promise<NodeSpec[]> {
   const of = async (role: Role): Promise<NodeSpec[]> => {
     const texts = words.filter((entry) => entry.role === role).map(({ word }) => word)
     if (texts.length === 0) return []
-    const flag = role === 'master' ? '--masters' : '--nodes'
+    const flag = flagOf(role)
     // Files were read before; one cannot name another.
     const { targets } = await parseHostList(texts.join(','), { flag }, () => Promise.reject(new Error(flag)))
     return targets.map((target) => ({ target, role, labels: {}, taints: [] }))

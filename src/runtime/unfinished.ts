@@ -1,3 +1,4 @@
+import { flagOf } from '../cluster/role-flag.js'
 import type { ClusterSpec, NodeSpec } from '../cluster/spec.js'
 import type { World } from './runtime.js'
 
@@ -11,7 +12,7 @@ export function aboutUnfinished(
   { name: cluster }: Pick<ClusterSpec, 'name'>,
   { role, target: { host } }: Pick<NodeSpec, 'role' | 'target'>,
 ): { readonly message: string; readonly hint: string } {
-  const flag = role === 'master' ? '--masters' : '--nodes'
+  const flag = flagOf(role)
   return {
     message: `the container ${host} was never finished: the command that made it was cut off`,
     hint: `run the same airlift run or add command again; or remove it: airlift delete --name ${cluster} ${flag} ${host}`,
